@@ -1,0 +1,1 @@
+"""FitNAS: search, train, measure, ship and show networks that fit a device."""

@@ -1,0 +1,167 @@
+"""Hard limits on metrics: the user's, and those that a device gives."""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nas.core.names import shown
+from predictors.core.metric import METRICS, Metric, format_quantity, parse_quantity
+from search_spaces.core.errors import WrongUse, did_you_mean
+
+_BY_COLUMN = {metric.column: metric for metric in METRICS.values()}
+# Whose figure it is: these metrics mean nothing without the runtime that executes the network.
+_KEYS_OF_A_RUNTIME = frozenset({"sram", "flash", "latency", "throughput", "energy"})
+_KEYS_OF_A_RESERVE = ("sram", "flash")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits by column, in the column's unit: a ceiling where less is better, a floor where more is (accuracy,
+    throughput). The limit itself is within the budget; NaN and infinities never are.
+
+    `origins` says by column where a limit came from, for the echo; equality ignores it. An empty budget admits
+    everything. Errors: `ValueError` for an unknown column or a limit that is not positive and finite.
+    """
+
+    limits: Mapping[str, float] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        for column, limit in self.limits.items():
+            if column not in _BY_COLUMN:
+                raise ValueError(f"unknown column '{column}'; known: {', '.join(_BY_COLUMN)}")
+            if not (np.isfinite(limit) and limit > 0):
+                raise ValueError(f"the limit of '{column}' must be positive and finite, got {limit}")
+        object.__setattr__(self, "limits", MappingProxyType({c: float(v) for c, v in self.limits.items()}))
+        object.__setattr__(self, "origins", MappingProxyType(dict(self.origins)))
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.limits.items()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Budget, (dict(self.limits), dict(self.origins))  # a mapping proxy does not pickle
+
+    def __bool__(self) -> bool:
+        return bool(self.limits)
+
+    @classmethod
+    def parse(cls, text: str) -> "Budget":
+        """'sram=256k,flash=1M' as a budget.
+
+        `WrongUse` where the text is empty, a key is unknown or stands twice, or a limit is no positive, finite,
+        plausible number with a unit of the metric's kind.
+        """
+        return cls(_parsed(text, "--budget", METRICS, parse_quantity))
+
+    @classmethod
+    def from_limits(cls, limits: Mapping[str, float], origin: str) -> "Budget":
+        """The limits by column that something else than the user gives, such as `device stm32f746`.
+
+        `WrongUse` where one is not positive, as when a reserve takes all that a device has.
+        """
+        for column, limit in limits.items():
+            if column in _BY_COLUMN and limit <= 0:
+                key = _BY_COLUMN[column].key
+                raise WrongUse(f"{origin} leaves no {key} for the network ({limit:,.0f}); lower --reserve {key}=...")
+        return cls(limits, dict.fromkeys(limits, origin))
+
+    def merged_with(self, other: "Budget | Mapping[str, float]", origin: str = "the device") -> "Budget":
+        """This budget (the user's) completed by another (a device's): where both limit a metric, this one's holds.
+
+        `origin` names the other where it is a plain mapping. `describe` then tells where every limit came from.
+        """
+        theirs = other if isinstance(other, Budget) else Budget.from_limits(other, origin)
+        if not theirs:
+            return self
+        origins = {column: self.origins.get(column, "your limit") for column in self.limits}
+        for column in self.limits.keys() & theirs.limits.keys():
+            overruled = format_quantity(_BY_COLUMN[column], theirs.limits[column])
+            origins[column] += f" instead of {overruled} from {theirs.origins.get(column, origin)}"
+        theirs_alone = {column: f"from {theirs.origins.get(column, origin)}" for column in theirs.limits}
+        return Budget({**theirs.limits, **self.limits}, {**theirs_alone, **origins})
+
+    def restricted_to(self, columns: Collection[str]) -> "Budget":
+        """The limits on these columns alone, such as those that are known before an architecture is evaluated."""
+        kept = {column: limit for column, limit in self.limits.items() if column in columns}
+        return Budget(kept, {column: self.origins[column] for column in kept if column in self.origins})
+
+    def violations(self, columns: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
+        """Which limits are broken, bool `(n, limits)`, the limits in the order of `limits`.
+
+        NaN and infinities break a limit. `ValueError` where a limited column is missing: see `restricted_to`.
+        """
+        missing = [column for column in self.limits if column not in columns]
+        if missing:
+            raise ValueError(f"the budget limits '{missing[0]}', which is not among the columns {sorted(columns)}")
+        broken = [_broken(_BY_COLUMN[column], columns[column], limit) for column, limit in self.limits.items()]
+        if broken:
+            return np.stack(broken, axis=1)
+        height = max((np.atleast_1d(np.asarray(values)).shape[0] for values in columns.values()), default=0)
+        return np.zeros((height, 0), dtype=bool)
+
+    def admits(self, columns: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
+        """Which rows are within every limit, bool `(n,)`. Errors as `violations`."""
+        return ~np.asarray(self.violations(columns).any(axis=1), dtype=np.bool_)
+
+    def describe(self, runtime: str) -> list[str]:
+        """A line a limit, as understood: 'sram <= 262,144 B (256 KiB), runtime tinyengine'."""
+        return list(self._lines(runtime))
+
+    def _lines(self, runtime: str) -> Iterator[str]:
+        for column, limit in self.limits.items():
+            metric = _BY_COLUMN[column]
+            parts = [f"{metric.key} {'<=' if metric.better == 'less' else '>='} {format_quantity(metric, limit)}"]
+            parts += [f"runtime {runtime}"] if metric.key in _KEYS_OF_A_RUNTIME else []
+            parts += [self.origins[column]] if column in self.origins else []
+            yield ", ".join(parts)
+
+
+def parse_reserve(text: str) -> dict[str, float]:
+    """'sram=32k,flash=0' as bytes by column: what the rest of the firmware keeps of a device. Zero is allowed.
+
+    `WrongUse` as `Budget.parse`, and for any metric but sram and flash.
+    """
+    known = {key: METRICS[key] for key in _KEYS_OF_A_RESERVE}
+    return _parsed(text, "--reserve", known, _quantity_or_zero)
+
+
+def _broken(metric: Metric, values: ArrayLike, limit: float) -> NDArray[np.bool_]:
+    array = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    within = array <= limit if metric.better == "less" else array >= limit
+    return ~(within & np.isfinite(array))
+
+
+def _parsed(
+    text: str, flag: str, known: Mapping[str, Metric], quantity: Callable[[Metric, str], float]
+) -> dict[str, float]:
+    """'key=value,...' as values by column; `flag` and `known` are for the messages."""
+    limits: dict[str, float] = {}
+    for item in text.split(","):
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not (key and equals and value):
+            what = f"no limit in {shown(item)}" if text.strip() else "empty; leave it away for no limits"
+            raise WrongUse(f"{flag}: {what}; write metric=value with commas between, for example sram=256k,flash=1M")
+        if key not in known:
+            raise WrongUse(f"{flag}: unknown metric {shown(key)}{_key_hint(key, known)} Known: {', '.join(known)}")
+        metric = known[key]
+        if metric.column in limits:
+            raise WrongUse(f"{flag}: '{key}' stands twice in {shown(text)}; keep one of them")
+        limits[metric.column] = quantity(metric, value)
+        if metric.unit == "fraction" and limits[metric.column] > 1:
+            raise WrongUse(f"{flag}: {key} is at most 1 or 100%, got '{value}'; write for example {key}=90%")
+    return limits
+
+
+def _key_hint(key: str, known: Mapping[str, Metric]) -> str:
+    of_column = [metric.key for metric in known.values() if metric.column == key]
+    return f"; in flags it is called '{of_column[0]}'." if of_column else did_you_mean(key, known) or "."
+
+
+def _quantity_or_zero(metric: Metric, text: str) -> float:
+    zero = re.fullmatch(r"0+(?:\.0*)?\s*(\S*)", text)
+    return 0.0 if zero and zero[1] in metric.suffixes else parse_quantity(metric, text)

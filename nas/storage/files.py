@@ -1,0 +1,75 @@
+"""Files that are whole or absent: writing through a temporary file in the same folder."""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from search_spaces.core.errors import FitnasError, NotFound
+
+_TEMPORARY_PREFIX = ".tmp-"
+_DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def disk_full_message(path: Path | str, run: str) -> str:
+    """What to tell where the disk of `path` is full; `run` is the name to resume."""
+    return (
+        f"the disk is full or a quota is used up (writing {path}); nothing recorded was lost; free space and type: "
+        f"nas resume {run}"
+    )
+
+
+@contextmanager
+def os_errors_explained(path: Path, run: str = "RUN") -> Iterator[None]:
+    """Turns an `OSError` of the body into a `FitnasError` with the way out; `NotFound` where `path` is missing."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFound(f"{error.filename or path} does not exist; check the name and the folder") from error
+    except OSError as error:
+        if error.errno in _DISK_IS_FULL:
+            raise FitnasError(disk_full_message(path, run)) from error
+        if error.errno in _NOT_ALLOWED:
+            reason = f"({error.strerror}); check its owner and permissions"
+            raise FitnasError(f"{path} cannot be written {reason}, then type: nas resume {run}") from error
+        raise FitnasError(f"{path}: {error.strerror or error}; check the disk, then type: nas resume {run}") from error
+
+
+def write_atomically(path: Path, data: bytes | str, run: str = "RUN") -> None:
+    """Writes `data` (text as UTF-8) so that `path` holds the old content or the new one, never a part of it.
+
+    After the return it survives a power cut. `FitnasError` where it fails, for example on a full disk: the old file
+    stands and no temporary file stays. `run` is the name in the advice to resume.
+    """
+    content = data.encode("utf-8") if isinstance(data, str) else data
+    temporary = path.with_name(f"{_TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}")
+    with os_errors_explained(path, run):
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files that a killed process left in `folder`. Only for who alone writes there."""
+    for leftover in folder.glob(f"{_TEMPORARY_PREFIX}*"):
+        leftover.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the rename itself durable, where the system can (Windows cannot open a folder)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,338 @@
+"""The database of runs and trials. The only file that knows SQLAlchemy.
+
+SQLite by default, any SQLAlchemy URL otherwise (PostgreSQL: `pip install 'fitnas[postgres]'`). One trial is one row and
+one transaction, durable before `record` returns: SQLite in write-ahead mode with synchronous=FULL, so that neither
+kill -9 nor a power cut loses or doubles a recorded trial. One process, the run's driver, writes; others may read.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import sqlalchemy as sa
+from sqlalchemy import exc as sa_errors
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.schema import CreateTable
+
+from nas.core.trial import Trial
+from nas.storage.files import disk_full_message
+from search_spaces.core.errors import FitnasError, NotFound, Refused, WrongUse, did_you_mean
+
+SCHEMA_VERSION = 1
+RunState = Literal["created", "training", "searching", "complete", "interrupted", "stopped", "failed"]
+
+_ALMOST_NOTHING_BYTES = 1 << 20
+_MOST_NAME_CHARACTERS = 64
+
+# Table names carry the project's: a shared database may well have somebody else's `runs` and `trials`.
+_TABLES = sa.MetaData()
+_SCHEMA = sa.Table(
+    "fitnas_schema",
+    _TABLES,
+    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+_RUNS = sa.Table(
+    "fitnas_runs",
+    _TABLES,
+    sa.Column("name", sa.String(_MOST_NAME_CHARACTERS), primary_key=True),
+    sa.Column("config", sa.Text, nullable=False),
+    sa.Column("space", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("data_hash", sa.String(_MOST_NAME_CHARACTERS), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("created", sa.String(32), nullable=False),
+    sa.Column("updated", sa.String(32), nullable=False),
+)
+_TRIALS = sa.Table(
+    "fitnas_trials",
+    _TABLES,
+    sa.Column("run", sa.ForeignKey("fitnas_runs.name"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("architecture", sa.String(16), nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What the database knows of a run; times are UTC, ISO 8601."""
+
+    name: str
+    config_json: str
+    space_json: str
+    reference_json: str
+    data_hash: str
+    state: RunState
+    created: str
+    updated: str
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
+
+
+class Store:
+    """Runs and trials in a database.
+
+    With `create` the tables (and the SQLite file) are made where missing; without, a missing one is `NotFound`. A
+    database that another program locks is waited for during `wait_seconds`. Everything that goes wrong is a
+    `FitnasError` that says the way out; passwords in URLs are not shown. Close it, or use it as a context manager.
+    """
+
+    def __init__(self, url: str, *, create: bool = True, wait_seconds: float = 10.0) -> None:
+        self._url = _checked_url(url)
+        self._wait_seconds = wait_seconds
+        self._engine = _engine(self._url, wait_seconds)
+        try:
+            self._open(create)
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def where(self) -> str:
+        """The database's file, or its URL without the password."""
+        return _where(self._url)
+
+    def close(self) -> None:
+        """Closes every connection; the object can be used again and opens new ones."""
+        self._engine.dispose()
+
+    def create_run(
+        self, name: str, *, config_json: str, space_json: str, reference_json: str, data_hash: str = ""
+    ) -> RunRecord:
+        """A new run in the state 'created'; `WrongUse` where the name is taken."""
+        now = _now()
+        record = RunRecord(name, config_json, space_json, reference_json, data_hash, "created", now, now)
+        row = {"name": name, "config": config_json, "space": space_json, "reference": reference_json}
+        row |= {"data_hash": data_hash, "state": record.state, "created": now, "updated": now}
+        with self._explained(name):
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(sa.insert(_RUNS).values(row))
+            except sa_errors.IntegrityError:
+                raise WrongUse(
+                    f"{self.where} has a run '{name}' already; go on with: nas resume {name}, or choose another --run"
+                ) from None
+        return record
+
+    def run(self, name: str) -> RunRecord:
+        """The run of that name; `NotFound` with the nearest name otherwise."""
+        with self._explained(name), self._engine.connect() as connection:
+            row = connection.execute(sa.select(_RUNS).where(_RUNS.c.name == name)).one_or_none()
+            if row is None:
+                names = list(connection.execute(sa.select(_RUNS.c.name)).scalars())
+                raise NotFound(f"{self.where} has no run '{name}'{did_you_mean(name, names)}")
+        return _record(row)
+
+    def runs(self) -> list[RunRecord]:
+        """All runs, the oldest first, equal times by name; may be empty."""
+        with self._explained("RUN"), self._engine.connect() as connection:
+            rows = connection.execute(sa.select(_RUNS).order_by(_RUNS.c.created, _RUNS.c.name)).all()
+        return [_record(row) for row in rows]
+
+    def set_state(self, run: str, state: RunState) -> None:
+        """Where the run stands. `NotFound` for an unknown run, `ValueError` for an unknown state."""
+        if state not in get_args(RunState):
+            raise ValueError(f"unknown state '{state}'; known: {', '.join(get_args(RunState))}")
+        with self._explained(run), self._engine.begin() as connection:
+            touched = _touch(connection, run, state=state)
+        if not touched:
+            raise NotFound(f"{self.where} has no run '{run}'")
+
+    def record(self, run: str, trial: Trial) -> None:
+        """Writes one trial as one row in one transaction; it is durable when this returns.
+
+        `Refused` where the run has a trial of this number already: the first one stands. `NotFound` for an unknown run.
+        """
+        row = {"run": run, "number": trial.number, "state": trial.state, "architecture": trial.architecture.id}
+        with self._explained(run):
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(sa.insert(_TRIALS).values(row | {"document": trial.to_json()}))
+                    _touch(connection, run)
+            except sa_errors.IntegrityError:
+                self.run(run)  # says so where it is the run that is missing
+                self._refuse_double(run, trial)
+
+    def _refuse_double(self, run: str, trial: Trial) -> None:
+        query = sa.select(_TRIALS.c.document).where(_TRIALS.c.run == run, _TRIALS.c.number == trial.number)
+        with self._engine.connect() as connection:
+            stored = Trial.from_json(connection.execute(query).scalar_one())
+        same = "the same result" if stored == trial else "another result, which stands"
+        raise Refused(f"trial {trial.number} of run '{run}' is recorded already, with {same}; nothing was written")
+
+    def trials(self, run: str) -> list[Trial]:
+        """The trials of a run by number; empty before the first. `NotFound` for an unknown run."""
+        self.run(run)
+        query = sa.select(_TRIALS.c.document).where(_TRIALS.c.run == run).order_by(_TRIALS.c.number)
+        with self._explained(run), self._engine.connect() as connection:
+            documents = connection.execute(query).scalars().all()
+        return [Trial.from_json(document) for document in documents]
+
+    def count(self, run: str) -> int:
+        """How many trials a run has; 0 for an unknown one."""
+        query = sa.select(sa.func.count()).select_from(_TRIALS).where(_TRIALS.c.run == run)
+        with self._explained(run), self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def delete_run(self, run: str) -> None:
+        """Removes a run and its trials in one transaction; `NotFound` for an unknown run."""
+        with self._explained(run), self._engine.begin() as connection:
+            connection.execute(sa.delete(_TRIALS).where(_TRIALS.c.run == run))
+            deleted = connection.execute(sa.delete(_RUNS).where(_RUNS.c.name == run)).rowcount
+        if not deleted:
+            raise NotFound(f"{self.where} has no run '{run}'")
+
+    def _open(self, create: bool) -> None:
+        path = _sqlite_path(self._url)
+        if path is not None and not create and not path.is_file():
+            raise NotFound(f"the database {path} does not exist; check the name, or start a run with: nas search")
+        with self._explained("RUN"):
+            if create:
+                self._create_tables()
+            with self._engine.connect() as connection:
+                version = _stored_version(connection)
+        if version is None:
+            raise NotFound(f"{self.where} holds no runs of fitnas; check the name, or start a run with: nas search")
+        if version != SCHEMA_VERSION:
+            relation = "a newer" if version > SCHEMA_VERSION else "an older"
+            raise FitnasError(
+                f"{self.where} was written by {relation} fitnas (schema {version}, this one reads {SCHEMA_VERSION}); "
+                f"{'upgrade with: pip install -U fitnas' if version > SCHEMA_VERSION else 'read it with that version'}"
+            )
+
+    def _create_tables(self) -> None:
+        # "if not exists" in the statement itself: two programs may open a new database at the same moment.
+        with self._engine.begin() as connection:
+            if _stored_version(connection) is not None:
+                return
+        with self._engine.begin() as connection:
+            for table in _TABLES.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(sa.insert(_SCHEMA).values(row=1, version=SCHEMA_VERSION))
+        except sa_errors.IntegrityError:
+            return  # the other program was first
+
+    @contextmanager
+    def _explained(self, run: str) -> Iterator[None]:
+        """Turns what the database reports into a `FitnasError`; `run` is the name in the advice."""
+        try:
+            yield
+        except (sa_errors.DBAPIError, sa_errors.TimeoutError, sqlite3.Error) as error:
+            cause = getattr(error, "orig", None) or error
+            raise FitnasError(_explanation(self._url, str(cause).strip(), run, self._wait_seconds)) from error
+
+
+def _checked_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except sa_errors.ArgumentError:
+        raise WrongUse(
+            "--store: this is no SQLAlchemy URL; for example sqlite:///runs.db or postgresql://user@host/database"
+        ) from None
+    # SQLAlchemy has dropped the short form, which many services still hand out.
+    backend, _, driver = url.drivername.partition("+")
+    backend = "postgresql" if backend == "postgres" else backend
+    if backend == "postgresql" and not driver:
+        driver = "psycopg"
+    return url.set(drivername=f"{backend}+{driver}" if driver else backend)
+
+
+def _engine(url: URL, wait_seconds: float) -> Engine:
+    arguments: dict[str, Any] = {"timeout": wait_seconds} if url.get_backend_name() == "sqlite" else {}
+    try:
+        engine = sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_timeout=wait_seconds)
+    except sa_errors.NoSuchModuleError:
+        known = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
+        raise WrongUse(
+            f"--store: no database is called '{url.drivername}'{did_you_mean(url.drivername, known)}; "
+            f"for example sqlite:///runs.db or postgresql://user@host/database"
+        ) from None
+    except ModuleNotFoundError as error:
+        package = "'fitnas[postgres]'" if url.get_backend_name() == "postgresql" else error.name
+        raise FitnasError(f"--store {url.drivername} needs '{error.name}'; type: pip install {package}") from None
+    if url.get_backend_name() == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _sqlite_path(url: URL) -> Path | None:
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(url.database)
+
+
+def _where(url: URL) -> str:
+    return str(_sqlite_path(url) or url.render_as_string(hide_password=True))
+
+
+def _stored_version(connection: Connection) -> int | None:
+    """The version of the tables; None where there are none or their creation was cut short."""
+    if not sa.inspect(connection).has_table(_SCHEMA.name):
+        return None
+    version = connection.execute(sa.select(_SCHEMA.c.version)).scalar_one_or_none()
+    return None if version is None else int(version)
+
+
+def _touch(connection: Connection, run: str, **values: str) -> bool:
+    statement = sa.update(_RUNS).where(_RUNS.c.name == run).values(updated=_now(), **values)
+    return bool(connection.execute(statement).rowcount)
+
+
+def _record(row: Any) -> RunRecord:
+    state = cast(RunState, row.state)
+    return RunRecord(row.name, row.config, row.space, row.reference, row.data_hash, state, row.created, row.updated)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _explanation(url: URL, reported: str, run: str, wait_seconds: float) -> str:
+    """The rule and the way out for what a database reported."""
+    where, path = _where(url), _sqlite_path(url)
+    resume = f"nas resume {run}"
+    if "disk is full" in reported or "No space left" in reported or ("disk I/O" in reported and _is_full(path)):
+        return disk_full_message(where, run)
+    if "database is locked" in reported or "database is busy" in reported:
+        return (
+            f"{where} was locked by another program for more than {wait_seconds:g} s; nothing recorded was lost; close "
+            f"that program (a database browser, a copy in progress) and type: {resume}"
+        )
+    if "malformed" in reported or "not a database" in reported:
+        return f"{where} is damaged or no database ({reported}); restore it from a copy, then type: {resume}"
+    if "readonly" in reported or "permission" in reported.lower():
+        return f"{where} cannot be written ({reported}); check its owner and permissions, then type: {resume}"
+    if "unable to open" in reported:
+        return f"{where} cannot be opened; check that its folder exists and is yours to write, then type: {resume}"
+    return f"the database {where} reports: {reported}; nothing recorded was lost; once it answers, type: {resume}"
+
+
+def _is_full(path: Path | None) -> bool:
+    """Whether an input or output error of SQLite comes from a full disk: it reports some of them so."""
+    if path is None or not path.parent.is_dir():
+        return False
+    return shutil.disk_usage(path.parent).free < _ALMOST_NOTHING_BYTES

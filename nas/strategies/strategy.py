@@ -1,0 +1,48 @@
+"""The base of every strategy: it is told trials and asked for candidates, and sees nothing else."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nas.core.budget import Budget
+from nas.core.objective import Objective
+from nas.core.trial import Trial
+from search_spaces.core.population import Population
+from search_spaces.core.space import SearchSpace
+
+
+class Strategy(ABC):
+    """Proposes architectures from the trials that it was told.
+
+    The contract, which `tests/contracts/test_strategies.py` holds for every file here:
+
+    - `ask` is a pure function of what was told, in the order it was told, and of `rng`. It keeps no count of its
+      calls, since a resumed search asks only for the proposals that are missing.
+    - `ask` may return fewer than `n` candidates, in canonical form, in order of preference. Candidates may repeat each
+      other or earlier trials and may not fit the budget: the caller prices and drops those.
+    - `tell` takes trials in order of their number, failed ones too, each once.
+    - Nothing here knows of runs, stores, workers or time.
+
+    `trials` is the number of trials of the whole search, for strategies that scale with it. `budget` limits figures
+    that are known only after an evaluation; what is known before never reaches a strategy when it breaks a limit.
+    """
+
+    def __init__(
+        self, space: SearchSpace[Any], objectives: Sequence[Objective], trials: int, budget: Budget | None = None
+    ) -> None:
+        if not objectives:
+            raise ValueError("a strategy needs at least one objective")
+        self.space = space
+        self.objectives = tuple(objectives)
+        self.trials = trials
+        self.budget = budget or Budget()
+
+    @abstractmethod
+    def ask(self, n: int, rng: np.random.Generator) -> Population:
+        """At most `n` candidates, the preferred first."""
+
+    @abstractmethod
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Learns from finished trials."""

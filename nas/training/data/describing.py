@@ -1,0 +1,134 @@
+"""From the value of `--data` to a `DataDescription`; neither torch nor scikit-learn is loaded."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nas.core.names import shown
+from nas.training.data import digits
+from nas.training.data.arrays import NOT_FINITE, read_arrays
+from nas.training.data.curating import curate
+from nas.training.data.description import DataDescription, printable
+from nas.training.data.files import open_files
+from nas.training.data.layout import ALL, TEST, TRAIN, VALIDATION, in_order
+from nas.training.data.scanning import Found, Progress, scan
+from nas.training.data.splitting import Record, content_hash, planned_counts
+from search_spaces.core.errors import NotFound, WrongUse, did_you_mean
+from search_spaces.core.input_facts import InputFacts
+
+_KINDS = "'digits', a folder or a zip of class folders, or an .npz"
+
+
+def describe(data: str | Path, progress: Progress | None = None) -> DataDescription:
+    """The facts about a data set, from headers alone (of an `.npz`, from its arrays).
+
+    Args:
+        data: "digits" (a folder of that name: ./digits), or the path of a folder, zip or `.npz`.
+        progress: called with (pictures looked at, pictures).
+
+    Raises:
+        NotFound: no such path.
+        WrongUse: a misspelt name, a file of another kind, fewer than two classes, an array that holds no pictures.
+        FitnasError: a folder that cannot be read.
+    """
+    if str(data) == digits.NAME:
+        return _describe_digits()
+    path, kind = _recognise(str(data))
+    if kind == "npz":
+        found, skipped = _found_in_arrays(path)
+    else:
+        files = open_files(path)
+        try:
+            found, skipped = scan(files, progress)
+        finally:
+            files.close()
+    return _description(str(path), kind, found, skipped)
+
+
+def _describe_digits() -> DataDescription:
+    names = tuple(str(label) for label in range(10))
+    facts = InputFacts(1, digits.SIDE_PIXELS, digits.SIDE_PIXELS, len(names), sum(digits.COUNTS))
+    return DataDescription(digits.NAME, "digits", facts, names, planned_counts({ALL: digits.COUNTS}), digits.HASH)
+
+
+def _recognise(data: str) -> tuple[Path, str]:
+    """The path that `data` names and its kind: folder, zip or npz."""
+    try:
+        path = Path(data).expanduser()
+        exists = bool(data) and path.exists()
+        path = path.absolute()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WrongUse(f"--data {shown(data)} is no path ({error}); give {_KINDS}") from error
+    if not exists:
+        hint = did_you_mean(data, [digits.NAME]) if data and path.name == data and not path.suffix else ""
+        if hint or not data:
+            raise WrongUse(f"unknown data set {shown(data)}{hint or ';'} Give {_KINDS}")
+        raise NotFound(f"--data {shown(data)} does not exist; give {_KINDS}")
+    if path.is_dir():
+        return path, "folder"
+    if path.is_file() and path.suffix.lower() in (".zip", ".npz"):
+        return path, path.suffix.lower()[1:]
+    raise WrongUse(f"--data {shown(data)} is neither a folder nor a .zip nor an .npz; unpack or convert it: give {_KINDS}")
+
+
+def _found_in_arrays(path: Path) -> tuple[list[Found], dict[str, list[str]]]:
+    """The pictures of an `.npz`, as `scan` lists those of a folder."""
+    import hashlib
+
+    found: list[Found] = []
+    skipped: dict[str, list[str]] = {}
+    for part in read_arrays(path):
+        grey, (height, width) = part.images.shape[1] == 1, part.images.shape[2:]
+        for index, (image, class_name) in enumerate(zip(part.images, part.class_names, strict=True)):
+            name = f"{part.key}[{index}]"
+            if not part.finite[index]:
+                skipped.setdefault(NOT_FINITE, []).append(name)
+                continue
+            digest = hashlib.sha256(image.tobytes()).hexdigest()
+            found.append(Found(name, part.part, class_name, digest, height, width, grey))
+    return found, skipped
+
+
+def _description(source: str, kind: str, found: list[Found], skipped: dict[str, list[str]]) -> DataDescription:
+    """Puts the usable pictures in order and their figures together."""
+    found, more_skipped, notes = curate(source, found, skipped)
+    names = in_order(picture.class_name for picture in found)
+    labels = {name: label for label, name in enumerate(names)}
+    records = sorted(
+        Record(printable(p.name) if kind == "npz" else p.name, labels[p.class_name], p.part, p.digest, p.height * p.width)
+        for p in found
+    )
+    facts = InputFacts(
+        channels=1 if all(picture.grey for picture in found) else 3,
+        height=_lower_median([picture.height for picture in found]),
+        width=_lower_median([picture.width for picture in found]),
+        classes=len(names),
+        pictures=len(found),
+    )
+    given = {part: _per_class(records, part, len(names)) for part in dict.fromkeys(record.part for record in records)}
+    return DataDescription(
+        source=source,
+        kind=kind,
+        facts=facts,
+        class_names=tuple(names),
+        counts=planned_counts(given),
+        hash=content_hash((picture.part, picture.class_name, picture.digest) for picture in found),
+        skipped={reason: tuple(names) for reason, names in sorted(more_skipped.items())},
+        notes=tuple(notes),
+        given_parts=tuple(part for part in (TRAIN, VALIDATION, TEST) if part in given),
+        records=tuple(records),
+    )
+
+
+def _lower_median(values: Sequence[int]) -> int:
+    """The middle value; of an even number the lower of the two, so that it is a size that some picture has."""
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def _per_class(records: Sequence[Record], part: str, classes: int) -> tuple[int, ...]:
+    counts = [0] * classes
+    for record in records:
+        if record.part == part:
+            counts[record.label] += 1
+    return tuple(counts)
+
+

@@ -1,0 +1,120 @@
+"""Looks at every picture file of a folder or zip: class, part, size, colour and what its content is."""
+
+import hashlib
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from nas.training.data.files import Files
+from nas.training.data.layout import Place, assign
+from nas.training.data.pictures import (
+    BROKEN,
+    EMPTY,
+    MAX_BYTES,
+    NO_ACCESS,
+    TOO_MANY_BYTES,
+    UnreadablePicture,
+    read_header,
+)
+
+Progress = Callable[[int, int], None]
+_WINDOW_BYTES = 256 * 2**10
+_STORED_RAW = frozenset(".bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .pfm".split())
+_DAMAGED = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+NO_PICTURES_INSIDE = "class folder without pictures"
+
+
+class Found(NamedTuple):
+    """A picture that can be used: where it is, what it is and what its content is.
+
+    `digest` is 64 hex digits; two pictures of one data set are byte for byte the same where it is equal.
+    """
+
+    name: str
+    part: str
+    class_name: str
+    digest: str
+    height: int
+    width: int
+    grey: bool
+
+
+def scan(files: Files, progress: Progress | None = None) -> tuple[list[Found], dict[str, list[str]]]:
+    """Every usable picture, and by reason the names of what was left out. Pixels are not decoded."""
+    places, skipped = assign(files.names)
+    for reason, names in files.skipped.items():
+        skipped.setdefault(reason, []).extend(names)
+    found: list[Found] = []
+    for number, place in enumerate(places, 1):
+        try:
+            found.append(_look(files, place))
+        except UnreadablePicture as error:
+            skipped.setdefault(error.reason, []).append(place.name)
+        if progress:
+            progress(number, len(places))
+    empty = _empty_class_folders(files.folders, places)
+    if empty:
+        skipped[NO_PICTURES_INSIDE] = empty
+    return _told_apart(files, found), skipped
+
+
+def _look(files: Files, place: Place) -> Found:
+    """Header and digest of one picture.
+
+    The digest covers the length and the first 256 KiB, and all of a format that stores pixels raw: an edit of a
+    compressed picture changes its length or its beginning, and a folder of photos need not be read whole.
+    """
+    byte_count = files.byte_count(place.name)
+    if byte_count == 0:
+        raise UnreadablePicture(EMPTY)
+    if byte_count > MAX_BYTES:
+        raise UnreadablePicture(TOO_MANY_BYTES)
+    raw = PurePosixPath(place.name).suffix.lower() in _STORED_RAW
+    try:
+        with files.open(place.name) as stream:
+            beginning = stream.read(byte_count if raw else _WINDOW_BYTES)
+            stream.seek(0)
+            header = read_header(stream)
+    except PermissionError:
+        raise UnreadablePicture(NO_ACCESS) from None
+    except _DAMAGED:
+        raise UnreadablePicture(BROKEN) from None
+    digest = hashlib.sha256(b"%d:" % byte_count + beginning).hexdigest()
+    return Found(place.name, place.part, place.class_name, digest, header.height, header.width, header.grey)
+
+
+def _told_apart(files: Files, found: list[Found]) -> list[Found]:
+    """Gives large pictures that share length and beginning the digest of their whole content."""
+    copies = Counter(picture.digest for picture in found)
+    return [
+        picture._replace(digest=_whole_digest(files, picture.name))
+        if copies[picture.digest] > 1 and files.byte_count(picture.name) > _WINDOW_BYTES
+        else picture
+        for picture in found
+    ]
+
+
+def _whole_digest(files: Files, name: str) -> str:
+    """sha256 of the length and of the whole content; unique to the name where the content cannot be read to its end."""
+    digest = hashlib.sha256(b"%d:" % files.byte_count(name))
+    try:
+        with files.open(name) as stream:
+            while block := stream.read(2**20):
+                digest.update(block)
+    except _DAMAGED:
+        digest.update(name.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _empty_class_folders(folders: list[str], places: list[Place]) -> list[str]:
+    """Folders beside the class folders in which nothing below is a picture."""
+    in_use = {str(parent) for place in places for parent in PurePosixPath(place.name).parents}
+    beside = {PurePosixPath(place.folder).parent for place in places}
+    return sorted(
+        folder
+        for folder in set(folders) - in_use
+        if PurePosixPath(folder).parent in beside and not PurePosixPath(folder).name.startswith((".", "__MACOSX"))
+    )

@@ -1,0 +1,1 @@
+"""What a network costs or would score. Knows what a network is, nothing of searching."""

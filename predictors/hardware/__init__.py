@@ -1,0 +1,1 @@
+"""Exact costs from the operator table: counts, memory by runtime, schedules, devices."""

@@ -1,0 +1,48 @@
+"""What a memory rule states. All rules: int8 activations, one byte an element; a tensor lives from the operator that
+makes it to the last that reads it; while an operator runs, its inputs, its output and all tensors held for later count.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.core.layer_table import Kind, LayerTable
+
+Bytes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Buffers beside the activations, shared by all operators, so that the largest counts.
+
+    `by_slot`: bytes `(n, slots)` of the buffer whose need does not depend on the schedule, largest counts.
+    `padded_map_bytes`: bytes an element of the input map, padded by kernel // 2, that a depthwise convolution copies;
+    in a patch stage the map is the patch's. It shares its place with `by_slot`.
+    `constant`: bytes `(n,)` added to every schedule.
+    """
+
+    by_slot: Callable[[LayerTable], Bytes]
+    padded_map_bytes: int
+    constant: Callable[[LayerTable], Bytes]
+
+
+@dataclass(frozen=True)
+class MemoryRule:
+    """How one runtime uses SRAM.
+
+    `in_place`: operators that write their output over their first input; it must not be larger than that.
+    `accumulates`: an operator that feeds only the first input of an addition writes onto the addition's second input,
+    so that its output needs no bytes.
+    `alignment`: tensor sizes are rounded up to it. A patch's tensor is rounded by alignment - 1 bytes where its channels
+    are no multiple, which is exact or a few bytes above.
+    """
+
+    runtime: str
+    title: str
+    source: str
+    in_place: frozenset[Kind]
+    accumulates: bool
+    alignment: int = 1
+    scratch: Scratch | None = None

@@ -1,0 +1,375 @@
+"""Where each tensor of one network lies in the arena: offsets from lifetimes.
+
+A tensor is a rectangle: bytes high, alive from its first to its last operator. Tensors that share storage (in-place
+operators) form one block whose height changes over time. Planning finds an offset for each block so that no two blocks
+that are alive together overlap, and the arena is small. The bound from below is the liveness: the most bytes alive at
+one operator.
+
+Method: first fit in several fixed orders (among them TensorFlow Lite's greedy by size and by breadth, see
+Pisarchyk and Lee, "Efficient memory management for deep neural net inference", arXiv 2001.03288), and where none meets
+the bound a bounded search over orders. First fit in order of rising offsets reaches an optimum for some order, so the
+search is exact when it ends, as it does for up to eight blocks. Deterministic.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.hardware.geometry import admits_split
+from predictors.hardware.memory import memory_rule
+from predictors.hardware.memory.rule import MemoryRule
+from search_spaces.core.errors import WrongUse
+from search_spaces.core.layer_table import NETWORK_INPUT, Kind, Layer, LayerTable
+
+_SEARCH_STEPS = 150_000
+_IMPROVEMENT_ROUNDS = 200
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """A tensor of `bytes`, alive at the operators `first` to `last`, both included.
+
+    `alias_of`: name of a tensor at whose offset this one lies too, because an operator works in place.
+    """
+
+    name: str
+    bytes: int
+    first: int
+    last: int
+    alias_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`offsets` in bytes by tensor name; `peak_bytes` the arena's size; `liveness_bound_bytes` its lower bound."""
+
+    offsets: Mapping[str, int]
+    peak_bytes: int
+    liveness_bound_bytes: int
+
+    @property
+    def overhead(self) -> float:
+        """Peak over bound, at least 1 (1 where nothing needs memory)."""
+        return self.peak_bytes / self.liveness_bound_bytes if self.liveness_bound_bytes else 1.0
+
+
+def plan(lifetimes: Sequence[Lifetime], alignment: int = 1) -> Plan:
+    """Offsets for the tensors, each a multiple of `alignment`, to which sizes are rounded up first.
+
+    No tensors or none with bytes give an empty arena. `ValueError` for two tensors of one name, a negative size, a
+    lifetime that ends before it begins, an unknown or circular `alias_of`, an alignment below 1.
+    """
+    _check(lifetimes, alignment)
+    owner = _owners(lifetimes)
+    blocks = _Blocks(lifetimes, owner, alignment)
+    offsets = _best_offsets(blocks)
+    return Plan(
+        offsets={tensor.name: offsets[blocks.index[owner[tensor.name]]] * alignment for tensor in lifetimes},
+        peak_bytes=blocks.peak(offsets) * alignment,
+        liveness_bound_bytes=blocks.bound * alignment,
+    )
+
+
+def liveness_bound(lifetimes: Sequence[Lifetime], alignment: int = 1) -> int:
+    """The most bytes alive at one operator; tensors that share storage count once, at the largest alive."""
+    _check(lifetimes, alignment)
+    return _Blocks(lifetimes, _owners(lifetimes), alignment).bound * alignment
+
+
+def overlaps(lifetimes: Sequence[Lifetime], offsets: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Pairs of tensors that a plan gives the same byte at the same time; aliases that lie apart count as such a pair.
+
+    An empty list means that the plan is valid.
+    """
+    owner = _owners(lifetimes)
+    wrong = []
+    for one, other in combinations(lifetimes, 2):
+        low, high = offsets[one.name], offsets[other.name]
+        if owner[one.name] == owner[other.name]:
+            bad = low != high
+        else:
+            together = one.first <= other.last and other.first <= one.last
+            bad = together and low < high + other.bytes and high < low + one.bytes and min(one.bytes, other.bytes) > 0
+        if bad:
+            wrong.append((one.name, other.name))
+    return wrong
+
+
+def _check(lifetimes: Sequence[Lifetime], alignment: int) -> None:
+    if alignment < 1:
+        raise ValueError(f"alignment must be at least 1, got {alignment}")
+    names = {tensor.name for tensor in lifetimes}
+    if len(names) < len(lifetimes):
+        raise ValueError("two tensors have one name")
+    for tensor in lifetimes:
+        if tensor.bytes < 0 or tensor.last < tensor.first:
+            raise ValueError(f"expected bytes >= 0 and first <= last, got {tensor}")
+        if tensor.alias_of is not None and tensor.alias_of not in names:
+            raise ValueError(f"{tensor.name} shares the storage of '{tensor.alias_of}', which is no tensor")
+
+
+def _owners(lifetimes: Iterable[Lifetime]) -> dict[str, str]:
+    """For each tensor the one at the root of its chain of aliases."""
+    parent = {tensor.name: tensor.alias_of for tensor in lifetimes}
+    result = {}
+    for name in parent:
+        root, steps = name, 0
+        while (above := parent[root]) is not None:
+            root, steps = above, steps + 1
+            if steps > len(parent):
+                raise ValueError(f"{name} shares storage in a circle")
+        result[name] = root
+    return result
+
+
+class _Blocks:
+    """Tensors joined by shared storage, sizes in units of the alignment, and what each pair needs.
+
+    `neighbours[i]` holds (j, below, above) for each block j ever alive together with block i: i may start at most at
+    offset(j) - below or at least at offset(j) + above. Heights that change over time need only these two figures,
+    since of two blocks the lower one is the lower one at every operator.
+    """
+
+    def __init__(self, lifetimes: Sequence[Lifetime], owner: Mapping[str, str], alignment: int) -> None:
+        self.index = {name: i for i, name in enumerate(dict.fromkeys(owner.values()))}
+        times = sorted({tensor.first for tensor in lifetimes} | {tensor.last + 1 for tensor in lifetimes})
+        column = {time: i for i, time in enumerate(times)}
+        self.heights: NDArray[np.int64] = np.zeros((len(self.index), max(len(times), 1)), dtype=np.int64)
+        for tensor in lifetimes:
+            alive = self.heights[self.index[owner[tensor.name]], column[tensor.first] : column[tensor.last + 1]]
+            np.maximum(alive, -(-tensor.bytes // alignment), out=alive)
+        self.first = [column[next(t.first for t in lifetimes if t.name == name)] for name in self.index]
+        live = self.heights.sum(axis=0)
+        self.breadth: list[int] = [int(x) for x in np.argsort(-live, kind="stable")]
+        self.bound = int(live.max(initial=0))
+        self.top: list[int] = [int(x) for x in self.heights.max(axis=1, initial=0)]
+        self.neighbours: list[list[tuple[int, int, int]]] = [self._pairs(i) for i in range(len(self.index))]
+
+    def _pairs(self, i: int) -> list[tuple[int, int, int]]:
+        mine = self.heights[i]
+        both = (mine > 0) & (self.heights > 0)
+        below = np.where(both, mine, 0).max(axis=1)
+        above = np.where(both, self.heights, 0).max(axis=1)
+        return [(int(j), int(below[j]), int(above[j])) for j in np.flatnonzero(both.any(axis=1)) if j != i]
+
+    def __len__(self) -> int:
+        return len(self.top)
+
+    def peak(self, offsets: Sequence[int]) -> int:
+        return max((offset + top for offset, top in zip(offsets, self.top, strict=True)), default=0)
+
+    def lowest(self, i: int, offsets: Sequence[int]) -> int:
+        """The lowest offset at which block i fits among the blocks placed (offset >= 0)."""
+        placed = ((offsets[j], below, above) for j, below, above in self.neighbours[i] if offsets[j] >= 0)
+        taken = sorted((offset - below, offset + above) for offset, below, above in placed)
+        spot = 0
+        for low, high in taken:
+            if low >= spot:
+                break
+            spot = max(spot, high)
+        return spot
+
+    def first_fit(self, order: Iterable[int]) -> list[int]:
+        offsets = [-1] * len(self)
+        for i in order:
+            offsets[i] = self.lowest(i, offsets)
+        return offsets
+
+
+def _orders(blocks: _Blocks) -> list[list[int]]:
+    """The orders tried first: by size, size x duration, duration, begin, and breadth (busiest operators first)."""
+    duration = [int(x) for x in (blocks.heights > 0).sum(axis=1)]
+    area = [int(x) for x in blocks.heights.sum(axis=1)]
+    top, everyone = blocks.top, range(len(blocks))
+    keys: list[Callable[[int], tuple[int, ...]]] = [
+        lambda i: (-top[i], -duration[i], i),
+        lambda i: (-area[i], -top[i], i),
+        lambda i: (-duration[i], -top[i], i),
+        lambda i: (blocks.first[i], -top[i], i),
+        lambda i: (-blocks.first[i], -top[i], i),
+    ]
+    orders = [sorted(everyone, key=key) for key in keys]
+    breadth: dict[int, None] = {}
+    for time in blocks.breadth:
+        alive = (int(i) for i in np.flatnonzero(blocks.heights[:, time]))
+        breadth |= dict.fromkeys(sorted(alive, key=lambda i: (-int(blocks.heights[i, time]), i)))
+    return [*orders, [*breadth, *(i for i in everyone if i not in breadth)]]
+
+
+def _best_offsets(blocks: _Blocks) -> list[int]:
+    best: list[int] = []
+    for order in _orders(blocks):
+        offsets = _improve(blocks, order)
+        if not best or blocks.peak(offsets) < blocks.peak(best):
+            best = offsets
+        if blocks.peak(best) == blocks.bound:
+            return best
+    return _Search(blocks, best).run()
+
+
+def _improve(blocks: _Blocks, order: list[int]) -> list[int]:
+    """First fit again and again, each time with the block that reached the top moved to the front of the order."""
+    best = current = blocks.first_fit(order)
+    for _ in range(_IMPROVEMENT_ROUNDS if len(blocks) > 1 else 0):
+        if blocks.peak(best) == blocks.bound:
+            break
+        highest = max(order, key=lambda i: (current[i] + blocks.top[i], -i))
+        if highest == order[0]:
+            break
+        order = [highest, *(i for i in order if i != highest)]
+        current = blocks.first_fit(order)
+        if blocks.peak(current) < blocks.peak(best):
+            best = current
+    return best
+
+
+class _Search:
+    """Depth-first search over the orders of rising offsets, cut where the best known peak cannot be beaten.
+
+    An optimum exists in which every block lies as low as the blocks placed before it, at rising offsets, let it: push
+    blocks of any optimum down until none moves. A bounded number of placements is looked at.
+    """
+
+    def __init__(self, blocks: _Blocks, start: list[int]) -> None:
+        self.blocks, self.best, self.peak = blocks, start, blocks.peak(start)
+        self.steps = _SEARCH_STEPS
+
+    def run(self) -> list[int]:
+        self._extend([-1 if top else 0 for top in self.blocks.top], 0)
+        return self.best
+
+    def _extend(self, offsets: list[int], floor: int) -> None:
+        left = [i for i, offset in enumerate(offsets) if offset < 0]
+        if not left:
+            self.best, self.peak = list(offsets), self.blocks.peak(offsets)
+            return
+        self.steps -= len(left)
+        spots = sorted((self.blocks.lowest(i, offsets), -self.blocks.top[i], i) for i in left)
+        if any(max(spot, floor) - size >= self.peak for spot, size, _ in spots):
+            return
+        for spot, size, i in spots:
+            if self.steps <= 0 or self.peak == self.blocks.bound:
+                return
+            if spot < floor or spot - size >= self.peak:
+                continue
+            offsets[i] = spot
+            self._extend(offsets, spot)
+            offsets[i] = -1
+
+
+def lifetimes(
+    table: LayerTable, row: int, runtime: str, patches: int = 1, split: int = 0, count_input: bool = False
+) -> list[Lifetime]:
+    """The tensors of one network under a runtime's memory rule and a schedule, in execution order.
+
+    Operator i is the i-th present one. `patches`, `split` as priced: 1, 0 for layer by layer, else `patches` x `patches`
+    patches over `split` blocks. A patch stage is written once, for its largest patch: tensors `patch:NAME` at the
+    patch's size, beside the whole buffer NAME of the split's output, alive from the start. Scratch buffers of the
+    runtime are alive throughout; `count_input` adds the image, alive while it is read. Sizes are not yet rounded: hand
+    the rule's `alignment` to `plan`. An operator works in place only where nobody else reads what it overwrites.
+    `WrongUse` for an unknown runtime or a schedule that the network does not admit.
+    """
+    network = _Network(table.select(slice(row, row + 1)), memory_rule(runtime))
+    stage = network.stage_end(patches, split)
+    result = network.image(stage, count_input)
+    sides = network.patch_sides(stage, patches) if stage >= 0 else {}
+    result += [network.tensor(i, network.layers[i].out_channels * h * w, stage) for i, (h, w) in sorted(sides.items())]
+    for i in range(max(stage, 0), len(network.layers)):
+        result.append(network.whole_map(i, stage))
+    return result + network.scratch(stage, sides)
+
+
+class _Network:
+    """One row of a table, its operators numbered by position, with the rule that says who shares storage."""
+
+    def __init__(self, table: LayerTable, rule: MemoryRule) -> None:
+        self.table, self.rule, self.layers = table, rule, table.layers(0)
+        self.last_use = list(range(len(self.layers)))
+        self.readers: list[list[int]] = [[] for _ in self.layers]
+        for i, layer in enumerate(self.layers):
+            for source in {layer.input_a, layer.input_b} - {NETWORK_INPUT}:
+                if source >= 0:
+                    self.last_use[source] = i
+                    self.readers[source].append(i)
+
+    def stage_end(self, patches: int, split: int) -> int:
+        """Position of the patch stage's last operator, -1 layer by layer."""
+        if patches == 1 and split == 0:
+            return -1
+        slots = np.flatnonzero(self.table.present[0])
+        ends = [i for i, layer in enumerate(self.layers) if layer.cut]
+        admitted = admits_split(self.table)[slots, 0]
+        if not 1 <= split <= len(ends) or not admitted[ends[split - 1]] or ends[split - 1] == len(self.layers) - 1:
+            raise WrongUse(f"the network cannot be split after block {split}; layer by layer is patches=1, split=0")
+        last = self.layers[ends[split - 1]]
+        if patches < 2 or any(-(-side // patches) * (patches - 1) >= side for side in (last.out_height, last.out_width)):
+            size = f"{last.out_height} x {last.out_width}"
+            raise WrongUse(f"{patches} x {patches} patches do not fit a map of {size} after block {split}")
+        return ends[split - 1]
+
+    def patch_sides(self, stage: int, patches: int) -> dict[int, tuple[int, int]]:
+        """Height and width of the largest patch of each tensor up to the split: what its readers need at most."""
+        last = self.layers[stage]
+        sides = {stage: (-(-last.out_height // patches), -(-last.out_width // patches))}
+        for i in range(stage, -1, -1):
+            layer = self.layers[i]
+            need = [(side - 1) * layer.stride + layer.kernel for side in sides[i]]
+            for source in (layer.input_a, layer.input_b):
+                if source >= 0:
+                    height, width = sides.get(source, (0, 0))
+                    sides[source] = (max(height, need[0]), max(width, need[1]))
+        return sides
+
+    def image(self, stage: int, count_input: bool) -> list[Lifetime]:
+        reads = [i for i, layer in enumerate(self.layers) if NETWORK_INPUT in (layer.input_a, layer.input_b)]
+        first = self.layers[0]
+        size = first.in_channels * first.in_height * first.in_width
+        return [Lifetime("image", size, 0, max(*reads, stage))] if count_input and reads else []
+
+    def whole_map(self, i: int, stage: int) -> Lifetime:
+        layer = self.layers[i]
+        size = _elements(layer)
+        if i == stage:
+            return Lifetime(layer.name, size, 0, self.last_use[i])
+        return self.tensor(i, size, -1)
+
+    def tensor(self, i: int, size: int, stage: int) -> Lifetime:
+        """The output of operator i, inside the patch stage that ends at `stage` (-1: outside)."""
+        shared, prefix = self._shared_with(i), "patch:" if stage >= 0 else ""
+        last = min(self.last_use[i], stage) if stage >= 0 else self.last_use[i]
+        alias = None if shared is None else prefix + self.layers[shared].name
+        return Lifetime(prefix + self.layers[i].name, size, i, last, alias)
+
+    def _shared_with(self, i: int) -> int | None:
+        """The tensor whose storage the output of operator i takes over."""
+        layer = self.layers[i]
+        if self.rule.accumulates and self.readers[i] and self.last_use[i] == self.readers[i][0]:
+            reader = self.layers[self.readers[i][0]]
+            if reader.kind == Kind.ADD and reader.input_a == i and 0 <= reader.input_b < i:
+                return reader.input_b
+        free = layer.input_a >= 0 and self.last_use[layer.input_a] == i
+        fits = _elements(layer) <= layer.in_channels * layer.in_height * layer.in_width
+        return layer.input_a if layer.kind in self.rule.in_place and free and fits else None
+
+    def scratch(self, stage: int, sides: Mapping[int, tuple[int, int]]) -> list[Lifetime]:
+        """The rule's buffers, sized for the neediest operator, alive throughout."""
+        scratch, end = self.rule.scratch, len(self.layers) - 1
+        if scratch is None:
+            return []
+        fixed = scratch.by_slot(self.table)[0][self.table.present[0]]
+        largest = 0
+        for i, layer in enumerate(self.layers):
+            height, width = (layer.in_height, layer.in_width) if i > stage else sides.get(layer.input_a, (0, 0))
+            pad = 2 * (layer.kernel // 2)
+            padded = (height + pad) * (width + pad) * scratch.padded_map_bytes
+            largest = max(largest, padded if layer.kind == Kind.DEPTHWISE else int(fixed[i]))
+        constant = int(scratch.constant(self.table)[0])
+        buffers = {"scratch:operator": largest, "scratch:kernel": constant}
+        return [Lifetime(name, size, 0, end) for name, size in buffers.items() if size]
+
+
+def _elements(layer: Layer) -> int:
+    return layer.out_channels * layer.out_height * layer.out_width

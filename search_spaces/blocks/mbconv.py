@@ -1,0 +1,133 @@
+"""Networks of inverted residual blocks (MBConv), described by plain numbers.
+
+This file stands alone: it imports torch and nothing else, so that an exported network can carry a copy of it.
+Sources: MobileNetV2 (arXiv 1801.04381) for the block; MCUNetV2 (arXiv 2110.15352) for blocks without a depthwise
+convolution; MobileNetV3 (arXiv 1905.02244) for squeeze-excite with a hard sigmoid.
+"""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from torch import Tensor, nn
+
+
+class Stem(TypedDict):
+    """The first convolution."""
+
+    out: int
+    kernel: int
+    stride: int
+
+
+BlockSpec = TypedDict(
+    "BlockSpec",
+    {
+        "in": int,  # channels of the block's input
+        "mid": int,  # channels inside the block; 0 means those of the input, without an expanding convolution
+        "out": int,
+        "kernel": int,  # side of the depthwise kernel; 1 means no depthwise convolution at all
+        "stride": int,
+        "residual": bool,  # adds the input to the output
+        "squeeze": int,  # channels of the squeeze-excite bottleneck; 0 means none
+    },
+)
+
+
+class ConvNorm(nn.Module):
+    """Convolution without bias, batch norm and, where `activate` holds, ReLU6; keeps ceil(side / stride) pixels."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, activate: bool = True
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+        # Not in place: training would then clone the input, which costs more than the memory it saves.
+        self.activation = nn.ReLU6() if activate else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, ceil(H / stride), ceil(W / stride))."""
+        y: Tensor = self.activation(self.norm(self.conv(x)))
+        return y
+
+
+class SqueezeExcite(nn.Module):
+    """Scales each channel by a number in 0..1 computed from the means of all channels."""
+
+    def __init__(self, channels: int, bottleneck: int) -> None:
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.reduce = nn.Conv2d(channels, bottleneck, 1)
+        self.relu = nn.ReLU(inplace=True)
+        self.expand = nn.Conv2d(bottleneck, channels, 1)
+        self.gate = nn.Hardsigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> the same shape."""
+        scale: Tensor = self.gate(self.expand(self.relu(self.reduce(self.pool(x)))))
+        return x * scale
+
+
+class InvertedResidual(nn.Module):
+    """Expand (1x1), depthwise (k x k), squeeze-excite, project (1x1, linear), residual; absent parts are `Identity`."""
+
+    def __init__(self, spec: BlockSpec) -> None:
+        super().__init__()
+        mid = spec["mid"] or spec["in"]
+        if spec["kernel"] == 1 and spec["stride"] != 1:
+            raise ValueError(f"a block without a depthwise convolution has stride 1, got stride {spec['stride']}")
+        if spec["residual"] and (spec["stride"] != 1 or spec["in"] != spec["out"]):
+            raise ValueError(f"a residual needs stride 1 and as many channels out as in, got {dict(spec)}")
+        self.residual = spec["residual"]
+        self.expand = ConvNorm(spec["in"], mid) if spec["mid"] else nn.Identity()
+        self.depthwise = (
+            ConvNorm(mid, mid, spec["kernel"], spec["stride"], groups=mid) if spec["kernel"] > 1 else nn.Identity()
+        )
+        self.squeeze = SqueezeExcite(mid, spec["squeeze"]) if spec["squeeze"] else nn.Identity()
+        self.project = ConvNorm(mid, spec["out"], activate=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in, H, W) -> (N, out, ceil(H / stride), ceil(W / stride))."""
+        y: Tensor = self.project(self.squeeze(self.depthwise(self.expand(x))))
+        return x + y if self.residual else y
+
+
+class MbconvNetwork(nn.Module):
+    """Stem, inverted residual blocks, an optional 1x1 convolution, global average pooling, a linear classifier.
+
+    Arguments: `input_size` [channels, height, width] (the resolution the network is meant for; others run as well),
+    `stem` the first convolution, `blocks` in order, `mix` the channels of the last 1x1 convolution (0: none),
+    `classes`. All are plain JSON values. Weights are He-initialised by fan-out; `ValueError` on an impossible block.
+    """
+
+    def __init__(
+        self, input_size: Sequence[int], stem: Stem, blocks: Sequence[BlockSpec], mix: int, classes: int
+    ) -> None:
+        super().__init__()
+        self.input_size = tuple(input_size)
+        self.stem = ConvNorm(self.input_size[0], stem["out"], stem["kernel"], stem["stride"])
+        self.blocks = nn.ModuleList(InvertedResidual(spec) for spec in blocks)
+        last = blocks[-1]["out"] if blocks else stem["out"]
+        self.mix = ConvNorm(last, mix) if mix else nn.Identity()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Linear(mix or last, classes)
+        self.apply(_initialise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, height, width) -> logits (N, classes)."""
+        x = self.stem(x)
+        for block in self.blocks:
+            x = block(x)
+        logits: Tensor = self.classifier(self.pool(self.mix(x)).flatten(1))
+        return logits
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1] // module.groups
+        nn.init.normal_(module.weight, 0.0, (2.0 / fan_out) ** 0.5)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, 0.0, 0.01)
+        nn.init.zeros_(module.bias)

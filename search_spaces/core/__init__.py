@@ -1,0 +1,1 @@
+"""The words every space shares: choices, architectures, populations, operator tables. No torch at import."""

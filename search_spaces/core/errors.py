@@ -1,0 +1,49 @@
+"""Errors meant for the person at the command line: the rule, the value, the way out, and an exit code."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class FitnasError(Exception):
+    """Base of every error shown without a traceback; `exit_code` is the command's exit code."""
+
+    exit_code = 1
+
+
+class WrongUse(FitnasError):
+    """Malformed or unknown option, space, device, metric, unit; a data set that cannot serve."""
+
+    exit_code = 2
+
+
+class Infeasible(FitnasError):
+    """No architecture of the space satisfies the budget."""
+
+    exit_code = 3
+
+
+class NotFound(FitnasError):
+    """A run or a file that does not exist."""
+
+    exit_code = 4
+
+
+class Refused(FitnasError):
+    """A valid request that would damage something, such as a second driver on one run."""
+
+    exit_code = 1
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The hint appended to an error about an unknown `word`: the nearest known one, or nothing where none is near.
+
+    >>> did_you_mean("serach", ["search", "show"])
+    "; did you mean 'search'?"
+    >>> did_you_mean("zzz", ["search", "show"])
+    ''
+    """
+    known = list(known)
+    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
+    if not near and len(word) >= 3:
+        near = [name for name in known if word.lower() in name.lower() or name.lower() in word.lower()][:1]
+    return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,217 @@
+"""The base of every search space: what it must say, and what it gets for that."""
+
+import importlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from search_spaces.core.architecture import Architecture
+from search_spaces.core.choice import Choice
+from search_spaces.core.errors import WrongUse, did_you_mean
+from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.layer_table import LayerTable
+from search_spaces.core.population import Population
+from search_spaces.core.supernet import Supernet
+
+if TYPE_CHECKING:
+    import torch
+
+Rows = NDArray[np.int16]
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """How to build a plain network: `factory(**arguments)` of `module`, one file that imports torch alone."""
+
+    module: str
+    factory: str
+    arguments: dict[str, Any]
+
+    def build(self) -> "torch.nn.Module":
+        """The network with random weights."""
+        network: torch.nn.Module = getattr(importlib.import_module(self.module), self.factory)(**self.arguments)
+        return network
+
+
+@dataclass(frozen=True)
+class PublishedMember:
+    """A published network of a family: priced and built, even where it lies outside our space."""
+
+    name: str
+    source: str
+    table: Callable[[], LayerTable]
+    blueprint: Callable[[], Blueprint]
+
+
+class SearchSpace(ABC, Generic[SettingsT]):
+    """Which architectures exist and how one becomes a network.
+
+    A space states its `choices`; which of them are `active` in an architecture (an inactive choice has its first
+    option, so that two genotypes of one network count once); how a population becomes a `LayerTable` (`decode`); and
+    how one architecture becomes a network (`blueprint`). Populations that it returns are in canonical form.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]
+    default_runtime: ClassVar[str] = "analytic"
+    default_evaluator: ClassVar[str] = "supernet"
+
+    settings: SettingsT
+    choices: tuple[Choice, ...]
+
+    # what a space must say
+
+    @classmethod
+    @abstractmethod
+    def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "SearchSpace[SettingsT]":
+        """The space for `--set` options and data facts; without facts, for its published input."""
+
+    @classmethod
+    @abstractmethod
+    def restored(cls, settings: Mapping[str, Any]) -> "SearchSpace[SettingsT]":
+        """The space of resolved settings, as an architecture carries them."""
+
+    @abstractmethod
+    def decode(self, population: Population) -> LayerTable:
+        """The operator table of a population, row by row."""
+
+    @abstractmethod
+    def blueprint(self, architecture: Architecture) -> Blueprint:
+        """How to build the plain network of one architecture."""
+
+    @abstractmethod
+    def input_size(self, architecture: Architecture) -> tuple[int, int, int]:
+        """(channels, height, width) that the network expects."""
+
+    def supernet(self) -> Supernet:
+        """The weight-sharing network of the whole space, random weights."""
+        raise WrongUse(f"the space '{self.name}' has no supernet; choose another --evaluator")
+
+    def active(self, matrix: Rows) -> NDArray[np.bool_]:
+        """Which choices `(n, choices)` matter in each row; all of them unless a space says otherwise."""
+        return np.ones(matrix.shape, dtype=bool)
+
+    def merged(self, matrix: Rows) -> Rows:
+        """Rows in which options that give the same network are replaced by the first of them."""
+        return matrix
+
+    @property
+    def size(self) -> int:
+        """Number of architectures; genotypes unless a space counts its distinct networks."""
+        return math.prod(len(choice.options) for choice in self.choices)
+
+    @classmethod
+    def members(cls) -> Mapping[str, PublishedMember]:
+        """Published networks of this family by name."""
+        return {}
+
+    def explain(self) -> list[str]:
+        """Lines that tell how the settings were chosen."""
+        return []
+
+    # what a space gets for that
+
+    def canonical(self, matrix: Rows) -> Rows:
+        """The canonical genotype of each row."""
+        merged = self.merged(matrix)
+        return np.where(self.active(merged), merged, 0).astype(np.int16)
+
+    def architecture(self, row: Rows) -> Architecture:
+        """The value of one row; inactive choices are left out."""
+        row = self.canonical(row[None])
+        active = self.active(row)[0]
+        options = {c.name: c.options[i] for c, i, on in zip(self.choices, row[0], active, strict=True) if on}
+        return Architecture(self.name, self.settings.model_dump(mode="json"), options)
+
+    def population(self, architectures: Iterable[Architecture]) -> Population:
+        """The matrix form of some architectures; `WrongUse` where one is not of this space."""
+        rows = [self._row(architecture) for architecture in architectures]
+        matrix = np.array(rows, dtype=np.int16).reshape(len(rows), len(self.choices))
+        return Population(self, self.canonical(matrix))
+
+    def _row(self, architecture: Architecture) -> list[int]:
+        if architecture.space != self.name:
+            raise WrongUse(f"architecture {architecture.id} is of the space '{architecture.space}', not '{self.name}'")
+        by_name = {choice.name: choice for choice in self.choices}
+        for name in architecture.options:
+            if name not in by_name:
+                raise WrongUse(f"'{self.name}' has no choice '{name}'{did_you_mean(name, by_name)}")
+        try:
+            return [c.index(architecture.options[c.name]) if c.name in architecture.options else 0 for c in self.choices]
+        except ValueError as error:
+            raise WrongUse(f"architecture {architecture.id}: {error}") from None
+
+    def sample(self, rng: np.random.Generator, n: int) -> Population:
+        """`n` architectures, each genotype equally likely; duplicates may occur."""
+        return Population(self, self.canonical(self._draw(rng, n)))
+
+    def _draw(self, rng: np.random.Generator, n: int) -> Rows:
+        counts = np.array([len(choice.options) for choice in self.choices])
+        return (rng.random((n, len(counts))) * counts).astype(np.int16)
+
+    def mutate(self, rng: np.random.Generator, parents: Population, probability: float) -> Population:
+        """One child a parent: each choice is drawn anew with `probability`."""
+        fresh = self._draw(rng, len(parents))
+        changed = rng.random(fresh.shape) < probability
+        return Population(self, self.canonical(np.where(changed, fresh, parents.matrix).astype(np.int16)))
+
+    def crossover(self, rng: np.random.Generator, mothers: Population, fathers: Population) -> Population:
+        """One child a pair, each choice from either parent with equal chance."""
+        if len(mothers) != len(fathers):
+            raise ValueError(f"expected as many mothers as fathers, got {len(mothers)} and {len(fathers)}")
+        coin = rng.random(mothers.matrix.shape) < 0.5
+        return Population(self, self.canonical(np.where(coin, mothers.matrix, fathers.matrix)))
+
+    def neighbours(self, architecture: Architecture) -> Population:
+        """All distinct architectures that differ by one choice from this one, without it."""
+        start = self.population([architecture]).matrix[0]
+        rows = [start]
+        for column, choice in enumerate(self.choices):
+            for option in range(len(choice.options)):
+                row = start.copy()
+                row[column] = option
+                rows.append(row)
+        unique, first = np.unique(self.canonical(np.stack(rows)), axis=0, return_index=True)
+        ordered = unique[np.argsort(first)]
+        return Population(self, ordered[(ordered != start).any(axis=1)])
+
+    def encode(self, population: Population) -> NDArray[np.float64]:
+        """One-hot `(n, sum of options)`; an inactive choice is all zeros."""
+        active = self.active(population.matrix)
+        parts = [
+            (population.matrix[:, [i]] == np.arange(len(choice.options))) & active[:, [i]]
+            for i, choice in enumerate(self.choices)
+        ]
+        return np.concatenate(parts, axis=1).astype(np.float64)
+
+    def extremes(self) -> tuple[Architecture, Architecture]:
+        """The (smallest, largest) architecture; options are ordered from small to large."""
+        last = np.array([len(choice.options) - 1 for choice in self.choices], dtype=np.int16)
+        return self.architecture(np.zeros_like(last)), self.architecture(last)
+
+    def build(self, architecture: Architecture) -> "torch.nn.Module":
+        """The plain network with random weights; logits (N, classes)."""
+        return self.blueprint(architecture).build()
+
+
+def checked_settings(model: type[SettingsT], options: Mapping[str, Any]) -> SettingsT:
+    """`options` as the settings model; unknown keys and bad values become `WrongUse` with the nearest known key."""
+    from pydantic import ValidationError
+
+    for key in options:
+        if key not in model.model_fields:
+            known = ", ".join(model.model_fields)
+            raise WrongUse(f"unknown setting '{key}'{did_you_mean(key, model.model_fields)} Known: {known}")
+    try:
+        return model(**options)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+        raise WrongUse("settings of the space: " + "; ".join(lines)) from None
