@@ -46,7 +46,7 @@ class StopReason(enum.Enum):
     """Why a search ended."""
 
     TRIALS = "all trials are done"
-    EXHAUSTED = "every architecture that fits was evaluated"
+    EXHAUSTED = "no further architecture that fits was found"
     DEADLINE = "the time limit was reached"
     INTERRUPTED = "interrupted"
     TERMINATED = "terminated"
@@ -167,6 +167,7 @@ class Conductor:
         self._losses = _Losses()
         self._reason: StopReason | None = None
         self._last = trials
+        self._end = ""
 
     # what a backend calls
 
@@ -175,15 +176,18 @@ class Conductor:
 
         `Infeasible` where no architecture fits and none was ever found.
         """
-        if self._deadline is not None and self._clock() >= self._deadline and not self._is_done:
+        self._pass_over_recorded()
+        has_more = self._next < self._last or bool(self._losses.again)
+        if has_more and self._deadline is not None and self._clock() >= self._deadline:
             self.stop(StopReason.DEADLINE)
+        if not (has_more or self._in_flight):
+            self.stop(StopReason.TRIALS if self._last == self.total else StopReason.EXHAUSTED)
         if self.stopped:
             return None
+        if not has_more:
+            return WAIT
         if self._losses.again:
             return self._hand_out(self._losses.again.popleft())
-        self._pass_over_recorded()
-        if self._next >= self._last:
-            return WAIT if self._in_flight else self._finish()
         if not self._tell_up_to(self._next - self._lag):
             return WAIT
         found = self._candidates.find(self._next, self._strategy, self._seen)
@@ -252,6 +256,13 @@ class Conductor:
         return self._reason
 
     @property
+    def conclusion(self) -> str:
+        """Why the search ended, in words; empty while it runs."""
+        if self._reason is StopReason.EXHAUSTED:
+            return self._end
+        return "" if self._reason is None else self._reason.value
+
+    @property
     def in_flight(self) -> int:
         """Proposals that were handed out and not reported."""
         return len(self._in_flight)
@@ -273,13 +284,6 @@ class Conductor:
         return self._front
 
     # how it is done
-
-    @property
-    def _is_done(self) -> bool:
-        return self._next >= self._last and not self._in_flight and not self._losses.again
-
-    def _finish(self) -> None:
-        self.stop(StopReason.TRIALS if self._last == self.total else StopReason.EXHAUSTED)
 
     def _pass_over_recorded(self) -> None:
         while self._next < self._last and self._next in self._trials:
@@ -347,6 +351,11 @@ class Conductor:
         """No further candidate: an error where there never was one, else the end of the search."""
         if self._next > 0:
             self._last = self._next
+            self._end = (
+                f"the feasible part of the space is exhausted: {self._next:,} architectures"
+                if left.whole_space
+                else f"no further architecture that fits was found in {left.candidates:,} candidates"
+            )
             return
         limits = "; ".join(self.budget.describe(self._runtime)) or "no limit"
         nearest = f" The nearest needs {left.nearest}." if left.nearest else ""

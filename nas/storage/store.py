@@ -266,8 +266,9 @@ def _engine(url: URL, wait_seconds: float) -> Engine:
             f"for example sqlite:///runs.db or postgresql://user@host/database"
         ) from None
     except ModuleNotFoundError as error:
-        package = "'fitnas[postgres]'" if url.get_backend_name() == "postgresql" else error.name
-        raise FitnasError(f"--store {url.drivername} needs '{error.name}'; type: pip install {package}") from None
+        postgres = url.get_backend_name() == "postgresql"
+        way_out = "type: pip install 'fitnas[postgres]'" if postgres else "install the package that provides it"
+        raise FitnasError(f"--store {url.drivername} needs the module '{error.name}'; {way_out}") from None
     if url.get_backend_name() == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine

@@ -7,7 +7,6 @@ training it belongs to (`identity`), where that stands (`progress`) and a checks
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
 from nas.storage.files import os_errors_explained, write_atomically
 from search_spaces.core.errors import FitnasError, NotFound
@@ -58,8 +58,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_atomically(newest, save(tensors, {_HEADER: json.dumps(document, sort_keys=True)}))
     with os_errors_explained(path):
         if path.exists():
-            os.replace(path, previous_path(path))
-        os.replace(newest, path)
+            path.replace(previous_path(path))
+        newest.replace(path)
 
 
 def load_checkpoint(path: Path, identity: Mapping[str, Any] | None = None) -> Checkpoint | None:
@@ -121,7 +121,7 @@ def from_arrays(network: torch.nn.Module, arrays: Mapping[str, NDArray[Any]]) ->
     `FitnasError` where names or shapes are not those of the network.
     """
     # Not torch.from_numpy: it warns of read-only memory.
-    state = {name: torch.from_dlpack(array) for name, array in arrays.items()}
+    state = {name: from_dlpack(array) for name, array in arrays.items()}
     try:
         network.load_state_dict(state, assign=True)
     except RuntimeError as error:
@@ -134,7 +134,7 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         value = tensors[name]
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.view(torch.uint8).numpy() if value.numel() and value.ndim else value.numpy().tobytes())
+        digest.update(value.numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -142,7 +142,9 @@ def _check_identity(path: Path, checkpoint: Checkpoint, identity: Mapping[str, A
     if identity is None:
         return
     wanted = json.loads(json.dumps(identity))
-    keys = sorted(key for key in wanted.keys() | checkpoint.identity.keys() if wanted.get(key) != checkpoint.identity.get(key))
+    keys = sorted(
+        key for key in wanted.keys() | checkpoint.identity.keys() if wanted.get(key) != checkpoint.identity.get(key)
+    )
     if keys:
         told = ", ".join(f"{key} {checkpoint.identity.get(key)} instead of {wanted.get(key)}" for key in keys)
         raise FitnasError(f"the checkpoint {path} belongs to another training ({told})")

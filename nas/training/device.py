@@ -25,7 +25,9 @@ def pick_accelerator(name: str = "auto") -> torch.device:
         raise WrongUse(f"unknown accelerator '{name}'{did_you_mean(name, ACCELERATORS)} (known: {known})")
     if not here[name]:
         found = ", ".join(kind for kind, present in here.items() if present)
-        raise WrongUse(f"accelerator '{name}' is not usable by this torch (usable here: {found}); try --accelerator auto")
+        raise WrongUse(
+            f"accelerator '{name}' is not usable by this torch (usable here: {found}); try --accelerator auto"
+        )
     return torch.device(name)
 
 

@@ -22,7 +22,8 @@ from nas.training.device import keep_freed_memory, random_numbers, torch_threads
 from nas.training.recalibrate import even_parts
 from search_spaces.core.errors import FitnasError, WrongUse
 
-Augmentation = Callable[[Tensor], Tensor]
+# Varies uint8 pictures (n, C, H, W), drawing from the generator alone.
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 # Runs forward and backward on uint8 pictures (n, C, H, W) and labels (n,), adds to the gradients, returns the loss.
 Accumulate = Callable[[Tensor, Tensor, np.random.Generator], float]
 
@@ -64,8 +65,8 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """`epochs` is what was done: fewer than asked where the time did not suffice. `losses` holds one mean an epoch."""
+class FitReport:
+    """What a training did: epochs (fewer than asked where the time did not suffice), the mean loss of each, seconds."""
 
     epochs: int
     losses: tuple[float, ...]
@@ -108,7 +109,7 @@ class Trainer:
         threads: int | None = None,
         progress: Callable[[Progress], None] | None = None,
         deadline: float | None = None,
-    ) -> Outcome:
+    ) -> FitReport:
         """Trains to the end, or from the checkpoint on; leaves the moving averages, where kept, in the network.
 
         `deadline` (of `time.monotonic`): after an epoch, the number of epochs is cut to what fits before it, so that
@@ -129,7 +130,7 @@ class Trainer:
                 self._save()
         if self._average:
             self.network.load_state_dict(self._average)
-        return Outcome(len(self._losses), tuple(self._losses), time.monotonic() - began)
+        return FitReport(len(self._losses), tuple(self._losses), time.monotonic() - began)
 
     def _run_epoch(self, accumulate: Accumulate, progress: Callable[[Progress], None] | None, began: float) -> None:
         epoch, total, seen = len(self._losses), 0.0, 0
@@ -147,11 +148,11 @@ class Trainer:
 
     def _step(self, accumulate: Accumulate, chosen: NDArray[np.int64], place: tuple[int, int], rate: float) -> float:
         rng = np.random.default_rng([self.seed, *place])
-        torch.manual_seed(int(rng.integers(2**63)))  # augmentation draws from torch's own generator
+        torch.manual_seed(int(rng.integers(2**63)))  # for whatever a network draws, such as dropout
         images = torch.from_numpy(self.images[chosen]).to(self.device)
         labels = torch.from_numpy(self.labels[chosen].astype(np.int64)).to(self.device)
         if self.augmentation is not None:
-            images = self.augmentation(images)
+            images = self.augmentation(images, torch.Generator().manual_seed(int(rng.integers(2**63))))
         self._optimizer.param_groups[0]["lr"] = rate
         self._optimizer.zero_grad()
         loss = accumulate(images, labels, rng)
@@ -175,10 +176,9 @@ class Trainer:
                 self._average[name].copy_(value)
 
     def _full_identity(self) -> dict[str, Any]:
-        shapes = {name: list(value.shape) for name, value in self.network.state_dict().items()}
-        names = [name for name, _ in self.network.named_parameters()]
+        sizes = [value.numel() for value in self.network.parameters()]
         own = {**asdict(self.recipe), "seed": self.seed, "pictures": len(self.images)}
-        return {**self.identity, **own, "parameters": len(names), "values": sum(map(math.prod, shapes.values()))}
+        return {**self.identity, **own, "tensors": len(sizes), "parameters": sum(sizes)}
 
     def _save(self) -> None:
         if self.checkpoint is None:

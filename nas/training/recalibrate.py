@@ -5,6 +5,7 @@ pictures suffice; pictures in class order do not (each batch would have the stat
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ def even_parts(count: int, largest: int) -> list[slice]:
     """
     parts = -(-count // largest)
     edges = [count * index // parts for index in range(parts + 1)] if parts else []
-    return [slice(start, stop) for start, stop in zip(edges, edges[1:], strict=False)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
 @torch.no_grad()

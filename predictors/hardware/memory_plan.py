@@ -25,6 +25,7 @@ from search_spaces.core.errors import WrongUse
 from search_spaces.core.layer_table import NETWORK_INPUT, Kind, Layer, LayerTable
 
 _SEARCH_STEPS = 150_000
+_SEARCH_BLOCKS = 200
 _IMPROVEMENT_ROUNDS = 200
 
 
@@ -137,29 +138,48 @@ class _Blocks:
         self.index = {name: i for i, name in enumerate(dict.fromkeys(owner.values()))}
         times = sorted({tensor.first for tensor in lifetimes} | {tensor.last + 1 for tensor in lifetimes})
         column = {time: i for i, time in enumerate(times)}
-        self.heights: NDArray[np.int64] = np.zeros((len(self.index), max(len(times), 1)), dtype=np.int64)
+        self.heights: NDArray[np.int64] = np.zeros((len(self.index), len(times)), dtype=np.int64)
+        self.first = [len(times)] * len(self.index)
         for tensor in lifetimes:
-            alive = self.heights[self.index[owner[tensor.name]], column[tensor.first] : column[tensor.last + 1]]
+            block, begin = self.index[owner[tensor.name]], column[tensor.first]
+            alive = self.heights[block, begin : column[tensor.last + 1]]
             np.maximum(alive, -(-tensor.bytes // alignment), out=alive)
-        self.first = [column[next(t.first for t in lifetimes if t.name == name)] for name in self.index]
-        live = self.heights.sum(axis=0)
-        self.breadth: list[int] = [int(x) for x in np.argsort(-live, kind="stable")]
-        self.bound = int(live.max(initial=0))
+            self.first[block] = min(self.first[block], begin)
+        self.bound = int(self.heights.sum(axis=0).max(initial=0))
         self.top: list[int] = [int(x) for x in self.heights.max(axis=1, initial=0)]
         self.neighbours: list[list[tuple[int, int, int]]] = [self._pairs(i) for i in range(len(self.index))]
 
     def _pairs(self, i: int) -> list[tuple[int, int, int]]:
-        mine = self.heights[i]
-        both = (mine > 0) & (self.heights > 0)
-        below = np.where(both, mine, 0).max(axis=1)
-        above = np.where(both, self.heights, 0).max(axis=1)
-        return [(int(j), int(below[j]), int(above[j])) for j in np.flatnonzero(both.any(axis=1)) if j != i]
+        times = np.flatnonzero(self.heights[i])
+        mine, others = self.heights[i, times], self.heights[:, times]
+        both = np.flatnonzero((others > 0).any(axis=1))
+        below = np.where(others[both] > 0, mine, 0).max(axis=1, initial=0)
+        above = others[both].max(axis=1, initial=0)
+        return [(int(j), int(b), int(a)) for j, b, a in zip(both, below, above, strict=True) if j != i]
 
     def __len__(self) -> int:
         return len(self.top)
 
     def peak(self, offsets: Sequence[int]) -> int:
-        return max((offset + top for offset, top in zip(offsets, self.top, strict=True)), default=0)
+        return max((low + top for low, top in zip(offsets, self.top, strict=True) if low >= 0), default=0)
+
+    def hard_and_easy(self) -> tuple[list[int], list[int]]:
+        """Blocks to plan with care, and the others in an order in which first fit cannot pass the bound.
+
+        A block is easy where all that its neighbours among the blocks not yet set aside can forbid, and its own height,
+        stay within the bound: some spot is free wherever they lie. So an optimum of the hard ones is one of all.
+        """
+        hard, easy = list(range(len(self))), list[int]()
+        while True:
+            inside = set(hard)
+            aside = [i for i in hard if self._forbidden(i, inside) + self.top[i] <= self.bound]
+            if not aside:
+                return hard, easy[::-1]
+            easy += aside
+            hard = [i for i in hard if i not in aside]
+
+    def _forbidden(self, i: int, inside: set[int]) -> int:
+        return sum(below + above for j, below, above in self.neighbours[i] if j in inside)
 
     def lowest(self, i: int, offsets: Sequence[int]) -> int:
         """The lowest offset at which block i fits among the blocks placed (offset >= 0)."""
@@ -172,18 +192,19 @@ class _Blocks:
             spot = max(spot, high)
         return spot
 
-    def first_fit(self, order: Iterable[int]) -> list[int]:
-        offsets = [-1] * len(self)
+    def first_fit(self, order: Iterable[int], offsets: Sequence[int] = ()) -> list[int]:
+        """Offsets after placing the blocks of `order`, each as low as it can, beside those placed in `offsets`."""
+        result = list(offsets) or [-1] * len(self)
         for i in order:
-            offsets[i] = self.lowest(i, offsets)
-        return offsets
+            result[i] = self.lowest(i, result)
+        return result
 
 
-def _orders(blocks: _Blocks) -> list[list[int]]:
-    """The orders tried first: by size, size x duration, duration, begin, and breadth (busiest operators first)."""
+def _orders(blocks: _Blocks, hard: Sequence[int]) -> list[list[int]]:
+    """The orders tried first: by size, size x duration, duration, begin, end, and breadth (busiest operators first)."""
     duration = [int(x) for x in (blocks.heights > 0).sum(axis=1)]
     area = [int(x) for x in blocks.heights.sum(axis=1)]
-    top, everyone = blocks.top, range(len(blocks))
+    top = blocks.top
     keys: list[Callable[[int], tuple[int, ...]]] = [
         lambda i: (-top[i], -duration[i], i),
         lambda i: (-area[i], -top[i], i),
@@ -191,30 +212,32 @@ def _orders(blocks: _Blocks) -> list[list[int]]:
         lambda i: (blocks.first[i], -top[i], i),
         lambda i: (-blocks.first[i], -top[i], i),
     ]
-    orders = [sorted(everyone, key=key) for key in keys]
+    orders = [sorted(hard, key=key) for key in keys]
     breadth: dict[int, None] = {}
-    for time in blocks.breadth:
-        alive = (int(i) for i in np.flatnonzero(blocks.heights[:, time]))
+    for time in np.argsort(-blocks.heights.sum(axis=0), kind="stable"):
+        alive = [i for i in hard if blocks.heights[i, time]]
         breadth |= dict.fromkeys(sorted(alive, key=lambda i: (-int(blocks.heights[i, time]), i)))
-    return [*orders, [*breadth, *(i for i in everyone if i not in breadth)]]
+    return [*orders, list(breadth)]
 
 
 def _best_offsets(blocks: _Blocks) -> list[int]:
-    best: list[int] = []
-    for order in _orders(blocks):
+    hard, easy = blocks.hard_and_easy()
+    best = blocks.first_fit(hard)
+    for order in _orders(blocks, hard):
         offsets = _improve(blocks, order)
-        if not best or blocks.peak(offsets) < blocks.peak(best):
+        if blocks.peak(offsets) < blocks.peak(best):
             best = offsets
-        if blocks.peak(best) == blocks.bound:
-            return best
-    return _Search(blocks, best).run()
+    if len(hard) <= _SEARCH_BLOCKS:
+        best = _Search(blocks, hard, best).run()
+    return blocks.first_fit(easy, best)
 
 
 def _improve(blocks: _Blocks, order: list[int]) -> list[int]:
     """First fit again and again, each time with the block that reached the top moved to the front of the order."""
-    best = current = blocks.first_fit(order)
-    for _ in range(_IMPROVEMENT_ROUNDS if len(blocks) > 1 else 0):
-        if blocks.peak(best) == blocks.bound:
+    best = blocks.first_fit(order)
+    current = best
+    for _ in range(_IMPROVEMENT_ROUNDS):
+        if blocks.peak(best) <= blocks.bound:
             break
         highest = max(order, key=lambda i: (current[i] + blocks.top[i], -i))
         if highest == order[0]:
@@ -233,16 +256,16 @@ class _Search:
     blocks of any optimum down until none moves. A bounded number of placements is looked at.
     """
 
-    def __init__(self, blocks: _Blocks, start: list[int]) -> None:
-        self.blocks, self.best, self.peak = blocks, start, blocks.peak(start)
+    def __init__(self, blocks: _Blocks, hard: Sequence[int], start: list[int]) -> None:
+        self.blocks, self.hard, self.best, self.peak = blocks, hard, start, blocks.peak(start)
         self.steps = _SEARCH_STEPS
 
     def run(self) -> list[int]:
-        self._extend([-1 if top else 0 for top in self.blocks.top], 0)
+        self._extend([-1] * len(self.blocks), 0)
         return self.best
 
     def _extend(self, offsets: list[int], floor: int) -> None:
-        left = [i for i, offset in enumerate(offsets) if offset < 0]
+        left = [i for i in self.hard if offsets[i] < 0]
         if not left:
             self.best, self.peak = list(offsets), self.blocks.peak(offsets)
             return
@@ -251,13 +274,12 @@ class _Search:
         if any(max(spot, floor) - size >= self.peak for spot, size, _ in spots):
             return
         for spot, size, i in spots:
-            if self.steps <= 0 or self.peak == self.blocks.bound:
+            if self.steps <= 0 or self.peak <= self.blocks.bound:
                 return
-            if spot < floor or spot - size >= self.peak:
-                continue
-            offsets[i] = spot
-            self._extend(offsets, spot)
-            offsets[i] = -1
+            if spot >= floor and spot - size < self.peak:
+                offsets[i] = spot
+                self._extend(offsets, spot)
+                offsets[i] = -1
 
 
 def lifetimes(
@@ -265,7 +287,7 @@ def lifetimes(
 ) -> list[Lifetime]:
     """The tensors of one network under a runtime's memory rule and a schedule, in execution order.
 
-    Operator i is the i-th present one. `patches`, `split` as priced: 1, 0 for layer by layer, else `patches` x `patches`
+    Operator i is the i-th present one. `patches`, `split` as priced: 1, 0 layer by layer, else `patches` x `patches`
     patches over `split` blocks. A patch stage is written once, for its largest patch: tensors `patch:NAME` at the
     patch's size, beside the whole buffer NAME of the split's output, alive from the start. Scratch buffers of the
     runtime are alive throughout; `count_input` adds the image, alive while it is read. Sizes are not yet rounded: hand
@@ -290,7 +312,7 @@ class _Network:
         self.last_use = list(range(len(self.layers)))
         self.readers: list[list[int]] = [[] for _ in self.layers]
         for i, layer in enumerate(self.layers):
-            for source in {layer.input_a, layer.input_b} - {NETWORK_INPUT}:
+            for source in {layer.input_a, layer.input_b}:
                 if source >= 0:
                     self.last_use[source] = i
                     self.readers[source].append(i)
@@ -299,16 +321,20 @@ class _Network:
         """Position of the patch stage's last operator, -1 layer by layer."""
         if patches == 1 and split == 0:
             return -1
-        slots = np.flatnonzero(self.table.present[0])
-        ends = [i for i, layer in enumerate(self.layers) if layer.cut]
-        admitted = admits_split(self.table)[slots, 0]
-        if not 1 <= split <= len(ends) or not admitted[ends[split - 1]] or ends[split - 1] == len(self.layers) - 1:
-            raise WrongUse(f"the network cannot be split after block {split}; layer by layer is patches=1, split=0")
-        last = self.layers[ends[split - 1]]
-        if patches < 2 or any(-(-side // patches) * (patches - 1) >= side for side in (last.out_height, last.out_width)):
-            size = f"{last.out_height} x {last.out_width}"
-            raise WrongUse(f"{patches} x {patches} patches do not fit a map of {size} after block {split}")
-        return ends[split - 1]
+        admitted = admits_split(self.table)[self.table.present[0], 0]
+        cuts = [i for i, layer in enumerate(self.layers) if layer.cut]
+        ends = {number: i for number, i in enumerate(cuts, start=1) if admitted[i] and i + 1 < len(self.layers)}
+        if split not in ends:
+            known = ", ".join(map(str, ends)) or "none"
+            raise WrongUse(f"no patch stage can end after block {split}, only after: {known} (or patches=1, split=0)")
+        last = self.layers[ends[split]]
+        sides = (last.out_height, last.out_width)
+        if patches < 2 or any(-(-side // patches) * (patches - 1) >= side for side in sides):
+            size = f"{sides[0]} x {sides[1]}"
+            raise WrongUse(
+                f"{patches} x {patches} patches do not divide the {size} map after block {split}; take fewer"
+            )
+        return ends[split]
 
     def patch_sides(self, stage: int, patches: int) -> dict[int, tuple[int, int]]:
         """Height and width of the largest patch of each tensor up to the split: what its readers need at most."""

@@ -33,8 +33,19 @@ def test_toml_round_trip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90s", 90), ("10m", 600), ("10min", 600), ("1h", 3600), ("1h30m", 5400), ("1.5h", 5400), (" 2 m ", 120), ("45", 45)]
-    + [(7, 7), (0.5, 0.5), ("1d", 86400)],
+    [
+        ("90s", 90),
+        ("10m", 600),
+        ("10min", 600),
+        ("1h", 3600),
+        ("1h30m", 5400),
+        ("1.5h", 5400),
+        (" 2 m ", 120),
+        ("45", 45),
+        (7, 7),
+        (0.5, 0.5),
+        ("1d", 86400),
+    ],
 )
 def test_durations(text: str | float, seconds: float) -> None:
     assert parse_duration(text) == seconds
@@ -102,7 +113,7 @@ def test_a_long_value_is_cut_in_the_message() -> None:
 def test_a_configuration_is_frozen_and_changes_are_checked() -> None:
     config = RunConfig.checked(space="x")
     with pytest.raises(ValueError, match="frozen"):
-        config.seed = 1  # type: ignore[misc]
+        config.seed = 1
     with pytest.raises(WrongUse, match="seed"):
         config.updated(seed=-1)
 

@@ -1,9 +1,10 @@
 """Pictures in an `.npz` of NumPy arrays, read with `allow_pickle=False`.
 
 - Keys: `x` and `y` (or images/labels, data/targets) with or without a part: `x_train, y_train, x_test, y_test`,
-  `train_images, train_labels, val_images, ...`. Other keys are ignored; `names`, `classes` or `class_names` (text) names
-  the labels in their order.
-- Pictures: (n, H, W), (n, H, W, C) or (n, C, H, W) with C of 1, 3 or 4 (transparency, composited on white), at most 4 GiB.
+  `train_images, train_labels, val_images, ...`. Other keys are ignored; `names`, `classes` or `class_names` (text)
+  names the labels in their order.
+- Pictures: (n, H, W), (n, H, W, C) or (n, C, H, W) with C of 1, 3 or 4 (transparency, composited on white),
+  at most 4 GiB.
 - Values, by one rule for all arrays of the file: uint8 as they are; bool as 0 and 255; floats within 0-1 times 255,
   within 0-255 as they are; other integers within 0-255 as they are, within 0-65,535 divided by 257. Else: refused.
   A picture that holds NaN or an infinity is left out and named.
@@ -24,13 +25,14 @@ from search_spaces.core.errors import WrongUse
 _PICTURE_WORDS = frozenset({"x", "image", "images", "data"})
 _LABEL_WORDS = frozenset({"y", "label", "labels", "target", "targets"})
 _NAME_WORDS = ("names", "class_names", "classes", "label_names")
+_DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, SyntaxError, MemoryError, RuntimeError)
 _MAX_ARRAY_BYTES = 4 * 2**30
 NOT_FINITE = "holds NaN or an infinity"
 _WAY_OUT = "expected x_train, y_train, x_test, y_test (or x, y): pictures (n, H, W, C) and labels (n,)"
 
 
 class ArrayPart(NamedTuple):
-    """One part of the file: its key, uint8 pictures (n, C, H, W), a class name per picture, which of them are finite."""
+    """One part of the file: its key, uint8 pictures (n, C, H, W), a class name and finite or not per picture."""
 
     key: str
     part: str
@@ -54,9 +56,10 @@ def read_arrays(path: Path) -> list[ArrayPart]:
         labels = _class_names(path, y_key, arrays[y_key], names)
         if len(labels) != len(raw[part]):
             raise WrongUse(
-                f"{path}: {x_key} holds {len(raw[part]):,} pictures but {y_key} {len(labels):,} labels; give each a label"
+                f"{path}: {x_key} holds {len(raw[part]):,} pictures but {y_key} {len(labels):,} labels; "
+                "give each picture one label"
             )
-        finite = np.isfinite(raw[part]).all(axis=(1, 2, 3)) if raw[part].dtype.kind == "f" else np.ones(len(labels), bool)
+        finite = np.isfinite(raw[part]).all(axis=(1, 2, 3))
         parts.append(ArrayPart(x_key, part, _as_bytes(raw[part], factor), labels, finite))
     return parts
 
@@ -70,7 +73,7 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
             raise WrongUse(f"{path} unpacks to {unpacked:,} bytes, more than 4 GiB; save the pictures in class folders")
         with np.load(path, allow_pickle=False) as archive_of_arrays:
             return {key: archive_of_arrays[key] for key in archive_of_arrays.files}
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, SyntaxError, MemoryError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise WrongUse(f"{path} is not a readable .npz ({error}); save it again with numpy.savez") from error
     except ValueError as error:
         raise WrongUse(
@@ -150,7 +153,7 @@ def _class_names(path: Path, key: str, labels: NDArray[Any], names: list[str]) -
     """A class name per picture."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.ndim == 2 and labels.dtype.kind in "buif" and (labels.sum(axis=1) == 1).all() and (labels != 0).sum() == len(labels):
+    if _is_one_hot(labels):
         labels = labels.argmax(axis=1)
     whole = labels.dtype.kind in "bui" or (labels.dtype.kind == "f" and bool(np.equal(np.mod(labels, 1), 0).all()))
     if labels.ndim != 1 or not (whole or labels.dtype.kind in "US"):
@@ -161,6 +164,13 @@ def _class_names(path: Path, key: str, labels: NDArray[Any], names: list[str]) -
     if names and numbers and not 0 <= min(numbers) <= max(numbers) < len(names):
         raise WrongUse(f"{path}: {key} runs from {min(numbers)} to {max(numbers)}, but {len(names)} names are given")
     return [names[number] if names else str(number) for number in numbers]
+
+
+def _is_one_hot(labels: NDArray[Any]) -> bool:
+    """Whether each row of a matrix is zeros and a single one."""
+    if labels.ndim != 2 or labels.dtype.kind not in "buif":
+        return False
+    return bool(((labels == 0) | (labels == 1)).all() and (labels != 0).sum(axis=1).tolist() == [1] * len(labels))
 
 
 def _text(value: str | bytes) -> str:

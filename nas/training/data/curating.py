@@ -99,7 +99,8 @@ def _notes_on_labels(found: list[Found]) -> list[str]:
     torn = [names for names in classes.values() if len(names) > 1]
     if not torn:
         return []
-    return [f"{len(torn):,} pictures lie in two or more classes, for example in '{"', '".join(sorted(torn[0]))}'"]
+    example = "', '".join(sorted(torn[0]))
+    return [f"{len(torn):,} pictures lie in two or more classes, for example in '{example}'"]
 
 
 def _notes_on_test(found: list[Found]) -> list[str]:

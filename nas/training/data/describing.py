@@ -1,5 +1,7 @@
 """From the value of `--data` to a `DataDescription`; neither torch nor scikit-learn is loaded."""
 
+import difflib
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +9,7 @@ from nas.core.names import shown
 from nas.training.data import digits
 from nas.training.data.arrays import NOT_FINITE, read_arrays
 from nas.training.data.curating import curate
-from nas.training.data.description import DataDescription, printable
+from nas.training.data.description import DataDescription
 from nas.training.data.files import open_files
 from nas.training.data.layout import ALL, TEST, TRAIN, VALIDATION, in_order
 from nas.training.data.scanning import Found, Progress, scan
@@ -57,23 +59,25 @@ def _recognise(data: str) -> tuple[Path, str]:
         exists = bool(data) and path.exists()
         path = path.absolute()
     except (OSError, ValueError, RuntimeError) as error:
-        raise WrongUse(f"--data {shown(data)} is no path ({error}); give {_KINDS}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise WrongUse(f"--data {shown(data)} is no path ({reason}); give {_KINDS}") from error
+    if "\0" in data:
+        raise WrongUse(f"--data {shown(data)} is no path (it holds a NUL character); give {_KINDS}")
     if not exists:
-        hint = did_you_mean(data, [digits.NAME]) if data and path.name == data and not path.suffix else ""
-        if hint or not data:
-            raise WrongUse(f"unknown data set {shown(data)}{hint or ';'} Give {_KINDS}")
+        if not data or difflib.get_close_matches(data.lower(), [digits.NAME], cutoff=0.75):
+            raise WrongUse(f"unknown data set {shown(data)}{did_you_mean(data, [digits.NAME])} Give {_KINDS}")
         raise NotFound(f"--data {shown(data)} does not exist; give {_KINDS}")
     if path.is_dir():
         return path, "folder"
     if path.is_file() and path.suffix.lower() in (".zip", ".npz"):
         return path, path.suffix.lower()[1:]
-    raise WrongUse(f"--data {shown(data)} is neither a folder nor a .zip nor an .npz; unpack or convert it: give {_KINDS}")
+    raise WrongUse(
+        f"--data {shown(data)} is neither a folder nor a .zip nor an .npz; unpack or convert it and give {_KINDS}"
+    )
 
 
 def _found_in_arrays(path: Path) -> tuple[list[Found], dict[str, list[str]]]:
     """The pictures of an `.npz`, as `scan` lists those of a folder."""
-    import hashlib
-
     found: list[Found] = []
     skipped: dict[str, list[str]] = {}
     for part in read_arrays(path):
@@ -94,8 +98,8 @@ def _description(source: str, kind: str, found: list[Found], skipped: dict[str, 
     names = in_order(picture.class_name for picture in found)
     labels = {name: label for label, name in enumerate(names)}
     records = sorted(
-        Record(printable(p.name) if kind == "npz" else p.name, labels[p.class_name], p.part, p.digest, p.height * p.width)
-        for p in found
+        Record(picture.name, labels[picture.class_name], picture.part, picture.digest, picture.height * picture.width)
+        for picture in found
     )
     facts = InputFacts(
         channels=1 if all(picture.grey for picture in found) else 3,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas.training.data.splitting import TRAIN, VALIDATION, Record
+from nas.training.data.layout import TRAIN, VALIDATION
+from nas.training.data.splitting import Record
 from search_spaces.core.input_facts import InputFacts
 
 IMBALANCE_RATIO = 1.5
@@ -46,11 +47,8 @@ class DataDescription:
 
         Then accuracy alone misleads: a network that knows only the largest class would look good.
         """
-        totals = [train + validation for train, validation in zip(*self._seen_by_search(), strict=True)]
+        totals = [sum(pair) for pair in zip(self.counts[TRAIN], self.counts[VALIDATION], strict=True)]
         return max(totals) > IMBALANCE_RATIO * min(totals)
-
-    def _seen_by_search(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        return self.counts[TRAIN], self.counts[VALIDATION]
 
     def lines(self) -> list[str]:
         """The description for people: one line for the figures, one for each reason and each note."""

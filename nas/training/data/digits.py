@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 NAME = "digits"
 COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 SIDE_PIXELS = 8
-HASH = ""
+HASH = "0a7dc9868751c1fb514ede4a2b2505e5ff2824cfc36822b156be2ff0775981e9"
 
 
 def read_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -108,7 +108,7 @@ class ZipFiles:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise WrongUse(f"{path} is not a readable zip ({error}); pack the folder again, or give the folder") from error
+            raise WrongUse(f"{path} is not a readable zip ({error}); pack it again, or give the folder") from error
         self.skipped: dict[str, list[str]] = {}
         self.folders: list[str] = []
         self._members: dict[str, zipfile.ZipInfo] = {}

@@ -2,8 +2,8 @@
 
 - Hidden files and folders (a leading dot, `__MACOSX`) and files that are no pictures by their suffix are left out.
 - Folders that hold nothing but one folder are stepped over (`signs.zip` with `signs/train/...` inside).
-- `train/ test/ val/` (also training, testing, valid, validation; upper or lower case) that hold class folders are parts;
-  with test/ or val/ but no train/, the remaining folders are the training classes.
+- `train/ test/ val/` (also training, testing, valid, validation; upper or lower case) that hold class folders are
+  parts; with test/ or val/ but no train/, the remaining folders are the training classes.
 - The next folder is the class; pictures deeper down belong to it.
 - Classes are ordered as numbers where all are whole numbers, else by their characters.
 """

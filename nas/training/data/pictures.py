@@ -19,7 +19,7 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -30,10 +30,12 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .gif .bmp .dib .tif .tiff .webp .ppm .pgm .pbm .pnm .pfm .jp2 .j2k .avif".split()
-)
-FOREIGN_SUFFIXES = frozenset(".heic .heif .dng .cr2 .cr3 .nef .arw .raf .orf .rw2 .psd .tga .svg .ico .eps .jxl".split())
+_RAW_WORDS = "bmp dib tif tiff ppm pgm pbm pnm pfm"
+_COMPRESSED_WORDS = "jpg jpeg jpe jfif png apng gif webp jp2 j2k avif"
+_FOREIGN_WORDS = "heic heif jxl dng cr2 cr3 nef arw raf orf rw2 psd tga svg ico eps"
+RAW_SUFFIXES = frozenset(f".{word}" for word in _RAW_WORDS.split())  # pixels may be stored uncompressed
+SUFFIXES = RAW_SUFFIXES | frozenset(f".{word}" for word in _COMPRESSED_WORDS.split())
+FOREIGN_SUFFIXES = frozenset(f".{word}" for word in _FOREIGN_WORDS.split())
 # Only decoders that read pixels: Pillow would hand an EPS file to Ghostscript, which runs it.
 _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 MAX_BYTES = 256 * 2**20
@@ -65,7 +67,7 @@ _RAISED_BY_DECODERS = (
 )
 
 
-class UnreadablePicture(Exception):
+class UnreadablePictureError(Exception):
     """A picture that is left out; `reason` is one of this module's reasons."""
 
     def __init__(self, reason: str) -> None:
@@ -92,7 +94,7 @@ def _formats() -> tuple[str, ...]:
 
 @contextmanager
 def _reasons() -> Iterator[None]:
-    """Turns what decoders raise on foreign bytes into `UnreadablePicture`, and silences their warnings."""
+    """Turns what decoders raise on foreign bytes into `UnreadablePictureError`, and silences their warnings."""
     from PIL import Image
 
     try:
@@ -101,11 +103,11 @@ def _reasons() -> Iterator[None]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise UnreadablePicture(TOO_MANY_PIXELS) from None
+        raise UnreadablePictureError(TOO_MANY_PIXELS) from None
     except PermissionError:
-        raise UnreadablePicture(NO_ACCESS) from None
+        raise UnreadablePictureError(NO_ACCESS) from None
     except _RAISED_BY_DECODERS:
-        raise UnreadablePicture(BROKEN) from None
+        raise UnreadablePictureError(BROKEN) from None
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -118,9 +120,9 @@ def read_header(stream: BinaryIO) -> Header:
     with _reasons(), Image.open(stream, formats=_formats()) as image:
         width, height = image.size
         if min(width, height) < 1:
-            raise UnreadablePicture(BROKEN)
+            raise UnreadablePictureError(BROKEN)
         if width * height > MAX_PIXELS:
-            raise UnreadablePicture(TOO_MANY_PIXELS)
+            raise UnreadablePictureError(TOO_MANY_PIXELS)
         grey = image.mode in _GREY_MODES or image.mode.startswith("I;16") or _grey_palette(image)
         return Header(width, height, grey) if _orientation(image) >= 5 else Header(height, width, grey)
 
@@ -128,17 +130,23 @@ def read_header(stream: BinaryIO) -> Header:
 def decode(stream: BinaryIO, channels: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     """The picture in `stream` as uint8 (channels, height, width), `size` = (height, width), channels 1 or 3.
 
-    `UnreadablePicture` with the reason where it cannot be decoded.
+    `UnreadablePictureError` with the reason where it cannot be decoded.
     """
     from PIL import Image
 
     with _reasons(), Image.open(stream, formats=_formats()) as image:
         if image.width * image.height > MAX_PIXELS:
-            raise UnreadablePicture(TOO_MANY_PIXELS)
+            raise UnreadablePictureError(TOO_MANY_PIXELS)
         orientation = _orientation(image)
         image.draft(None, (2 * max(size), 2 * max(size)))
         image.load()
         return fit(_upright(_plain(image, channels), orientation), size)
+
+
+def decode_file(open_file: Callable[[], BinaryIO], channels: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """`decode` for a file that may be unreadable itself: missing rights, a damaged archive, more bytes than allowed."""
+    with _reasons(), open_file() as stream:
+        return decode(stream, channels, size)
 
 
 def fit(image: "Image", size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -184,7 +192,8 @@ def _to_eight_bits(image: "Image") -> NDArray[np.uint8]:
 
 def _declared_nowhere(values: NDArray[np.float64], whole: bool) -> NDArray[np.float64]:
     """Values without a declared range, brought to 0-255."""
-    values = np.nan_to_num(values, nan=0.0, posinf=np.finfo(np.float32).max, neginf=np.finfo(np.float32).min)
+    limits = np.finfo(np.float32)
+    values = np.nan_to_num(values, nan=0.0, posinf=float(limits.max), neginf=float(limits.min))
     least, greatest = float(values.min()), float(values.max())
     ranges = ((255.0, 1.0), (65_535.0, 1 / 257.0)) if whole else ((1.0, 255.0), (255.0, 1.0))
     for top, factor in ranges:

@@ -15,14 +15,14 @@ from nas.training.data.pictures import (
     EMPTY,
     MAX_BYTES,
     NO_ACCESS,
+    RAW_SUFFIXES,
     TOO_MANY_BYTES,
-    UnreadablePicture,
+    UnreadablePictureError,
     read_header,
 )
 
 Progress = Callable[[int, int], None]
 _WINDOW_BYTES = 256 * 2**10
-_STORED_RAW = frozenset(".bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .pfm".split())
 _DAMAGED = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 NO_PICTURES_INSIDE = "class folder without pictures"
 
@@ -51,7 +51,7 @@ def scan(files: Files, progress: Progress | None = None) -> tuple[list[Found], d
     for number, place in enumerate(places, 1):
         try:
             found.append(_look(files, place))
-        except UnreadablePicture as error:
+        except UnreadablePictureError as error:
             skipped.setdefault(error.reason, []).append(place.name)
         if progress:
             progress(number, len(places))
@@ -69,19 +69,19 @@ def _look(files: Files, place: Place) -> Found:
     """
     byte_count = files.byte_count(place.name)
     if byte_count == 0:
-        raise UnreadablePicture(EMPTY)
+        raise UnreadablePictureError(EMPTY)
     if byte_count > MAX_BYTES:
-        raise UnreadablePicture(TOO_MANY_BYTES)
-    raw = PurePosixPath(place.name).suffix.lower() in _STORED_RAW
+        raise UnreadablePictureError(TOO_MANY_BYTES)
+    raw = PurePosixPath(place.name).suffix.lower() in RAW_SUFFIXES
     try:
         with files.open(place.name) as stream:
             beginning = stream.read(byte_count if raw else _WINDOW_BYTES)
             stream.seek(0)
             header = read_header(stream)
     except PermissionError:
-        raise UnreadablePicture(NO_ACCESS) from None
+        raise UnreadablePictureError(NO_ACCESS) from None
     except _DAMAGED:
-        raise UnreadablePicture(BROKEN) from None
+        raise UnreadablePictureError(BROKEN) from None
     digest = hashlib.sha256(b"%d:" % byte_count + beginning).hexdigest()
     return Found(place.name, place.part, place.class_name, digest, header.height, header.width, header.grey)
 

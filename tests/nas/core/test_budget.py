@@ -88,7 +88,11 @@ def test_integers_beyond_32_bits_compare_exactly() -> None:
 
 def test_the_echo_says_unit_direction_and_runtime() -> None:
     lines = Budget.parse("sram=256k,accuracy=90%,macs=30M").describe("tinyengine")
-    assert lines == ["sram <= 262,144 B (256 KiB), runtime tinyengine", "accuracy >= 90.0 %", "macs <= 30,000,000 (30 M)"]
+    assert lines == [
+        "sram <= 262,144 B (256 KiB), runtime tinyengine",
+        "accuracy >= 90.0 %",
+        "macs <= 30,000,000 (30 M)",
+    ]
 
 
 def test_the_users_limit_wins_over_the_devices_and_the_echo_says_so() -> None:
@@ -112,7 +116,7 @@ def test_a_reserve_that_leaves_nothing_is_wrong_use() -> None:
 
 @pytest.mark.parametrize("limits", [{"ram": 1.0}, {"macs": 0.0}, {"macs": float("nan")}])
 def test_the_constructor_refuses_nonsense(limits: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="unknown column|positive"):
+    with pytest.raises(ValueError, match=r"unknown column|positive"):
         Budget(limits)
 
 

@@ -34,7 +34,7 @@ def test_non_dominated_equals_brute_force(dimensions: int) -> None:
 
 
 def test_nan_and_infinities_are_never_kept_and_dominate_nothing() -> None:
-    values = [[np.nan, 0], [-np.inf, -np.inf], [1, 1], [np.inf, 0], [0, 2]]
+    values = np.array([[np.nan, 0], [-np.inf, -np.inf], [1, 1], [np.inf, 0], [0, 2]])
     assert non_dominated(values).tolist() == [False, False, True, False, True]
     assert non_dominated([[np.nan]]).tolist() == [False]
 

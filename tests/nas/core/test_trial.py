@@ -53,10 +53,17 @@ def test_finite_results_are_a_complete_trial() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"number": -1}, {"state": "running"}, {"rejected": -1}, {"metrics": {"top1": "0.5"}}, {"metrics": {"a": None}}]
+    ("bad", "said"),
+    [
+        ({"number": -1}, "count from 0"),
+        ({"rejected": -1}, "count from 0"),
+        ({"state": "running"}, "complete or failed"),
+        ({"metrics": {"top1": "0.5"}}, "is a number"),
+        ({"metrics": {"top1": None}}, "is a number"),
+    ],
 )
-def test_the_constructor_refuses_nonsense(bad: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="."):
+def test_the_constructor_refuses_nonsense(bad: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
         dataclasses.replace(Trial(0, ARCHITECTURE, "complete", {}), **bad)  # type: ignore[arg-type]
 
 

@@ -170,4 +170,4 @@ def _write(folder: Path, table: dict[str, Any]) -> Path:
 
 
 def _value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else "'''" + value + "'''" if isinstance(value, str) else str(value)
+    return f"'''{value}'''" if isinstance(value, str) else str(value).lower()

@@ -1,0 +1,110 @@
+"""The one place where a name becomes a part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nas.config import RunConfig
+from nas.core.budget import Budget
+from nas.core.objective import Objective
+from nas.pricing import EXACT_COLUMNS, Pricer
+from predictors.core.metric import METRICS
+from predictors.hardware.device import Device, device_names, load_device
+from predictors.hardware.memory import memory_rule, runtime_names
+from predictors.hardware.price import parse_schedule
+from search_spaces.core.architecture import Architecture
+from search_spaces.core.errors import WrongUse, did_you_mean
+from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.registry import space_class, space_names
+from search_spaces.core.space import PublishedMember, SearchSpace
+
+if TYPE_CHECKING:
+    from nas.strategies.strategy import Strategy
+
+EVALUATORS = ("supernet",)
+MEASURED_COLUMNS = ("top1",)
+_STRATEGY_OF_AUTO = "evolution"
+
+__all__ = ["device_names", "runtime_names", "space_names"]
+
+
+def make_space(name: str, options: Mapping[str, str] | None = None, facts: InputFacts | None = None) -> SearchSpace[Any]:
+    """The space of that name for `--set` options and data; without data, for its published input."""
+    return space_class(name).configured(options or {}, facts)
+
+
+def restore_space(architecture: Architecture) -> SearchSpace[Any]:
+    """The space that an architecture belongs to, from the settings it carries."""
+    return space_class(architecture.space).restored(architecture.settings)
+
+
+def published_members() -> dict[str, tuple[type[SearchSpace[Any]], PublishedMember]]:
+    """Every published network of every space by name."""
+    classes = [space_class(name) for name in space_names()]
+    return {name: (space, member) for space in classes for name, member in space.members().items()}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a configuration names, resolved for one space."""
+
+    space: SearchSpace[Any]
+    device: Device | None
+    runtime: str
+    budget: Budget
+    objectives: tuple[Objective, ...]
+    pricer: Pricer
+
+
+def assemble(config: RunConfig, facts: InputFacts | None) -> Parts:
+    """Resolves space, device, runtime, budget and objectives; every unknown name is `WrongUse`."""
+    space = make_space(config.space, config.set, facts)
+    device = load_device(config.device) if config.device else None
+    runtime = config.runtime or (device.runtime if device else space.default_runtime)
+    memory_rule(runtime)
+    if config.reserve and device is None:
+        raise WrongUse("--reserve is what the firmware keeps of a device's memory; name one with --device")
+    budget = config.limits
+    if device is not None:
+        budget = budget.merged_with(device_budget(device, config.reserve))
+    check_columns(budget, config, runtime)
+    evaluator_name(config, space)
+    strategy_class(config.strategy)
+    pricer = Pricer(space, runtime, budget, parse_schedule(config.schedule), config.count_input)
+    return Parts(space, device, runtime, budget, config.parsed_objectives, pricer)
+
+
+def device_budget(device: Device, reserve: str | None) -> Budget:
+    """The limits that a device gives, less the reserve for the rest of the firmware."""
+    return Budget.from_limits(device.limits(reserve), f"device {device.name}")
+
+
+def check_columns(budget: Budget, config: RunConfig, runtime: str) -> None:
+    """`WrongUse` where a limit or an objective is neither exact nor measured: it says what is missing."""
+    known = (*EXACT_COLUMNS, *MEASURED_COLUMNS)
+    named = [(column, "--budget") for column in budget.limits]
+    named += [(objective.column, "--objectives") for objective in config.parsed_objectives]
+    key_of = {metric.column: metric.key for metric in METRICS.values()}
+    for column, flag in named:
+        if column not in known:
+            where = f"device {config.device or 'none'}, runtime {runtime}"
+            usable = ", ".join(key_of[column] for column in known if column in key_of)
+            raise WrongUse(
+                f"{flag} {key_of[column]}: there is no predictor of {key_of[column]} for {where}, so it cannot be "
+                f"promised; metrics that need none: {usable}"
+            )
+
+
+def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
+    """The evaluator of a search; `WrongUse` with the nearest known name otherwise."""
+    name = config.evaluator or space.default_evaluator
+    if name not in EVALUATORS:
+        raise WrongUse(f"unknown evaluator '{name}'{did_you_mean(name, EVALUATORS) or '.'} Known: {', '.join(EVALUATORS)}")
+    return name
+
+
+def strategy_class(name: str) -> "type[Strategy]":
+    """The strategy of that name; `auto` is evolution."""
+    from nas import strategies
+
+    return strategies.strategy_class(_STRATEGY_OF_AUTO if name == "auto" else name)

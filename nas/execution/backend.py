@@ -1,0 +1,143 @@
+"""What a backend is given, what it does, and what it tells about the time it took."""
+
+import logging
+import time
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from nas.conductor import Conductor
+from search_spaces.core.architecture import Architecture
+
+_LONGEST_ERROR = 500
+_log = logging.getLogger(__name__)
+
+
+class Evaluator(Protocol):
+    """Measures architectures: a pure function of the architecture, whatever it evaluated before."""
+
+    def evaluate(self, architecture: Architecture) -> Mapping[str, float]:
+        """Figures by column, such as `top1`."""
+
+
+MakeEvaluator = Callable[[], Evaluator]
+"""Builds the evaluator in the process that will use it.
+
+It must be picklable, for example `functools.partial(SupernetEvaluator, space, weights=...)`. Large NumPy arrays among
+its arguments are shared between workers without a copy, read-only; torch tensors would be copied.
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run: `workers` evaluations at once; None means one for each core.
+
+    `ray_address`: a Ray cluster that is up ("auto", "host:port" or "ray://..."); None starts a private one for the
+    search. `scratch`: an existing folder for files that are deleted at the end. `gpus_per_worker` may be a fraction.
+    """
+
+    workers: int | None = None
+    ray_address: str | None = None
+    scratch: Path | None = None
+    gpus_per_worker: float = 0.0
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """Where the time went. `start_seconds` runs until the first evaluation begins; `wall_seconds` includes it.
+
+    The idle shares are 1 - evaluation / (workers x wall): what the workers could have evaluated and did not.
+    """
+
+    workers: int
+    wall_seconds: float
+    start_seconds: float
+    evaluation_seconds: float
+
+    @property
+    def idle_share(self) -> float:
+        """Share of the whole wall time not spent evaluating, 0 to 1; 0 where nothing ran."""
+        return self._share(self.wall_seconds)
+
+    @property
+    def idle_share_without_start(self) -> float:
+        """The same, counted from the beginning of the first evaluation."""
+        return self._share(self.wall_seconds - self.start_seconds)
+
+    def _share(self, seconds: float) -> float:
+        available = self.workers * seconds
+        return min(max(1.0 - self.evaluation_seconds / available, 0.0), 1.0) if available > 0 else 0.0
+
+
+@dataclass
+class Stopwatch:
+    """Measures a backend's run."""
+
+    began: float = field(default_factory=time.monotonic)
+    first_evaluation: float | None = None
+
+    def result(self, seconds: float) -> None:
+        """A result arrived just now, after an evaluation of `seconds`."""
+        if self.first_evaluation is None:
+            self.first_evaluation = max(time.monotonic() - seconds, self.began)
+
+    def accounting(self, workers: int, evaluation_seconds: float) -> Accounting:
+        """The account of everything until now."""
+        now = time.monotonic()
+        first = now if self.first_evaluation is None else self.first_evaluation
+        return Accounting(workers, now - self.began, first - self.began, evaluation_seconds)
+
+
+class Backend(ABC):
+    """Evaluates a conductor's proposals until there are no more."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+
+    @abstractmethod
+    def run(self, conductor: Conductor, make_evaluator: MakeEvaluator) -> Accounting:
+        """Pulls, evaluates and reports, until `propose` gives None.
+
+        The conductor is only called from this thread. SIGINT and SIGTERM stop it (see `StopOnSignals`); evaluations
+        under way are then dropped, at its deadline they are finished. An evaluation that raises is reported as failed;
+        one whose process dies is reported as lost. Errors of the conductor, such as a full disk, are raised. What was
+        started is ended and what was written to `scratch` is deleted, whatever happens.
+        """
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one evaluation gave: metrics, or an error."""
+
+    metrics: Mapping[str, float]
+    seconds: float
+    error: str = ""
+
+    def report_to(self, conductor: Conductor, number: int) -> None:
+        """Hands it to the conductor."""
+        if self.error:
+            conductor.report_failure(number, self.error, seconds=self.seconds)
+        else:
+            conductor.report(number, self.metrics, self.seconds)
+
+
+def evaluate(evaluator: Evaluator, architecture: Architecture) -> Outcome:
+    """The evaluation, timed; its figures as plain numbers, its exception as text."""
+    start = time.perf_counter()
+    try:
+        metrics = {column: float(value) for column, value in evaluator.evaluate(architecture).items()}
+    except Exception as error:  # an evaluator is foreign code: what it raises is the result of one trial
+        _log.debug("evaluation of %s failed", architecture, exc_info=True)
+        return Outcome({}, time.perf_counter() - start, described(error))
+    return Outcome(metrics, time.perf_counter() - start)
+
+
+def described(error: BaseException) -> str:
+    """Type, message and place of an exception in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return (text if len(text) <= _LONGEST_ERROR else text[:_LONGEST_ERROR] + "...") + place

@@ -1,0 +1,28 @@
+"""One evaluation after the other in this process: no start-up, easy to debug."""
+
+from nas.conductor import Conductor, Proposal
+from nas.execution.backend import Accounting, Backend, MakeEvaluator, Stopwatch, evaluate
+from nas.execution.signals import Abandoned, StopOnSignals
+
+
+class Inline(Backend):
+    """Evaluates in the calling process; `Settings.workers` above 1 has no effect."""
+
+    def run(self, conductor: Conductor, make_evaluator: MakeEvaluator) -> Accounting:
+        """See `Backend.run`; what building the evaluator raises is raised."""
+        watch = Stopwatch()
+        with StopOnSignals(conductor) as signals:
+            evaluator = None
+            while isinstance(proposal := conductor.propose(), Proposal):
+                try:
+                    with signals.abandonable():
+                        evaluator = evaluator or make_evaluator()
+                        outcome = evaluate(evaluator, proposal.architecture)
+                except Abandoned:
+                    break
+                watch.result(outcome.seconds)
+                outcome.report_to(conductor, proposal.number)
+        return watch.accounting(1, conductor.evaluation_seconds)
+
+
+BACKEND = Inline

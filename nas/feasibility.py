@@ -1,0 +1,138 @@
+"""What a budget admits, before anything is trained: the share of the space, or why nothing fits and what would."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nas.core.budget import Budget
+from nas.pricing import EXACT_COLUMNS, Columns, Pricer
+from predictors.core.metric import METRICS, Metric, format_quantity
+from predictors.hardware.price import price_table
+from search_spaces.core.errors import Infeasible
+from search_spaces.core.population import Population
+
+SAMPLE = 2000
+_DESCENT_ROUNDS = 30
+_METRIC_OF = {metric.column: metric for metric in METRICS.values()}
+
+
+@dataclass(frozen=True)
+class Feasibility:
+    """A uniform sample of the space, priced; `binding` is false where every sampled architecture fits.
+
+    `found` holds a member that fits where the sample has none but a descent from the smallest network found one.
+    """
+
+    sampled: int
+    share: float
+    binding: bool
+    population: Population
+    columns: Columns
+    found: Population | None = None
+
+
+def survey(pricer: Pricer, seed: int) -> Feasibility:
+    """Samples the space under the budget. `Infeasible` where nothing fits: proved by bounds, or none found."""
+    rng = np.random.default_rng([seed, 1])
+    population = pricer.space.sample(rng, SAMPLE)
+    columns = pricer(population)
+    share = float(columns["fits"].mean())
+    found = None
+    if share == 0.0:
+        found = _descend(pricer)
+        if found is None:
+            raise Infeasible(_why_nothing_fits(pricer))
+    return Feasibility(SAMPLE, share, share < 1.0, population, columns, found)
+
+
+def _descend(pricer: Pricer) -> Population | None:
+    """A member that fits, by walking from the smallest architecture to the neighbour that is least over budget."""
+    here = pricer.space.population([pricer.space.extremes()[0]])
+    free = pricer.without_budget()
+    excess = math.inf
+    for _ in range(_DESCENT_ROUNDS):
+        around = here.concatenate(pricer.space.neighbours(here[0]))
+        columns = pricer(around)
+        fitting = np.flatnonzero(columns["fits"])
+        if len(fitting):
+            return around[fitting[:1]]
+        over = _excess(free(around), pricer.limits or {})
+        nearest = int(np.argmin(over))
+        if over[nearest] >= excess:
+            return None
+        here, excess = around[nearest : nearest + 1], float(over[nearest])
+    return None
+
+
+def _excess(columns: Columns, limits: dict[str, float]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    ratios = [np.maximum(columns[column] / limit - 1.0, 0.0) for column, limit in limits.items()]
+    return np.asarray(np.sum(ratios, axis=0))
+
+
+def least_figures(pricer: Pricer) -> Columns:
+    """A lower bound of every metric over the whole space; for a space without bounds, its smallest architecture's.
+
+    Every bound is taken alone, under the schedule that is best for it.
+    """
+    table = pricer.space.least()
+    if table is None:
+        smallest = pricer.space.population([pricer.space.extremes()[0]])
+        return pricer.without_budget()(smallest)
+    columns = price_table(table, pricer.runtime, None, pricer.schedule, pricer.count_input)
+    # the schedule of least peak recomputes; the least MACs are those layer by layer
+    columns["macs"] = columns["macs_layerwise"]
+    return columns
+
+
+def _why_nothing_fits(pricer: Pricer) -> str:
+    least = least_figures(pricer)
+    broken = [(c, limit) for c, limit in (pricer.limits or {}).items() if least[c].min() > limit]
+    name = pricer.space.name
+    if not broken:
+        needed = f"none of {SAMPLE:,} sampled architectures and none near the smallest one fits"
+        return f"nothing found that fits in the space '{name}': {needed}; each limit alone can be met, so relax one of them"
+    proved = pricer.space.least() is not None
+    lines = [
+        f"nothing in the space '{name}' fits: {_METRIC_OF[column].key} <= {format_quantity(_METRIC_OF[column], limit)}, "
+        f"but its smallest network needs {format_quantity(_METRIC_OF[column], float(least[column].min()))}"
+        f"{_at_resolution(pricer, least, column)}, runtime {pricer.runtime}{' (a proved lower bound)' if proved else ''}"
+        for column, limit in broken
+    ]
+    return "\n".join([*lines, *_what_would_fit(pricer, broken)])
+
+
+def _at_resolution(pricer: Pricer, least: Columns, column: str) -> str:
+    resolutions = getattr(pricer.space.settings, "resolutions", ())
+    index = int(np.argmin(least[column]))
+    return f" at {resolutions[index]} pixels" if index < len(resolutions) else ""
+
+
+def _what_would_fit(pricer: Pricer, broken: list[tuple[str, float]]) -> Iterator[str]:
+    smallest = _descent_figures(pricer)
+    yield "would fit: --budget " + ",".join(
+        f"{_METRIC_OF[c].key}={_rounded_up(_METRIC_OF[c], float(smallest[c]))}" for c, _ in broken
+    )
+    space: Any = pricer.space.smaller()
+    while space is not None:
+        least = least_figures(Pricer(space, pricer.runtime, Budget(), pricer.schedule, pricer.count_input))
+        if all(least[column].min() <= limit for column, limit in broken):
+            yield f"or smaller pictures: --set resolutions={','.join(map(str, space.settings.resolutions))}"
+            return
+        space = space.smaller()
+
+
+def _descent_figures(pricer: Pricer) -> dict[str, float]:
+    """The smallest figure of each metric among the smallest architecture and its neighbours: these can be built."""
+    smallest = pricer.space.population([pricer.space.extremes()[0]])
+    around = smallest.concatenate(pricer.space.neighbours(smallest[0]))
+    columns = pricer.without_budget()(around)
+    return {column: float(columns[column].min()) for column in EXACT_COLUMNS}
+
+
+def _rounded_up(metric: Metric, value: float) -> str:
+    """The value as a flag, rounded up to a whole step of its usual prefix."""
+    prefix = "k" if "k" in metric.suffixes else ""
+    return f"{math.ceil(value / metric.suffixes[prefix])}{prefix}"

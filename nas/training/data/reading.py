@@ -1,0 +1,71 @@
+"""The records of a data set and their pixels, wherever they come from."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.training.data.arrays import read_arrays
+from nas.training.data.decoding import decode_files
+from nas.training.data.description import DataDescription
+from nas.training.data.digits import read_digits
+from nas.training.data.layout import ALL
+from nas.training.data.pictures import fit
+from nas.training.data.splitting import Record, content_hash
+from search_spaces.core.errors import FitnasError
+
+_INLINE_PIXELS = 64_000_000  # about a second of decoding, which is what starting workers must save
+
+
+def records_of(description: DataDescription) -> tuple[Record, ...]:
+    """Every usable picture of the data set; those of digits are looked up now."""
+    if description.kind != "digits":
+        return description.records
+    images, labels = read_digits()
+    records = tuple(
+        Record(f"digits[{index}]", int(label), ALL, hashlib.sha256(image.tobytes()).hexdigest(), image.size)
+        for index, (image, label) in enumerate(zip(images, labels, strict=True))
+    )
+    found = content_hash((record.part, str(record.label), record.digest) for record in records)
+    if found != description.hash:
+        raise FitnasError(
+            f"the digits of this scikit-learn differ from the known ones (hash {found[:12]}, expected "
+            f"{description.hash[:12]}); install another version of scikit-learn"
+        )
+    return records
+
+
+def read_pictures(
+    description: DataDescription, records: Sequence[Record], size: tuple[int, int], workers: int
+) -> Iterator[NDArray[np.uint8] | str]:
+    """Each picture as uint8 (channels, height, width), or the reason why it is left out, in the order of `records`.
+
+    Sets of files with fewer than 64 million pixels are decoded here, larger ones by `workers` processes.
+    """
+    names = [record.name for record in records]
+    if description.kind in ("folder", "zip"):
+        small = sum(record.pixels for record in records) < _INLINE_PIXELS
+        return decode_files(Path(description.source), names, description.facts.channels, size, 0 if small else workers)
+    return (_fitted(image, size) for image in _images(description, names))
+
+
+def _images(description: DataDescription, names: list[str]) -> Iterator[NDArray[np.uint8]]:
+    """The named pictures of an array, uint8 (channels, height, width) at their native size."""
+    if description.kind == "digits":
+        arrays = {"digits": read_digits()[0]}
+    else:
+        arrays = {part.key: part.images for part in read_arrays(Path(description.source))}
+    for name in names:
+        key, _, index = name.removesuffix("]").rpartition("[")
+        yield arrays[key][int(index)]
+
+
+def _fitted(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A uint8 picture (channels, height, width) at `size`, by the rule for files."""
+    if image.shape[1:] == size:
+        return image
+    from PIL import Image
+
+    return fit(Image.fromarray(image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0))), size)

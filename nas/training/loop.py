@@ -1,0 +1,131 @@
+"""Training one network, and scoring it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas.training.data import Pictures, resize, to_float
+from nas.training.device import mixed_precision, pick_accelerator
+from nas.training.epochs import Augmentation, FitReport, Progress, Recipe, Trainer
+from nas.training.recalibrate import even_parts
+from search_spaces.core.errors import FitnasError
+
+FINE_TUNE_RATE = 1e-3  # from inherited weights
+SCRATCH_RATE = 1e-2
+SCORE_BATCH = 64
+Size = tuple[int, int]  # height, width
+
+
+@dataclass(frozen=True)
+class Scores:
+    """`top1` over all pictures, `balanced_top1` the mean over the classes that occur, `confusion[true, predicted]`."""
+
+    top1: float
+    balanced_top1: float
+    confusion: NDArray[np.int64]
+
+
+def score(predicted: NDArray[np.integer[Any]], labels: NDArray[np.integer[Any]], classes: int) -> Scores:
+    """Compares predicted classes (n,) with labels (n,), both in 0..classes-1; `FitnasError` without pictures.
+
+    >>> score(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1]), 3).balanced_top1
+    0.8333333333333333
+    """
+    if len(labels) == 0:
+        raise FitnasError("there are no pictures to score on; the data set needs a validation or test part")
+    cells = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes * classes)
+    confusion = cells.reshape(classes, classes).astype(np.int64)
+    hits, counts = confusion.diagonal(), confusion.sum(axis=1)
+    present = counts > 0
+    return Scores(float(hits.sum() / counts.sum()), float((hits[present] / counts[present]).mean()), confusion)
+
+
+def prepare(images: Tensor, size: Size, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """uint8 (n, C, H, W) -> float (n, C, *size), resized and normalised, channels last in memory."""
+    return to_float(resize(images, size), mean, std).contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def logits_of(
+    network: nn.Module,
+    images: NDArray[np.uint8],
+    size: Size,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: torch.device | None = None,
+) -> NDArray[np.float32]:
+    """Logits (n, classes) of a network in eval mode on uint8 pictures (n, C, H, W); float32 on every device."""
+    network.eval()
+    found = []
+    for part in even_parts(len(images), SCORE_BATCH):
+        batch = torch.from_numpy(images[part]).to(device or torch.device("cpu"))
+        found.append(network(prepare(batch, size, mean, std)).float().cpu().numpy())
+    if not found:
+        raise FitnasError("there are no pictures to score on; the data set needs a validation or test part")
+    return np.concatenate(found)
+
+
+def evaluate(
+    network: nn.Module,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.integer[Any]],
+    size: Size,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: torch.device | None = None,
+) -> Scores:
+    """Accuracy of a network on uint8 pictures (n, C, H, W) of any resolution, resized to `size`; a tie in the logits
+    counts for the class of the lower number. `FitnasError` without pictures.
+    """
+    logits = logits_of(network, images, size, mean, std, device)
+    return score(logits.argmax(axis=1), labels, logits.shape[1])
+
+
+def fit(
+    network: nn.Module,
+    pictures: Pictures,
+    *,
+    size: Size,
+    epochs: int,
+    learning_rate: float = FINE_TUNE_RATE,
+    seed: int = 0,
+    accelerator: str = "auto",
+    batch_size: int = 64,
+    label_smoothing: float = 0.1,
+    ema_decay: float = 0.99,
+    weight_decay: float = 1e-4,
+    augmentation: Augmentation | None = None,
+    threads: int | None = None,
+    deadline: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    checkpoint: Path | None = None,
+) -> FitReport:
+    """Trains `network` in place on `pictures.train` at `size` (height, width).
+
+    Afterwards the network is on the CPU in eval mode and holds the moving averages of weights and batch-norm
+    statistics (`ema_decay` 0: the last ones). `checkpoint` is a file: where it holds an earlier stand of this very
+    training, that goes on; the result is the same as without the break. See `Trainer.run` for `deadline` and errors.
+    """
+    device = pick_accelerator(accelerator)
+    images, labels = pictures.train
+
+    def accumulate(batch: Tensor, targets: Tensor, _: np.random.Generator) -> float:
+        with mixed_precision(device):
+            logits = network(prepare(batch, size, pictures.mean, pictures.std))
+            loss = functional.cross_entropy(logits, targets, label_smoothing=label_smoothing)
+        torch.autograd.backward(loss)
+        return float(loss.detach())
+
+    recipe = Recipe(epochs, learning_rate, batch_size, weight_decay, ema_decay=ema_decay)
+    identity = {"training": "fit", "data": pictures.hash, "size": list(size), "label_smoothing": label_smoothing}
+    trainer = Trainer(network, recipe, images, labels, device, seed, augmentation, checkpoint, identity)
+    report = trainer.run(accumulate, threads, progress, deadline)
+    network.to("cpu").eval()
+    return report

@@ -1,0 +1,94 @@
+"""Training a supernet: at each step the largest network, the smallest and some random ones, on the same pictures.
+
+Sources: sandwich rule and in-place distillation of BigNAS (arXiv 2003.11142): the largest network learns from the
+labels, the others from its answers of that very step; their gradients add up to one change of the shared weights.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas.training.checkpoint import to_arrays
+from nas.training.data import Pictures
+from nas.training.device import mixed_precision, pick_accelerator, random_numbers
+from nas.training.epochs import Augmentation, FitReport, Progress, Recipe, Trainer
+from nas.training.loop import prepare
+from search_spaces.core.architecture import Architecture
+from search_spaces.core.space import SearchSpace
+
+FILE_NAME = "supernet.safetensors"
+# Draws n architectures with a generator; may repeat itself.
+Candidates = Callable[[np.random.Generator, int], Iterable[Architecture]]
+
+
+@dataclass(frozen=True)
+class SupernetReport(FitReport):
+    """What a training did, and the shared weights by name, ready for `SupernetEvaluator`."""
+
+    weights: dict[str, NDArray[Any]]
+
+
+def train_supernet(
+    space: SearchSpace[Any],
+    pictures: Pictures,
+    *,
+    epochs: int,
+    batch_size: int = 64,
+    learning_rate: float = 1e-2,
+    random_subnets: int = 2,
+    seed: int = 0,
+    accelerator: str = "auto",
+    directory: Path | None = None,
+    threads: int | None = None,
+    deadline: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    augmentation: Augmentation | None = None,
+    candidates: Candidates | None = None,
+    largest: Architecture | None = None,
+    smallest: Architecture | None = None,
+) -> SupernetReport:
+    """Trains the supernet of `space` on `pictures.train`, each sub-network at its own resolution.
+
+    `candidates` draws the random sub-networks (default: `space.sample`); `largest` is also the teacher; both extremes
+    default to the space's. With a `directory` its file `supernet.safetensors` is written after every epoch, and where
+    it holds an earlier stand of this very training, that goes on to the same weights as without the break; `candidates`
+    must then be the same function of its generator. `threads` is part of the result, so set it where that must not
+    depend on the machine. See `Trainer.run` for `deadline` and errors. The losses are those of the largest network.
+    """
+    device = pick_accelerator(accelerator)
+    with random_numbers(seed):
+        supernet: Any = space.supernet()
+    ends = space.extremes()
+    teacher, student = largest or ends[1], smallest or ends[0]
+
+    def accumulate(images: Tensor, labels: Tensor, rng: np.random.Generator) -> float:
+        drawn = candidates(rng, random_subnets) if candidates else space.sample(rng, random_subnets)
+        targets, first = labels, 0.0
+        for index, member in enumerate((teacher, student, *drawn)):
+            supernet.activate(member)
+            size = space.input_size(member)[1:]
+            with mixed_precision(device):
+                logits = supernet(prepare(images, size, pictures.mean, pictures.std))
+                loss = functional.cross_entropy(logits, targets)
+            torch.autograd.backward(loss)
+            if index == 0:
+                targets, first = logits.detach().float().softmax(dim=1), float(loss.detach())
+        return first
+
+    recipe = Recipe(epochs, learning_rate, batch_size)
+    identity: dict[str, Any] = {"training": "supernet", "data": pictures.hash, "size": list(pictures.size)}
+    identity |= {"space": space.name, "settings": space.settings.model_dump(mode="json")}
+    identity |= {"random_subnets": random_subnets, "largest": teacher.id, "smallest": student.id}
+    path = directory / FILE_NAME if directory is not None else None
+    network: nn.Module = supernet
+    all_images, all_labels = pictures.train
+    trainer = Trainer(network, recipe, all_images, all_labels, device, seed, augmentation, path, identity)
+    report = trainer.run(accumulate, threads, progress, deadline)
+    return SupernetReport(report.epochs, report.losses, report.seconds, to_arrays(network))
