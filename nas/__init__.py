@@ -1,1 +1,23 @@
-"""FitNAS: search, train, measure, ship and show networks that fit a device."""
+"""FitNAS: search, train, measure, ship and show networks that fit a device.
+
+    import nas
+    run = nas.search(space="mcunetv2", budget="sram=256k", data="digits")
+    run.front
+
+Importing this package loads neither torch nor Ray nor pandas; its functions do when they are called.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nas.api import load, price, search, space
+
+__all__ = ["load", "price", "search", "space"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'nas' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module("nas.api"), name)

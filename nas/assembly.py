@@ -28,7 +28,9 @@ _STRATEGY_OF_AUTO = "evolution"
 __all__ = ["device_names", "runtime_names", "space_names"]
 
 
-def make_space(name: str, options: Mapping[str, str] | None = None, facts: InputFacts | None = None) -> SearchSpace[Any]:
+def make_space(
+    name: str, options: Mapping[str, str] | None = None, facts: InputFacts | None = None
+) -> SearchSpace[Any]:
     """The space of that name for `--set` options and data; without data, for its published input."""
     return space_class(name).configured(options or {}, facts)
 
@@ -57,8 +59,12 @@ class Parts:
 
 
 def assemble(config: RunConfig, facts: InputFacts | None) -> Parts:
-    """Resolves space, device, runtime, budget and objectives; every unknown name is `WrongUse`."""
-    space = make_space(config.space, config.set, facts)
+    """Resolves everything that a configuration names, for data of these facts; every unknown name is `WrongUse`."""
+    return assemble_for(make_space(config.space, config.set, facts), config)
+
+
+def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
+    """The same for a space that is made already."""
     device = load_device(config.device) if config.device else None
     runtime = config.runtime or (device.runtime if device else space.default_runtime)
     memory_rule(runtime)
@@ -99,7 +105,9 @@ def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
     """The evaluator of a search; `WrongUse` with the nearest known name otherwise."""
     name = config.evaluator or space.default_evaluator
     if name not in EVALUATORS:
-        raise WrongUse(f"unknown evaluator '{name}'{did_you_mean(name, EVALUATORS) or '.'} Known: {', '.join(EVALUATORS)}")
+        raise WrongUse(
+            f"unknown evaluator '{name}'{did_you_mean(name, EVALUATORS) or '.'} Known: {', '.join(EVALUATORS)}"
+        )
     return name
 
 

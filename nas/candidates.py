@@ -111,9 +111,7 @@ class Candidates:
         genotypes = np.indices(counts, dtype=np.int16).reshape(len(counts), -1).T
         return Population(self.space, np.unique(self.space.canonical(genotypes), axis=0))
 
-    def _first(
-        self, asked: Population, seen: Collection[bytes], looked_at: int, nearest: "_Nearest"
-    ) -> Found | None:
+    def _first(self, asked: Population, seen: Collection[bytes], looked_at: int, nearest: "_Nearest") -> Found | None:
         fresh = np.array([row for row, key in enumerate(asked.keys()) if key not in seen], dtype=np.intp)
         if not len(fresh):
             return None

@@ -6,35 +6,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from nas.assembly import Parts, assemble
+from nas.assembly import Parts, assemble_for
 from nas.config import RunConfig
 from nas.core.pareto import ParetoFront, Reference
 from nas.core.trial import Trial
 from nas.storage.run_directory import RunDirectory, run_directory_at
 from nas.storage.store import RunRecord, Store, sqlite_url
 from search_spaces.core.errors import NotFound, did_you_mean
-from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.registry import space_class
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nas.training.member import MemberReport
 
 SUPERNET = "supernet.safetensors"
 _PICKS = ("best", "knee")
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run on disk. Reads its store when asked; `nas.search` and `nas.load` return it."""
+class StoredRun:
+    """A run on disk. Reads its store when asked; `nas.api.Run` adds what can be done with it."""
 
     directory: RunDirectory
 
     @classmethod
-    def load(cls, path: str | Path) -> "Run":
+    def load(cls, path: str | Path) -> Self:
         """The run in a folder such as `runs/signs`; `NotFound` where there is none."""
         return cls(run_directory_at(Path(path)))
 
@@ -56,12 +53,9 @@ class Run:
     @cached_property
     def parts(self) -> Parts:
         """Space, budget, runtime and objectives of the run, exactly as it was started."""
-        record = self.record
-        facts = json.loads(record.space_json)
-        parts = assemble(self.config, InputFacts(**facts["facts"]))
-        space = space_class(self.config.space).restored(facts["settings"])
-        pricer = type(parts.pricer)(space, parts.runtime, parts.budget, parts.pricer.schedule, parts.pricer.count_input)
-        return Parts(space, parts.device, parts.runtime, parts.budget, parts.objectives, pricer)
+        recorded = json.loads(self.record.space_json)
+        space = space_class(self.config.space).restored(recorded["settings"])
+        return assemble_for(space, self.config)
 
     @contextmanager
     def store(self) -> Iterator[Store]:
@@ -83,10 +77,14 @@ class Run:
             return store.trials(self.name)
 
     @property
+    def reference(self) -> Reference:
+        """The hypervolume's box, frozen when the run started."""
+        return Reference(**json.loads(self.record.reference_json))
+
+    @property
     def pareto(self) -> ParetoFront:
         """The Pareto front of the recorded trials within the budget."""
-        reference = Reference(**json.loads(self.record.reference_json))
-        return ParetoFront(self.trials, self.parts.objectives, reference, self.parts.budget)
+        return ParetoFront(self.trials, self.parts.objectives, self.reference, self.parts.budget)
 
     @property
     def front(self) -> "pd.DataFrame":
@@ -118,30 +116,27 @@ class Run:
             ids = [trial.architecture.id for trial in trials]
             what = "several trials begin so" if found else "there is no such trial"
             hint = did_you_mean(which, [*_PICKS, *ids]) or "."
-            raise NotFound(f"'{which}' in run '{self.name}': {what}{hint} Give best, knee, a number or an id (nas show {self.name})")
+            raise NotFound(
+                f"'{which}' in run '{self.name}': {what}{hint} Give best, knee, a number or an id (nas show {self.name})"
+            )
         return found[0]
 
-    def train(self, pick: str = "knee", **options: Any) -> "MemberReport":
-        """Trains one member; see `nas.training.member.train_member` for the options."""
-        from nas.training.member import train_member
-
-        return train_member(self, pick, **options)
-
-    def export(self, pick: str = "knee", to: str = "pytorch", out: str | Path | None = None, force: bool = False) -> Path:
-        """Writes one member for use elsewhere and returns the folder."""
-        from nas.deployment import exporter
-
-        trial = self.pick(pick)
-        folder = Path(out) if out is not None else self.directory.export / trial.architecture.id
-        return exporter(to)(self, trial, folder, force=force)
-
     def data_document(self) -> Mapping[str, Any]:
-        """What the run recorded of its data: source, hash, classes, counts, mean and deviation once known."""
-        path = self.path / "data.json"
-        if not path.is_file():
+        """What the run recorded of its data: source, hash, classes, counts, mean and deviation by channel."""
+        if not self.data_path.is_file():
             raise NotFound(f"run '{self.name}' has not read its data yet; type: nas resume {self.name}")
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] = json.loads(self.data_path.read_text(encoding="utf-8"))
         return document
+
+    @property
+    def data_path(self) -> Path:
+        """`data.json`: what was read of the data."""
+        return self.path / "data.json"
+
+    @property
+    def cache(self) -> Path:
+        """Decoded pictures; may be deleted at any time."""
+        return self.path / "cache"
 
     @property
     def supernet_path(self) -> Path:

@@ -91,7 +91,8 @@ class Evolution(Strategy):
 
 def best_rows(table: NDArray[np.float64], feasible: NDArray[np.bool_], count: int) -> list[int]:
     """The best `count` rows of `table` `(n, objectives)`, less is better: feasible ones first, then by non-dominated
-    rank, then by crowding distance, then by position. Rows with a NaN or an infinity are never chosen."""
+    rank, then by crowding distance, then by position. Rows with a NaN or an infinity are never chosen.
+    """
     chosen: list[int] = []
     for group in (feasible, ~feasible):
         left = np.flatnonzero(group)
@@ -107,7 +108,8 @@ def best_rows(table: NDArray[np.float64], feasible: NDArray[np.bool_], count: in
 
 def crowding_distance(values: ArrayLike) -> NDArray[np.float64]:
     """How far apart the neighbours of each row of `values` `(n, objectives)` are, as a share of the extent, summed
-    over the objectives; infinite for the ends. An objective in which all rows are equal adds nothing."""
+    over the objectives; infinite for the ends. An objective in which all rows are equal adds nothing.
+    """
     table = np.asarray(values, dtype=np.float64)
     distance = np.zeros(len(table))
     for column in table.T:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.dlpack import from_dlpack
 
 from nas.training.data import Pictures, resize, to_float
 from nas.training.device import mixed_precision, pick_accelerator
@@ -65,7 +66,7 @@ def logits_of(
     network.eval()
     found = []
     for part in even_parts(len(images), SCORE_BATCH):
-        batch = torch.from_numpy(images[part]).to(device or torch.device("cpu"))
+        batch = from_dlpack(images[part]).to(device or torch.device("cpu"))
         found.append(network(prepare(batch, size, mean, std)).float().cpu().numpy())
     if not found:
         raise FitnasError("there are no pictures to score on; the data set needs a validation or test part")

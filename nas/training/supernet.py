@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from nas.training.checkpoint import to_arrays
@@ -66,29 +66,54 @@ def train_supernet(
     with random_numbers(seed):
         supernet: Any = space.supernet()
     ends = space.extremes()
-    teacher, student = largest or ends[1], smallest or ends[0]
+    sandwich = _Sandwich(
+        space,
+        supernet,
+        ends=(largest or ends[1], smallest or ends[0]),
+        draw=lambda rng: (candidates or space.sample)(rng, random_subnets),
+        pictures=pictures,
+        device=device,
+    )
+    identity = sandwich.identity() | {"random_subnets": random_subnets}
+    path = directory / FILE_NAME if directory is not None else None
+    recipe = Recipe(epochs, learning_rate, batch_size)
+    trainer = Trainer(supernet, recipe, *pictures.train, device, seed, augmentation, path, identity)
+    report = trainer.run(sandwich, threads, progress, deadline)
+    return SupernetReport(report.epochs, report.losses, report.seconds, to_arrays(supernet))
 
-    def accumulate(images: Tensor, labels: Tensor, rng: np.random.Generator) -> float:
-        drawn = candidates(rng, random_subnets) if candidates else space.sample(rng, random_subnets)
+
+@dataclass(frozen=True)
+class _Sandwich:
+    """One step's gradients: those of `ends` (largest, smallest) and of the drawn networks, in that order."""
+
+    space: SearchSpace[Any]
+    supernet: Any
+    ends: tuple[Architecture, Architecture]
+    draw: Callable[[np.random.Generator], Iterable[Architecture]]
+    pictures: Pictures
+    device: torch.device
+
+    def __call__(self, images: Tensor, labels: Tensor, rng: np.random.Generator) -> float:
+        """The loss of the largest network; images uint8 (n, C, H, W), labels (n,)."""
         targets, first = labels, 0.0
-        for index, member in enumerate((teacher, student, *drawn)):
-            supernet.activate(member)
-            size = space.input_size(member)[1:]
-            with mixed_precision(device):
-                logits = supernet(prepare(images, size, pictures.mean, pictures.std))
+        for index, member in enumerate((*self.ends, *self.draw(rng))):
+            self.supernet.activate(member)
+            size = self.space.input_size(member)[1:]
+            with mixed_precision(self.device):
+                logits = self.supernet(prepare(images, size, self.pictures.mean, self.pictures.std))
                 loss = functional.cross_entropy(logits, targets)
             torch.autograd.backward(loss)
             if index == 0:
                 targets, first = logits.detach().float().softmax(dim=1), float(loss.detach())
         return first
 
-    recipe = Recipe(epochs, learning_rate, batch_size)
-    identity: dict[str, Any] = {"training": "supernet", "data": pictures.hash, "size": list(pictures.size)}
-    identity |= {"space": space.name, "settings": space.settings.model_dump(mode="json")}
-    identity |= {"random_subnets": random_subnets, "largest": teacher.id, "smallest": student.id}
-    path = directory / FILE_NAME if directory is not None else None
-    network: nn.Module = supernet
-    all_images, all_labels = pictures.train
-    trainer = Trainer(network, recipe, all_images, all_labels, device, seed, augmentation, path, identity)
-    report = trainer.run(accumulate, threads, progress, deadline)
-    return SupernetReport(report.epochs, report.losses, report.seconds, to_arrays(network))
+    def identity(self) -> dict[str, Any]:
+        """What makes a checkpoint this training's."""
+        return {
+            "training": "supernet",
+            "data": self.pictures.hash,
+            "size": list(self.pictures.size),
+            "space": self.space.name,
+            "settings": self.space.settings.model_dump(mode="json"),
+            "ends": [member.id for member in self.ends],
+        }

@@ -15,36 +15,51 @@ its tensors is 63, 65 and 63 KiB (mit-han-lab/tinyengine README)."""
 
 _BYTES_PER_CHANNEL = 8  # int32 bias and float32 requantisation scale (tinyengine's code generator)
 _WEIGHTED = (Kind.CONV, Kind.DEPTHWISE, Kind.LINEAR)
+_MULTIPLYING = (*_WEIGHTED, Kind.MATMUL)
 
 Counts = NDArray[np.int64]
 
 
+def products_by_slot(table: LayerTable) -> Counts:
+    """Multiply-accumulates `(n, slots)` for one output position; of a weighted operator also its number of weights."""
+    channels = table.in_channels.T.astype(np.int64)
+    # one channel each; the general division costs as much as all else here
+    channels[table.slots_of(Kind.DEPTHWISE)] = 1
+    for slot in np.flatnonzero(table.mask_of(*_MULTIPLYING) & ~table.mask_of(Kind.DEPTHWISE)):
+        groups = table.groups[:, slot]
+        if groups.max(initial=1) > 1:
+            channels[slot] //= groups
+    channels *= table.out_channels.T
+    channels *= (table.kernel * table.kernel).T
+    channels[~table.mask_of(*_MULTIPLYING)] = 0
+    return channels.T
+
+
 def weights_by_slot(table: LayerTable) -> Counts:
-    """Learned weights `(n, slots)`, without biases and norms; for one output position also the MACs."""
-    weighted = table.of_kind(*_WEIGHTED)
-    fan_in = table.in_channels // np.maximum(table.groups, 1)
-    per_channel = fan_in.astype(np.int64) * (table.kernel * table.kernel)
-    return np.where(weighted, per_channel * table.out_channels, 0)
+    """Learned weights `(n, slots)`, without biases and norms."""
+    products = products_by_slot(table)
+    products.T[table.slots_of(Kind.MATMUL)] = 0
+    return products
 
 
-def macs_by_slot(table: LayerTable, weights: Counts) -> Counts:
+def macs_by_slot(table: LayerTable, products: Counts) -> Counts:
     """Multiply-accumulates `(n, slots)`, layer by layer."""
-    positions: Counts = table.out_height * table.out_width
-    return weights * positions
+    positions = (table.out_height * table.out_width).T.astype(np.int64)
+    positions *= products.T
+    return positions.T
 
 
-def counts(table: LayerTable, weights: Counts) -> dict[str, Counts]:
+def counts(table: LayerTable, products: Counts) -> dict[str, Counts]:
     """`params`, `weight_bytes` and `flash_bytes` of each row.
 
     params = weights + the learned values per channel (batch norm 2, bias 1); flash = weights + 8 bytes per output
     channel of a weighted operator + `CODE_BYTES`.
     """
-    weighted = table.of_kind(*_WEIGHTED)
-    weight_count = weights.sum(axis=1)
+    weights = products.sum(axis=1) - products[:, table.slots_of(Kind.MATMUL)].sum(axis=1)
     channel_values = (table.out_channels * table.channel_params).sum(axis=1, dtype=np.int64)
-    channels = np.where(weighted, table.out_channels, 0).sum(axis=1, dtype=np.int64)
+    channels = table.out_channels[:, table.slots_of(*_WEIGHTED)].sum(axis=1, dtype=np.int64)
     return {
-        "params": weight_count + channel_values,
-        "weight_bytes": weight_count,
-        "flash_bytes": weight_count + _BYTES_PER_CHANNEL * channels + CODE_BYTES,
+        "params": weights + channel_values,
+        "weight_bytes": weights,
+        "flash_bytes": weights + _BYTES_PER_CHANNEL * channels + CODE_BYTES,
     }

@@ -1,4 +1,4 @@
-"""How large a patch of every tensor is, and which bytes are alive where, for a whole population.
+"""How large a patch of every tensor is, for a whole population, and after which operators patches may end.
 
 A patch of `g` rows of the split's output needs `(reach + b) / stride` rows of the tensor made by slot `t`, with
 reach = field + (g - 1) * stride at the split and b = stride - field at `t`, where field and stride are the receptive
@@ -14,11 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.memory.rule import MemoryRule
+from predictors.hardware.liveness import Bools, Floats, alive, running, while_image_is_read
 from search_spaces.core.layer_table import Kind, LayerTable
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 _WHOLE_MAP = (Kind.POOL, Kind.LINEAR, Kind.MATMUL)
 
@@ -38,62 +35,72 @@ class Form:
         linear = square * offset
         return cls(square, linear, linear * offset)
 
-    def take(self, slots: slice, rows: NDArray[np.intp]) -> "Form":
-        """The coefficients of some slots and rows."""
-        return Form(self.square[slots, rows], self.linear[slots, rows], self.constant[slots, rows])
+    def alive(self, last_use: NDArray[np.integer]) -> "Form":
+        """What is alive at each slot; see `liveness.alive`."""
+        return Form(*(alive(part, last_use) for part in (self.square, self.linear, self.constant)))
 
-    def at(self, product: Floats, total: Floats) -> Floats:
-        """Values for Rh * Rw = `product` and Rh + Rw = `total`, both `(n,)`."""
+    def total(self) -> "Form":
+        """Running sums over the slots."""
+        return Form(*(running(np.add, part) for part in (self.square, self.linear, self.constant)))
+
+    def take(self, slots: int, rows: NDArray[np.intp]) -> "Form":
+        """The coefficients of the first `slots` slots and some rows; all rows where there are as many."""
+        parts = (part[:slots] for part in (self.square, self.linear, self.constant))
+        if len(rows) == self.square.shape[1]:
+            return Form(*parts)
+        return Form(*(np.take(part, rows, axis=1) for part in parts))
+
+    def largest(self, product: Floats, total: Floats) -> Floats:
+        """The largest value of any slot for Rh * Rw = `product` and Rh + Rw = `total`, both `(n,)`; 0 without slots."""
         values = self.square * product
         values += self.linear * total
         values += self.constant
-        return values
+        # whole numbers but for the rounding of divisions by strides that are no power of two
+        largest: Floats = np.rint(values.max(axis=0, initial=0.0))
+        return largest
 
 
-def alive(values: Floats, last_use: NDArray[np.integer]) -> Floats:
-    """For every slot the sum of `values` of the tensors that were made before it and are read by it or later."""
-    slots, n = values.shape
-    ends = (last_use.astype(np.int64) + 1) * n + np.arange(n)
-    change = np.bincount(ends.ravel(), weights=values.ravel(), minlength=(slots + 1) * n).reshape(slots + 1, n)
-    np.negative(change, out=change)
-    change[1:] += values
-    result: Floats = np.cumsum(change, axis=0)[:slots]
+@dataclass(frozen=True)
+class Steps:
+    """Receptive field and step, in pixels of the image, of one element of each slot's output and of its input."""
+
+    stride: Floats
+    field: Floats
+    in_stride: Floats
+    in_field: Floats
+
+    @classmethod
+    def of(cls, table: LayerTable) -> "Steps":
+        """Along the chain; behind a side branch the figures mean nothing."""
+        stride = running(np.multiply, table.stride.T.astype(np.float64))
+        in_stride = _shifted(stride)
+        field = (table.kernel.T - 1) * in_stride
+        field[:1] += 1.0
+        field = running(np.add, field)
+        return cls(stride, field, in_stride, _shifted(field))
+
+
+def _shifted(values: Floats) -> Floats:
+    """The value before each slot; 1, that of the image, before the first."""
+    result = np.ones_like(values)
+    result[1:] = values[:-1]
     return result
-
-
-def accumulated(table: LayerTable) -> Bools:
-    """Slots whose output is written straight onto the second input of the addition that alone reads it."""
-    result = np.zeros(table.present.T.shape, dtype=bool)
-    rows = np.arange(len(table))
-    adds = table.of_kind(Kind.ADD)
-    for slot in np.flatnonzero(adds.any(axis=0)):
-        source = table.input_a[:, slot]
-        alone = table.last_use[rows, source] == slot
-        result[source, rows] |= adds[:, slot] & alone & (table.input_b[:, slot] < source)
-    return result
-
-
-def output_weight(table: LayerTable, rule: MemoryRule) -> tuple[Floats, Floats]:
-    """Bytes per output position that a tensor occupies while alive, and while it is being made (0 where in place)."""
-    channels = table.out_channels.T.astype(np.float64)
-    if rule.accumulates:
-        channels = np.where(accumulated(table), 0.0, channels)
-    in_place = table.of_kind(*rule.in_place) & (table.out_channels <= table.in_channels)
-    return channels, np.where(in_place.T, 0.0, channels)
-
-
-def steps(table: LayerTable) -> tuple[Floats, Floats]:
-    """`stride` and `field` (pixels of the image) of one output of each slot."""
-    stride = np.cumprod(table.stride.T, axis=0, dtype=np.float64)
-    before = np.concatenate([np.ones((1, stride.shape[1])), stride[:-1]])
-    return stride, 1.0 + np.cumsum((table.kernel.T - 1) * before, axis=0)
 
 
 def admits_split(table: LayerTable) -> Bools:
-    """Slots after which a schedule may be split: a block ends, nothing made before is read later, no whole map needed."""
-    last_use = np.where(table.present, table.last_use, -1).T
-    reaches = np.maximum.accumulate(last_use, axis=0)
-    crossing = np.zeros(last_use.shape, dtype=bool)
-    crossing[1:] = reaches[:-1] > np.arange(1, len(last_use))[:, None]
-    whole = np.logical_or.accumulate(table.of_kind(*_WHOLE_MAP).T, axis=0)
-    return (table.cut & table.present).T & ~crossing & ~whole
+    """Slots after which a schedule may be split.
+
+    A block ends there, its output is read behind, nothing made before it (nor the image) is read behind, and up to it the
+    network is a chain: each operator reads what the one before it made, and none needs the whole map.
+    """
+    ends = (table.cut & table.present & (table.last_use > np.arange(table.slots))).T
+    reaches = running(np.maximum, np.where(table.present, table.last_use, -1).T)
+    crossing = while_image_is_read(table)
+    crossing[:-1] = crossing[1:]
+    crossing[-1:] = False
+    crossing[1:] |= reaches[:-1] > np.arange(1, table.slots)[:, None]
+    chain = (table.input_a.T == table.before) | (table.input_b.T == table.before)
+    whole = table.mask_of(*_WHOLE_MAP)[:, None]
+    broken = running(np.logical_or, table.present.T & (whole | ~chain))
+    result: Bools = ends & ~crossing & ~broken
+    return result

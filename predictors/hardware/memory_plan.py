@@ -309,13 +309,9 @@ class _Network:
 
     def __init__(self, table: LayerTable, rule: MemoryRule) -> None:
         self.table, self.rule, self.layers = table, rule, table.layers(0)
-        self.last_use = list(range(len(self.layers)))
-        self.readers: list[list[int]] = [[] for _ in self.layers]
-        for i, layer in enumerate(self.layers):
-            for source in {layer.input_a, layer.input_b}:
-                if source >= 0:
-                    self.last_use[source] = i
-                    self.readers[source].append(i)
+        inputs = [(layer.input_a, layer.input_b) for layer in self.layers]
+        self.readers = [[i for i, sources in enumerate(inputs) if made in sources] for made in range(len(inputs))]
+        self.last_use = [max(readers, default=made) for made, readers in enumerate(self.readers)]
 
     def stage_end(self, patches: int, split: int) -> int:
         """Position of the patch stage's last operator, -1 layer by layer."""
@@ -330,10 +326,8 @@ class _Network:
         last = self.layers[ends[split]]
         sides = (last.out_height, last.out_width)
         if patches < 2 or any(-(-side // patches) * (patches - 1) >= side for side in sides):
-            size = f"{sides[0]} x {sides[1]}"
-            raise WrongUse(
-                f"{patches} x {patches} patches do not divide the {size} map after block {split}; take fewer"
-            )
+            map_size = f"{sides[0]} x {sides[1]} map after block {split}"
+            raise WrongUse(f"{patches} x {patches} patches of the {map_size}: take at least 2 x 2 and leave none empty")
         return ends[split]
 
     def patch_sides(self, stage: int, patches: int) -> dict[int, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Peak SRAM and MACs of every schedule of a population, and which schedule to choose.
+"""Peak SRAM and MACs of every patch schedule of a population, and which schedule to choose.
 
 A schedule is layer by layer, or `p x p` patches up to a split: the image is cut so that each patch computes its part of
 the split's output, whose whole buffer is alive from the start; behind the split the network runs layer by layer.
@@ -8,19 +8,21 @@ Rules, equal for all runtimes:
   last patch would be empty is left out;
 - border patches are computed at the full, padded size, as TinyEngine's generator does (MCUNetV2's +42 % of Table 1);
 - a held tensor inside a patch (residual) counts at its own patch size;
-- with a limit on SRAM the schedule of least MACs among those that fit, else the one of least peak; ties by the other,
-  then layer by layer, then the earlier split, then the smaller grid.
+- with limits the schedule of least MACs among those that fit, else the one of least peak; ties by the other, then layer
+  by layer, then the earlier split, then the smaller grid.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.counts import macs_by_slot
-from predictors.hardware.geometry import Floats, Form, admits_split, alive, output_weight, steps
+from predictors.hardware.counts import macs_by_slot, products_by_slot
+from predictors.hardware.geometry import Form, Steps, admits_split
+from predictors.hardware.liveness import Bools, Floats, liveness, running
 from predictors.hardware.memory.rule import MemoryRule
-from search_spaces.core.layer_table import NETWORK_INPUT, Kind, LayerTable
+from search_spaces.core.layer_table import Kind, LayerTable
 
 GRIDS = (2, 3, 4)
 
@@ -36,177 +38,179 @@ class Chosen:
     patches: NDArray[np.int64]
     split: NDArray[np.int64]
 
-    def take_if_better(self, rows: Rows, peak: Floats, macs: Floats, fits: NDArray[np.bool_], patches: int, split: Rows, by_macs: bool) -> None:
+    @classmethod
+    def layer_by_layer(cls, peak_bytes: Floats, macs: Floats) -> "Chosen":
+        """The start: no patches."""
+        n = len(macs)
+        return cls(peak_bytes.copy(), macs.copy(), np.ones(n, dtype=np.int64), np.zeros(n, dtype=np.int64))
+
+    def put(self, rows: Rows, other: "Chosen") -> None:
+        """Replaces the schedules of `rows` by those of `other`."""
+        for field in fields(self):
+            getattr(self, field.name)[rows] = getattr(other, field.name)
+
+    def take_if_better(self, rows: Rows, candidate: "Chosen", fits: Bools, by_macs: bool) -> None:
         """Replaces the schedule of `rows` where this one fits and is better; see the module's rule on ties."""
-        first, second = (macs, peak) if by_macs else (peak, macs)
-        now_first, now_second = (self.macs, self.peak_bytes) if by_macs else (self.peak_bytes, self.macs)
-        better = fits & ((first < now_first[rows]) | ((first == now_first[rows]) & (second < now_second[rows])))
-        chosen = rows[better]
-        self.peak_bytes[chosen], self.macs[chosen] = peak[better], macs[better]
-        self.patches[chosen], self.split[chosen] = patches, split[better]
+        first, second = ("macs", "peak_bytes") if by_macs else ("peak_bytes", "macs")
+        new, now = getattr(candidate, first), getattr(self, first)[rows]
+        better = (new == now) & (getattr(candidate, second) < getattr(self, second)[rows])
+        better |= new < now
+        better &= fits
+        if better.any():
+            self.put(rows[better], candidate.select(better))
+
+    def select(self, rows: Bools) -> "Chosen":
+        """The schedules of some rows."""
+        return Chosen(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-class Schedules:
-    """Prices schedules of one chunk of a population under one memory rule. Arrays are `(slots, n)`."""
+class PatchSchedules:
+    """Prices every patch schedule of some networks under one memory rule. Arrays are `(slots, n)`."""
 
-    def __init__(self, table: LayerTable, rule: MemoryRule, weights: NDArray[np.int64], count_input: bool) -> None:
-        self.table, self.rule, self.weights, self.count_input = table, rule, weights.T, count_input
-        self.kept, self.made = output_weight(table, rule)
-        positions = (table.out_height * table.out_width).T.astype(np.float64)
-        self.map_bytes = self._rounded(self.kept * positions)
-        made_bytes = self._rounded(self.made * positions)
-        first = self._rounded((table.in_channels[:, 0] * table.in_height[:, 0] * table.in_width[:, 0]).astype(np.float64))
-        self.image_bytes = first if count_input else np.zeros(len(table))
-        work = alive(self.map_bytes, table.last_use.T) + made_bytes
-        work += np.where(self._while_image_is_read(), self.image_bytes, 0.0)
-        self.scratch, self.constant = self._scratch()
-        self.layer_macs = macs_by_slot(table, weights).T.astype(np.float64)
-        # [j]: the largest value at slot j or behind it
-        self.work_from = np.maximum.accumulate(work[::-1], axis=0)[::-1]
-        self.scratch_from = np.maximum.accumulate(self.scratch[::-1], axis=0)[::-1]
-        self.macs_from = np.cumsum(self.layer_macs[::-1], axis=0)[::-1]
-
-    def layer_by_layer(self) -> Chosen:
-        """Peak and MACs without patches."""
-        n = len(self.table)
-        peak = self.work_from[0] + self.scratch_from[0] + self.constant
-        return Chosen(peak, self.macs_from[0].copy(), np.ones(n, dtype=np.int64), np.zeros(n, dtype=np.int64))
-
-    def _rounded(self, sizes: Floats) -> Floats:
-        step = self.rule.alignment
-        return sizes if step == 1 else np.ceil(sizes / step) * step
-
-    def _while_image_is_read(self) -> NDArray[np.bool_]:
-        reads = self.table.present & ((self.table.input_a == NETWORK_INPUT) | (self.table.input_b == NETWORK_INPUT))
-        return np.logical_or.accumulate(reads.T[::-1], axis=0)[::-1]
-
-    def _scratch(self) -> tuple[Floats, Floats]:
-        """Buffers by slot, run layer by layer, and those of every schedule."""
-        shape = self.table.present.T.shape
-        if self.rule.scratch is None:
-            return np.zeros(shape), np.zeros(shape[1])
-        table, scratch = self.table, self.rule.scratch
-        padded = 2 * (table.kernel // 2)
-        maps = (table.in_height + padded) * (table.in_width + padded) * scratch.padded_map_bytes
-        depthwise = table.of_kind(Kind.DEPTHWISE)
-        by_slot = np.where(depthwise, maps, scratch.by_slot(table))
-        return by_slot.T.astype(np.float64), scratch.constant(table).astype(np.float64)
-
-    # patches
-
-    def prepare_patches(self) -> None:
-        """Computes the forms that all splits and grids share."""
-        table = self.table
-        self.stride, self.field = steps(table)
-        offset = self.stride - self.field
-        kept = Form.of_map(self.kept, self.stride, offset)
-        made = Form.of_map(self.made, self.stride, offset)
-        # rounding up a patch's tensor costs at most alignment - 1 bytes
-        slack = np.where(self.kept % self.rule.alignment != 0, self.rule.alignment - 1.0, 0.0)
-        last_use = table.last_use.T
-        parts = [alive(part, last_use) for part in (kept.square, kept.linear, kept.constant + slack)]
-        self.work_form = Form(parts[0] + made.square, parts[1] + made.linear, parts[2] + made.constant + slack * (self.made > 0))
-        per_position = Form.of_map(self.weights.astype(np.float64), self.stride, offset)
-        self.macs_form = Form(*(np.cumsum(part, axis=0) for part in (per_position.square, per_position.linear, per_position.constant)))
+    def __init__(self, table: LayerTable, rule: MemoryRule, count_input: bool) -> None:
+        self.table, self.rule = table, rule
+        self.height = table.out_height.T.astype(np.float64)
+        self.width = table.out_width.T.astype(np.float64)
+        self.steps = Steps.of(table)
         self.splits = admits_split(table)
-        self.splits[-1] = False  # nothing would be left to run behind it
-        self.split_number = np.cumsum((table.cut & table.present).T, axis=0)
-        self._prepare_scratch()
+        self.split_number = running(np.add, (table.cut & table.present).T.astype(np.int64))
+        products = products_by_slot(table)
+        # [j]: the sum, or the largest value, behind slot j
+        self.macs_behind = _behind(np.add, macs_by_slot(table, products).T.astype(np.float64))
+        offset = self.steps.stride - self.steps.field
+        self.macs_to = Form.of_map(products.T.astype(np.float64), self.steps.stride, offset).total()
+        self._prepare_bytes(offset, count_input)
 
-    def _prepare_scratch(self) -> None:
+    def _prepare_bytes(self, offset: Floats, count_input: bool) -> None:
+        live = liveness(self.table, self.rule, count_input)
+        self.map_bytes, self.fixed_bytes = live.map_bytes, live.constant
+        self.work_behind = _behind(np.maximum, live.work)
+        self.image_bytes = live.image_bytes
+        maps = Form.of_map(live.channels, self.steps.stride, offset)
+        step = self.rule.alignment
+        if step > 1:
+            maps.constant[:] += (live.channels % step > 0) * (step - 1.0)
+        self.work = maps.alive(self.table.last_use.T)
+        for part, own in zip((self.work.square, self.work.linear, self.work.constant), (maps.square, maps.linear, maps.constant), strict=True):
+            part += own * ~live.in_place
+        if self.rule.scratch is not None:
+            self._prepare_scratch(live.scratch, self.rule.scratch.padded_map_bytes)
+
+    def _prepare_scratch(self, scratch: Floats, padded_map_bytes: int) -> None:
         """The depthwise input maps of a patch stage as forms, and the running maximum of the other buffers."""
-        table = self.table
-        depthwise = table.of_kind(Kind.DEPTHWISE).T
-        self.depthwise_slots = np.flatnonzero(depthwise.any(axis=1))
-        if self.rule.scratch is None:
-            return
-        slots = self.depthwise_slots
-        before = np.maximum(slots - 1, 0)
-        stride, field = self.stride[before], self.field[before]
-        present = depthwise[slots]
-        padded = 2 * (table.kernel.T[slots] // 2)
-        bytes_each = np.where(present, float(self.rule.scratch.padded_map_bytes), 0.0)
-        self.scratch_form = Form.of_map(bytes_each, stride, stride * (1 + padded) - field)
-        fixed = self.scratch.copy()
-        fixed[slots] = np.where(present, 0.0, fixed[slots])
-        self.fixed_scratch_to = np.maximum.accumulate(fixed, axis=0)
+        self.scratch_behind = _behind(np.maximum, scratch)
+        slots = self.depthwise_slots = self.table.slots_of(Kind.DEPTHWISE)
+        fixed = scratch.copy()
+        fixed[slots] = 0.0
+        self.fixed_scratch_to = running(np.maximum, fixed)
+        padded = self.table.kernel.T[slots] // 2 * 2
+        stride, field = self.steps.in_stride[slots], self.steps.in_field[slots]
+        bytes_each = self.table.present.T[slots] * float(padded_map_bytes)
+        self.scratch = Form.of_map(bytes_each, stride, stride * (1 + padded) - field)
 
-    def split_slots(self) -> NDArray[np.intp]:
+    def split_slots(self) -> Rows:
         """Slots that end the patch stage of some row."""
         return np.flatnonzero(self.splits.any(axis=1))
 
     def at_least(self, slot: int) -> Floats:
         """Bytes that a split at `slot` needs whatever the grid: its output, and all that runs behind it."""
-        tail = self.work_from[slot + 1] + self.scratch_from[slot + 1]
-        needed: Floats = np.maximum(tail, self.map_bytes[slot]) + self.constant
+        needed = np.maximum(self.work_behind[slot], self.map_bytes[slot] + self.image_bytes)
+        needed += self.fixed_bytes
+        if self.rule.scratch is not None:
+            needed += np.maximum(self.scratch_behind[slot], self.fixed_scratch_to[slot])
         return needed
 
-    def rows_within_reach(self, peak_limit: float) -> NDArray[np.bool_]:
-        """Rows in which some split could need at most `peak_limit`."""
-        tail = self.work_from[1:] + self.scratch_from[1:]
-        possible = admits_split(self.table)[:-1] & (np.maximum(tail, self.map_bytes[:-1]) + self.constant <= peak_limit)
-        reachable: NDArray[np.bool_] = possible.any(axis=0)
-        return reachable
 
-    def select(self, rows: Rows) -> "Schedules":
-        """The same for some rows."""
-        return Schedules(self.table.select(rows), self.rule, self.weights.T[rows], self.count_input)
-
-    def patched(self, slot: int, rows: Rows) -> "PatchStage":
-        """The patch stage up to `slot` for some rows."""
-        return PatchStage(self, slot, rows)
+def _behind(operation: np.ufunc, values: Floats) -> Floats:
+    """`operation` over all slots behind each one; 0 behind the last."""
+    result = np.zeros_like(values)
+    result[:-1] = running(operation, values[1:], backwards=True)
+    return result
 
 
 class PatchStage:
     """One split for some rows: forms gathered once, then every grid."""
 
-    def __init__(self, schedules: Schedules, slot: int, rows: Rows) -> None:
+    def __init__(self, schedules: PatchSchedules, slot: int, rows: Rows) -> None:
         self.schedules, self.slot, self.rows = schedules, slot, rows
-        table = schedules.table
-        self.height = table.out_height[rows, slot].astype(np.float64)
-        self.width = table.out_width[rows, slot].astype(np.float64)
-        self.field, self.stride = schedules.field[slot, rows], schedules.stride[slot, rows]
-        self.work = schedules.work_form.take(slice(0, slot + 1), rows)
-        if schedules.rule.scratch is not None:
-            inside = int(np.searchsorted(schedules.depthwise_slots, slot, side="right"))
-            self.scratch = schedules.scratch_form.take(slice(0, inside), rows)
+        self.height, self.width = schedules.height[slot, rows], schedules.width[slot, rows]
+        self.field, self.stride = schedules.steps.field[slot, rows], schedules.steps.stride[slot, rows]
+        self.number = schedules.split_number[slot, rows]
 
-    def admits(self, grid: int) -> NDArray[np.bool_]:
+    def admits(self, grid: int) -> Bools:
         """Rows in which no patch of this grid is empty."""
-        fits: NDArray[np.bool_] = (self._grain(self.height, grid) * (grid - 1) < self.height) & (
-            self._grain(self.width, grid) * (grid - 1) < self.width
-        )
-        return fits
+        rows_fit = np.ceil(self.height / grid) * (grid - 1) < self.height
+        result: Bools = rows_fit & (np.ceil(self.width / grid) * (grid - 1) < self.width)
+        return result
 
-    @staticmethod
-    def _grain(side: Floats, grid: int) -> Floats:
-        grain: Floats = np.ceil(side / grid)
-        return grain
-
-    def price(self, grid: int) -> tuple[Floats, Floats]:
-        """(peak bytes, MACs) of each row with `grid` x `grid` patches."""
-        s, slot, rows = self.schedules, self.slot, self.rows
-        reach_h = self.field + (self._grain(self.height, grid) - 1) * self.stride
-        reach_w = self.field + (self._grain(self.width, grid) - 1) * self.stride
-        product, total = reach_h * reach_w, reach_h + reach_w
-        inside = self.work.at(product, total).max(axis=0) + s.map_bytes[slot, rows] + s.image_bytes[rows]
-        peak = np.maximum(inside, s.work_from[slot + 1, rows]) + s.constant[rows]
-        if s.rule.scratch is not None:
-            fixed = np.maximum(s.fixed_scratch_to[slot, rows], s.scratch_from[slot + 1, rows])
-            maps = self.scratch.at(product, total)
-            peak += np.maximum(fixed, maps.max(axis=0)) if len(maps.T) and len(maps) else fixed
-        return peak, self._macs(grid)
-
-    def _macs(self, grid: int) -> Floats:
-        s, slot, rows = self.schedules, self.slot, self.rows
+    def macs(self, grid: int) -> Floats:
+        """MACs `(n,)` with `grid` x `grid` patches, what runs behind the split included."""
         # summed over the grid, sides stay linear in the summed reach: all rows of patches but the last have a full grain
-        sum_h = grid * (self.field - self.stride) + self.height * self.stride
-        sum_w = grid * (self.field - self.stride) + self.width * self.stride
-        form = s.macs_form
-        stage = (
-            form.square[slot, rows] * sum_h * sum_w
-            + grid * form.linear[slot, rows] * (sum_h + sum_w)
-            + grid * grid * form.constant[slot, rows]
-        )
-        macs: Floats = np.rint(stage) + s.macs_from[slot + 1, rows]
+        overlap = grid * (self.field - self.stride)
+        sum_h, sum_w = overlap + self.height * self.stride, overlap + self.width * self.stride
+        form, place = self.schedules.macs_to, (self.slot, self.rows)
+        stage = form.square[place] * (sum_h * sum_w)
+        stage += form.linear[place] * (grid * (sum_h + sum_w))
+        stage += form.constant[place] * (grid * grid)
+        macs: Floats = np.rint(stage) + self.schedules.macs_behind[place]
         return macs
+
+    def price(self, grid: int) -> Chosen:
+        """This schedule in every row, admitted or not."""
+        peak = dict(self.peaks((grid,)))[grid]
+        return Chosen(peak, self.macs(grid), np.full(len(peak), grid), self.number)
+
+    def peaks(self, grids: tuple[int, ...] = GRIDS) -> Iterator[tuple[int, Floats]]:
+        """(grid, peak bytes `(n,)`) of every grid, admitted or not."""
+        every, place = self.schedules, (self.slot, self.rows)
+        work = every.work.take(self.slot + 1, self.rows)
+        whole = every.map_bytes[place] + every.image_bytes[self.rows]
+        behind, fixed = every.work_behind[place], every.fixed_bytes[self.rows]
+        scratch = self._scratch()
+        for grid in grids:
+            reach_h = self.field + (np.ceil(self.height / grid) - 1) * self.stride
+            reach_w = self.field + (np.ceil(self.width / grid) - 1) * self.stride
+            product, total = reach_h * reach_w, reach_h + reach_w
+            peak = np.maximum(work.largest(product, total) + whole, behind)
+            peak += fixed + scratch(product, total)
+            yield grid, peak
+
+    def _scratch(self) -> Callable[[Floats, Floats], Floats | float]:
+        """Bytes of the operators' buffer for Rh * Rw and Rh + Rw."""
+        every, place = self.schedules, (self.slot, self.rows)
+        if every.rule.scratch is None:
+            return lambda product, total: 0.0
+        fixed = np.maximum(every.fixed_scratch_to[place], every.scratch_behind[place])
+        inside = int(np.searchsorted(every.depthwise_slots, self.slot, side="right"))
+        maps = every.scratch.take(inside, self.rows)
+        return lambda product, total: np.maximum(fixed, maps.largest(product, total))
+
+
+def search(schedules: PatchSchedules, best: Chosen) -> None:
+    """Takes for every row the patch schedule of least peak, where it is better than `best`."""
+    for slot in schedules.split_slots():
+        rows = np.flatnonzero(schedules.splits[slot] & (schedules.at_least(slot) <= best.peak_bytes))
+        if len(rows):
+            stage = PatchStage(schedules, slot, rows)
+            for grid, peak in stage.peaks():
+                candidate = Chosen(peak, stage.macs(grid), np.full(len(rows), grid), stage.number)
+                best.take_if_better(rows, candidate, stage.admits(grid), by_macs=False)
+
+
+def search_within(schedules: PatchSchedules, chosen: Chosen, peak_limit: float, macs_limit: float) -> None:
+    """Takes for every row the schedule of least MACs within the limits; a row that none fits keeps `chosen`."""
+    best = chosen.select(np.ones(len(chosen.macs), dtype=bool))
+    best.macs[(chosen.peak_bytes > peak_limit) | (chosen.macs > macs_limit)] = np.inf
+    for slot in schedules.split_slots():
+        rows = np.flatnonzero(schedules.splits[slot] & (schedules.at_least(slot) <= peak_limit))
+        stage = PatchStage(schedules, slot, rows)
+        macs = {grid: stage.macs(grid) for grid in GRIDS}
+        # most splits cost more than the best so far, and that is known before their bytes
+        hopeful = np.minimum.reduce(list(macs.values())) <= np.minimum(best.macs[rows], macs_limit)
+        rows, stage = rows[hopeful], PatchStage(schedules, slot, rows[hopeful])
+        for grid, peak in stage.peaks() if len(rows) else ():
+            candidate = Chosen(peak, macs[grid][hopeful], np.full(len(rows), grid), stage.number)
+            fits = stage.admits(grid) & (peak <= peak_limit) & (candidate.macs <= macs_limit)
+            best.take_if_better(rows, candidate, fits, by_macs=True)
+    found = np.isfinite(best.macs)
+    chosen.put(np.flatnonzero(found), best.select(found))

@@ -1,21 +1,31 @@
-"""The price of a population: every exact metric, under the best schedule of each architecture."""
+"""The price of a population: every exact metric, under the best schedule of each architecture.
 
-from collections.abc import Mapping
+In two steps: all architectures layer by layer, in chunks that stay in the processor's cache; then patches for those that
+they could help, gathered from all chunks.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.counts import counts, weights_by_slot
-from predictors.hardware.memory import memory_rule
-from predictors.hardware.patch_schedule import GRIDS, Chosen, Schedules
+from predictors.hardware.counts import counts, macs_by_slot, products_by_slot
+from predictors.hardware.liveness import Bools, Liveness, liveness
+from predictors.hardware.memory import MemoryRule, memory_rule
+from predictors.hardware.patch_schedule import Chosen, PatchSchedules, PatchStage, search, search_within
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.layer_table import Kind, LayerTable
+from search_spaces.core.population import Population
 
 Schedule = str | tuple[int, int]
 Columns = dict[str, NDArray[Any]]
+Rows = NDArray[np.intp]
 
+_CHUNK = 2000
 _SCHEDULED = ("peak_sram_bytes", "macs")
+_EXACT = ("macs_layerwise", "params", "weight_bytes", "flash_bytes")
 
 
 def parse_schedule(text: str) -> Schedule:
@@ -23,7 +33,7 @@ def parse_schedule(text: str) -> Schedule:
     if text in ("auto", "none"):
         return text
     patches, _, split = text.partition("x")
-    if not (patches.isdigit() and split.isdigit() and int(patches) >= 2 and int(split) >= 1):
+    if not (patches.isdecimal() and split.isdecimal() and int(patches) >= 2 and int(split) >= 1):
         raise WrongUse(f"a schedule is auto, none or PxN such as 4x5 (4 x 4 patches over 5 blocks), got '{text}'")
     return int(patches), int(split)
 
@@ -40,96 +50,129 @@ def price_table(
 
     `limits`: upper limits by column. With them the schedule of least MACs among those that fit, and `fits` tells whether
     there is one; a row that no schedule makes fit keeps its figures layer by layer. Without limits the schedule of least
-    peak. `split` counts blocks (0 layer by layer). Lower limits do not concern costs and are ignored here.
+    peak. `split` counts blocks (0 layer by layer). Limits on columns that are not priced are left to others. No rows give
+    empty columns. `WrongUse`: an unknown runtime, or a schedule that a row does not admit.
     """
-    weights = weights_by_slot(table)
-    schedules = Schedules(table, memory_rule(runtime), weights, count_input)
-    chosen = schedules.layer_by_layer()
-    columns: Columns = {"macs_layerwise": chosen.macs.astype(np.int64), **counts(table, weights)}
-    known = {key: value for key, value in (limits or {}).items() if key in columns or key in _SCHEDULED}
-    open_rows = _within(columns, {k: v for k, v in known.items() if k not in _SCHEDULED})
-    if isinstance(schedule, tuple):
-        chosen = _forced(schedules, schedule)
-    elif schedule == "auto":
-        _search(schedules, chosen, known if limits else None, open_rows)
-    columns |= {
-        "macs": chosen.macs.astype(np.int64),
-        "peak_sram_bytes": np.ceil(chosen.peak_bytes).astype(np.int64),
-        "patches": chosen.patches,
-        "split": chosen.split,
-    }
-    columns["runs_in_tinyengine"] = _runs_in_tinyengine(table, chosen)
-    columns["fits"] = _within(columns, known)
-    return columns
+    return _Pricing(memory_rule(runtime), limits or None, schedule, count_input).run(table.select, len(table))
 
 
-def _within(columns: Mapping[str, NDArray[Any]], limits: Mapping[str, float]) -> NDArray[np.bool_]:
-    fits = np.ones(len(columns["macs_layerwise"]), dtype=bool)
-    for column, limit in limits.items():
-        fits &= columns[column] <= limit
-    return fits
+def price_population(
+    population: Population,
+    runtime: str,
+    limits: Mapping[str, float] | None = None,
+    schedule: Schedule = "auto",
+    count_input: bool = False,
+) -> Columns:
+    """The same for a population of any size, decoded piece by piece."""
+    pricing = _Pricing(memory_rule(runtime), limits or None, schedule, count_input)
+    return pricing.run(lambda rows: population.space.decode(population[rows]), len(population))
 
 
-def _search(schedules: Schedules, chosen: Chosen, limits: Mapping[str, float] | None, open_rows: NDArray[np.bool_]) -> None:
-    """Improves `chosen` over all patch schedules; with limits only rows that nothing but patches can save."""
-    if limits is None:
-        _improve(schedules, chosen, np.inf, np.inf, by_macs=False)
-        return
-    peak_limit, macs_limit = limits.get("peak_sram_bytes", np.inf), limits.get("macs", np.inf)
-    # least MACs is layer by layer: patches only recompute, so a row that fits is settled
-    open_rows = open_rows & (chosen.peak_bytes > peak_limit) & (chosen.macs <= macs_limit)
-    rows = np.flatnonzero(open_rows & schedules.rows_within_reach(peak_limit)) if open_rows.any() else []
-    if not len(rows):
-        return
-    few = schedules.select(rows)
-    best = few.layer_by_layer()
-    best.macs[:] = np.inf
-    _improve(few, best, peak_limit, macs_limit, by_macs=True)
-    found = np.isfinite(best.macs)
-    for name in ("peak_bytes", "macs", "patches", "split"):
-        getattr(chosen, name)[rows[found]] = getattr(best, name)[found]
+@dataclass(frozen=True)
+class _Pricing:
+    """What is asked of each architecture."""
+
+    rule: MemoryRule
+    limits: Mapping[str, float] | None
+    schedule: Schedule
+    count_input: bool
+
+    def run(self, decode: Callable[[Any], LayerTable], n: int) -> Columns:
+        """`decode` gives the table of a slice or index array of the `n` rows."""
+        starts = range(0, n, _CHUNK)
+        parts = [self._layer_by_layer(decode(slice(start, min(start + _CHUNK, n)))) for start in starts]
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else _no_rows()
+        rows = np.flatnonzero(columns.pop("open"))
+        for start in range(0, len(rows), _CHUNK):
+            piece = rows[start : start + _CHUNK]
+            self._patch_by_patch(decode(piece), columns, piece)
+        columns["fits"] = self._within(columns, (*_EXACT, *_SCHEDULED))
+        return columns
+
+    def _layer_by_layer(self, table: LayerTable) -> Columns:
+        """All columns but `fits` without patches, and `open`: rows for which patches are to be looked at."""
+        live = liveness(table, self.rule, self.count_input)
+        products = products_by_slot(table)
+        macs = macs_by_slot(table, products).sum(axis=1)
+        columns: Columns = {"macs_layerwise": macs, **counts(table, products), "macs": macs.copy()}
+        columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64)
+        columns["patches"], columns["split"] = np.ones_like(macs), np.zeros_like(macs)
+        columns["runs_in_tinyengine"] = np.ones(len(table), dtype=bool)
+        columns["open"] = np.full(len(table), self.schedule != "none")
+        if self.schedule == "auto" and self.limits is not None:
+            columns["open"] = self._open(table, live, columns)
+        return columns
+
+    def _open(self, table: LayerTable, live: Liveness, columns: Columns) -> Bools:
+        """With limits, patches are for rows that are too large without them, and for those that pay no MACs for them.
+
+        Patches recompute: they never need fewer MACs, unless a kernel is smaller than its stride.
+        """
+        narrow = (table.kernel < table.stride).any(axis=1)
+        too_large = ~self._within(columns, ("peak_sram_bytes",))
+        wanted = narrow | (self._within(columns, ("macs",)) & (too_large | _may_gain_for_free(table, live)))
+        result: Bools = wanted & self._within(columns, _EXACT)
+        return result
+
+    def _within(self, columns: Columns, names: tuple[str, ...]) -> Bools:
+        fits = np.ones(len(columns["macs"]), dtype=bool)
+        for name in names:
+            if name in (self.limits or {}):
+                fits &= columns[name] <= (self.limits or {})[name]
+        return fits
+
+    def _patch_by_patch(self, table: LayerTable, columns: Columns, rows: Rows) -> None:
+        """Replaces what a schedule decides in `rows` of `columns`, whose operators `table` holds."""
+        schedules = PatchSchedules(table, self.rule, self.count_input)
+        peak, macs = (columns[name][rows].astype(np.float64) for name in _SCHEDULED)
+        chosen = Chosen.layer_by_layer(peak, macs)
+        if isinstance(self.schedule, tuple):
+            _force(schedules, chosen, self.schedule, rows)
+        elif self.limits is None:
+            search(schedules, chosen)
+        else:
+            peak_limit, macs_limit = (self.limits.get(name, np.inf) for name in _SCHEDULED)
+            search_within(schedules, chosen, peak_limit, macs_limit)
+        columns["peak_sram_bytes"][rows], columns["macs"][rows] = chosen.peak_bytes, chosen.macs
+        columns["patches"][rows], columns["split"][rows] = chosen.patches, chosen.split
+        columns["runs_in_tinyengine"][rows] = _runs_in_tinyengine(table, chosen)
 
 
-def _improve(schedules: Schedules, best: Chosen, peak_limit: float, macs_limit: float, by_macs: bool) -> None:
-    """Takes for every row the best of all patch schedules within the limits, where it is better than `best`."""
-    schedules.prepare_patches()
-    for slot in schedules.split_slots():
-        ceiling = peak_limit if by_macs else best.peak_bytes
-        rows = np.flatnonzero(schedules.splits[slot] & (schedules.at_least(slot) <= ceiling))
-        if not len(rows):
-            continue
-        stage, number = schedules.patched(slot, rows), schedules.split_number[slot, rows]
-        for grid in GRIDS:
-            peak, macs = stage.price(grid)
-            fits = stage.admits(grid) & (peak <= peak_limit) & (macs <= macs_limit)
-            best.take_if_better(rows, peak, macs, fits, grid, number, by_macs)
+def _no_rows() -> Columns:
+    columns: Columns = {name: np.zeros(0, dtype=np.int64) for name in (*_EXACT, *_SCHEDULED, "patches", "split")}
+    return columns | {name: np.zeros(0, dtype=bool) for name in ("runs_in_tinyengine", "open")}
 
 
-def _forced(schedules: Schedules, schedule: tuple[int, int]) -> Chosen:
+def _may_gain_for_free(table: LayerTable, live: Liveness) -> Bools:
+    """Rows whose peak may lie so early that patches over it recompute nothing: no kernel before it sees a neighbour."""
+    wide, stop = table.kernel > table.stride, 1
+    still = np.ones(len(table), dtype=bool)
+    while stop < table.slots and (still := still & ~wide[:, stop]).any():
+        stop += 1
+    early = (part[:stop].max(axis=0, initial=0.0) >= part.max(axis=0, initial=0.0) for part in (live.work, live.scratch))
+    result: Bools = np.logical_or(*early)
+    return result
+
+
+def _force(schedules: PatchSchedules, chosen: Chosen, schedule: tuple[int, int], rows: Rows) -> None:
     """The given schedule in every row; `WrongUse` where a row does not admit it."""
     grid, number = schedule
-    schedules.prepare_patches()
-    chosen = schedules.layer_by_layer()
-    done = np.zeros(len(chosen.macs), dtype=bool)
+    done = np.zeros(len(rows), dtype=bool)
     for slot in schedules.split_slots():
-        rows = np.flatnonzero(schedules.splits[slot] & (schedules.split_number[slot] == number))
-        if len(rows):
-            stage = schedules.patched(slot, rows)
-            rows_done = stage.admits(grid)
-            peak, macs = stage.price(grid)
-            chosen.peak_bytes[rows], chosen.macs[rows] = peak, macs
-            chosen.patches[rows], chosen.split[rows] = grid, number
-            done[rows] = rows_done
+        here = np.flatnonzero(schedules.splits[slot] & (schedules.split_number[slot] == number))
+        if len(here):
+            stage = PatchStage(schedules, slot, here)
+            done[here] = stage.admits(grid)
+            chosen.put(here, stage.price(grid))
     if not done.all():
         admitted = sorted(set(schedules.split_number[schedules.splits].tolist()))
         raise WrongUse(
-            f"schedule {grid}x{number}: network {int(np.flatnonzero(~done)[0])} cannot be split after block {number} into "
+            f"schedule {grid}x{number}: network {rows[np.argmin(done)]} cannot be split after block {number} into "
             f"{grid} x {grid} patches; blocks that can end a patch stage: {', '.join(map(str, admitted)) or 'none'}"
         )
-    return chosen
 
 
-def _runs_in_tinyengine(table: LayerTable, chosen: Chosen) -> NDArray[np.bool_]:
+def _runs_in_tinyengine(table: LayerTable, chosen: Chosen) -> Bools:
     """Whether TinyEngine's generator accepts the schedule.
 
     Layer by layer: yes. Patches: a square map that the grid divides without rest, a first convolution 3x3 of stride 2
@@ -138,10 +181,10 @@ def _runs_in_tinyengine(table: LayerTable, chosen: Chosen) -> NDArray[np.bool_]:
     number = np.cumsum(table.cut & table.present, axis=1)
     before = np.concatenate([np.zeros((len(table), 1), dtype=number.dtype), number[:, :-1]], axis=1)
     inside = table.present & (before < chosen.split[:, None])
-    wide = (inside & table.of_kind(Kind.DEPTHWISE) & (table.kernel != 3)).any(axis=1)
+    wide = (inside & table.mask_of(Kind.DEPTHWISE) & (table.kernel != 3)).any(axis=1)
     last = np.maximum(inside.shape[1] - 1 - np.argmax(inside[:, ::-1], axis=1), 0)
     rows = np.arange(len(table))
     height, width = table.out_height[rows, last], table.out_width[rows, last]
     first = (table.kernel[:, 0] == 3) & (table.stride[:, 0] == 2) & (table.in_channels[:, 0] == 3)
-    accepted: NDArray[np.bool_] = first & ~wide & (height == width) & (height % chosen.patches == 0)
+    accepted: Bools = first & ~wide & (height == width) & (height % chosen.patches == 0)
     return accepted | (chosen.patches == 1)

@@ -3,30 +3,31 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 from search_spaces.core.choice import Option
 from search_spaces.core.errors import WrongUse
 
+_KEYS = {"space": str, "settings": dict, "options": dict}
 
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Architecture:
-    """Frozen value: the space's name and resolved settings, and one option per choice.
+    """Frozen value: the space's name and resolved settings, and one option per active choice.
 
     The settings make it complete: from its JSON alone the same network can be built and priced again. Two
     architectures are equal where their canonical JSON is; `id` is the first ten hex digits of its SHA-256.
     """
 
-    __slots__ = ("__dict__", "options", "settings", "space")
-
-    def __init__(self, space: str, settings: Mapping[str, Any], options: Mapping[str, Option]) -> None:
-        self.space = space
-        self.settings = dict(settings)
-        self.options = dict(options)
+    space: str
+    settings: Mapping[str, Any]
+    options: Mapping[str, Option]
 
     @cached_property
     def _json(self) -> str:
-        document = {"space": self.space, "settings": self.settings, "options": self.options}
+        document = {"space": self.space, "settings": dict(self.settings), "options": dict(self.options)}
         return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
     @cached_property
@@ -40,15 +41,17 @@ class Architecture:
 
     @classmethod
     def from_json(cls, text: str) -> "Architecture":
-        """Reads what `to_json` wrote; `WrongUse` says what is missing."""
+        """Reads what `to_json` wrote; `WrongUse` says what is missing. Whether its space knows the options is not looked at."""
         try:
-            document = json.loads(text)
-        except json.JSONDecodeError as error:
+            document = json.loads(text, parse_constant=_no_such_number)
+        except (ValueError, RecursionError) as error:
             raise WrongUse(f"an architecture is a JSON object; this does not parse: {error}") from None
-        keys = ("space", "settings", "options")
-        if not isinstance(document, dict) or any(key not in document for key in keys):
-            raise WrongUse("an architecture is a JSON object with the keys space, settings and options")
-        return cls(*(document[key] for key in keys))
+        if not isinstance(document, dict) or not all(isinstance(document.get(k), kind) for k, kind in _KEYS.items()):
+            raise WrongUse('an architecture is a JSON object {"space": name, "settings": {...}, "options": {...}}')
+        wrong = [name for name, option in document["options"].items() if not isinstance(option, int | float | str)]
+        if wrong:
+            raise WrongUse(f"an architecture has one number or word per choice; '{wrong[0]}' has something else")
+        return cls(*(document[key] for key in _KEYS))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Architecture) and self._json == other._json
@@ -59,5 +62,6 @@ class Architecture:
     def __repr__(self) -> str:
         return f"Architecture({self.space}, {self.id})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Architecture, (self.space, self.settings, self.options)
+
+def _no_such_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+_LONGEST_SHOWN = 60
+
 
 class FitnasError(Exception):
     """Base of every error shown without a traceback; `exit_code` is the command's exit code."""
@@ -43,7 +45,29 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     ''
     """
     known = list(known)
-    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
+    word = word[:_LONGEST_SHOWN].lower()
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if not near and len(word) >= 3:
-        near = [name for name in known if word.lower() in name.lower() or name.lower() in word.lower()][:1]
+        near = [name for name in known if word in name.lower() or name.lower() in word][:1]
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def shown(text: str, longest: int = _LONGEST_SHOWN) -> str:
+    r"""`text` quoted for an error message: control characters escaped, cut after `longest` characters.
+
+    >>> shown("a" + chr(0))
+    "'a\\x00'"
+    """
+    return repr(text) if len(text) <= longest else f"{text[:longest]!r}... ({len(text):,} characters)"
+
+
+def unknown(what: str, word: str, known: Iterable[str]) -> str:
+    """The message about an unknown `word`: what it should be, the nearest known one, and all there are.
+
+    >>> unknown("runtime", "tfml", ["c", "tflm"])
+    "unknown runtime 'tfml'; did you mean 'tflm'? Known: c, tflm"
+    >>> unknown("runtime", "onnx", ["c", "tflm"])
+    "unknown runtime 'onnx'. Known: c, tflm"
+    """
+    known = list(known)
+    return f"unknown {what} {shown(word)}{did_you_mean(word, known) or '.'} Known: {', '.join(known)}"

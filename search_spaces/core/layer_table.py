@@ -5,8 +5,11 @@ kernel 1 and stride 1, so that sums over channels and recursions over receptive 
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,13 +17,18 @@ from numpy.typing import NDArray
 
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
+SlotArray = NDArray[np.intp]
 
 NETWORK_INPUT = -1
 NO_INPUT = -2
 
 
 class Kind(enum.IntEnum):
-    """What an operator computes."""
+    """What an operator computes.
+
+    A matrix product multiplies `in_channels` / `groups` pairs for each of its out_channels x height x width elements:
+    with h heads, N tokens and d channels Q.K has (in, out, groups) = (d, h * N, h), and the product with V (h * N, d, h).
+    """
 
     CONV = 1
     DEPTHWISE = 2
@@ -53,19 +61,24 @@ class Layer(NamedTuple):
     cut: bool = False
 
 
+_INTEGER_CELLS = tuple(name for name in Layer._fields if name not in ("name", "kind", "cut"))
+_CELL_OF_ABSENT = {"input_a": NO_INPUT, "input_b": NO_INPUT, "kernel": 1, "stride": 1, "groups": 1}
+
+
 @dataclass(frozen=True, eq=False)
 class LayerTable:
     """Columns of shape `(n, slots)`; a column equal in every row may be a broadcast view (read-only).
 
-    `input_a`, `input_b`: slot that makes the input, `NETWORK_INPUT` or `NO_INPUT`. `last_use`: last slot that reads
-    this slot's output (its own index where nobody does). Heights and widths in pixels (tokens x 1 for transformers).
-    `channel_params`: learned values per output channel beside the weights (batch norm 2, bias 1). `cut`: a patch
-    schedule may end after this slot (one block of the network ends here).
+    `kinds`: the kind of each slot's operator, the same in every row. `input_a`, `input_b`: slot that makes the input,
+    `NETWORK_INPUT` or `NO_INPUT`. `last_use`: last slot that reads this slot's output (its own index where nobody does).
+    Heights and widths in pixels (tokens x 1 for transformers). `channel_params`: learned values per output channel beside
+    the weights (batch norm 2, bias 1). `cut`: a patch schedule may end after this slot (one block of the network ends
+    here). Columns are read slot by slot, so they are best kept `(slots, n)` in memory and handed over transposed.
     """
 
     slot_names: tuple[str, ...]
+    kinds: tuple[Kind, ...]
     present: BoolArray
-    kind: IntArray
     input_a: IntArray
     input_b: IntArray
     last_use: IntArray
@@ -87,20 +100,33 @@ class LayerTable:
     @property
     def slots(self) -> int:
         """Number of slots."""
-        return self.present.shape[1]
+        return len(self.slot_names)
 
-    def select(self, rows: Any) -> "LayerTable":
+    def select(self, rows: slice | NDArray[Any]) -> "LayerTable":
         """The table of some rows: a slice, mask or index array."""
+        if not isinstance(rows, slice):
+            rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        # slot by slot in memory, as spaces write them and prices read them
-        return LayerTable(**{k: v if k == "slot_names" else v.T[:, rows].T for k, v in columns.items()})
+        arrays = {name: _select(value, rows) for name, value in columns.items() if isinstance(value, np.ndarray)}
+        return LayerTable(**(columns | arrays))
 
-    def of_kind(self, *kinds: Kind) -> BoolArray:
-        """Present operators `(n, slots)` of one of these kinds."""
-        known = np.zeros(max(Kind) + 1, dtype=bool)
-        known[list(kinds)] = True
-        same_in_all_rows = self.kind.strides[0] == 0
-        return self.present & known[self.kind[:1] if same_in_all_rows else self.kind]
+    def slots_of(self, *kinds: Kind) -> SlotArray:
+        """The slots whose operator is of one of these kinds, in order."""
+        return np.flatnonzero(self.mask_of(*kinds))
+
+    def mask_of(self, *kinds: Kind) -> BoolArray:
+        """Which slots `(slots,)` hold an operator of one of these kinds."""
+        return np.array([kind in kinds for kind in self.kinds], dtype=bool)
+
+    @cached_property
+    def before(self) -> IntArray:
+        """`(slots, n)`: the last present slot before each slot, -1 where there is none."""
+        marks = self.present.T * np.arange(1, self.slots + 1, dtype=np.int32)[:, None]
+        result = np.zeros_like(marks)
+        for slot in range(1, self.slots):
+            np.maximum(result[slot - 1], marks[slot - 1], out=result[slot])
+        result -= 1
+        return result
 
     def layers(self, row: int) -> list[Layer]:
         """The present operators of one network, inputs renumbered to positions in the list."""
@@ -109,29 +135,64 @@ class LayerTable:
         position |= {NETWORK_INPUT: NETWORK_INPUT, NO_INPUT: NO_INPUT}
         result = []
         for slot in slots:
-            cells = {name: int(getattr(self, name)[row, slot]) for name in Layer._fields if name not in ("name", "cut")}
+            cells = {name: int(getattr(self, name)[row, slot]) for name in _INTEGER_CELLS}
             cells |= {name: position[cells[name]] for name in ("input_a", "input_b")}
-            cells["kind"] = Kind(cells["kind"])
-            result.append(Layer(name=self.slot_names[slot], cut=bool(self.cut[row, slot]), **cells))
+            name, kind = self.slot_names[slot], self.kinds[slot]
+            result.append(Layer(name=name, kind=kind, cut=bool(self.cut[row, slot]), **cells))
         return result
 
     @classmethod
     def from_layers(cls, layers: Sequence[Layer]) -> "LayerTable":
         """A table of height one."""
-        last_use = list(range(len(layers)))
-        for index, layer in enumerate(layers):
-            for source in (layer.input_a, layer.input_b):
-                if source >= 0:
-                    last_use[source] = index
-        columns: dict[str, NDArray[Any]] = {
-            name: np.array([[getattr(layer, name) for layer in layers]], dtype=np.int32)
-            for name in Layer._fields
-            if name not in ("name", "cut")
-        }
-        return cls(
-            slot_names=tuple(layer.name for layer in layers),
-            present=np.ones((1, len(layers)), dtype=bool),
-            last_use=np.array([last_use], dtype=np.int32),
-            cut=np.array([[layer.cut for layer in layers]], dtype=bool),
-            **columns,
-        )
+        return cls.stack([layers])
+
+    @classmethod
+    def stack(cls, networks: Sequence[Sequence[Layer]]) -> "LayerTable":
+        """One row a network; operators of equal name share a slot.
+
+        The plain way for a space to decode, some thousand rows a second. `ValueError` where a name stands twice in a
+        network, has two kinds, or two names come in different orders.
+        """
+        kinds: dict[str, Kind] = {}
+        for layer in (layer for network in networks for layer in network):
+            if kinds.setdefault(layer.name, layer.kind) != layer.kind:
+                raise ValueError(f"operator '{layer.name}' is {kinds[layer.name].name} here and {layer.kind.name} there")
+        names = _common_order([[layer.name for layer in network] for network in networks])
+        shape = (len(networks), len(names))
+        columns = {name: np.full(shape, _CELL_OF_ABSENT.get(name, 0), dtype=np.int32) for name in _INTEGER_CELLS}
+        columns["last_use"] = np.tile(np.arange(len(names), dtype=np.int32), (shape[0], 1))
+        flags = {name: np.zeros(shape, dtype=bool) for name in ("present", "cut")}
+        slot_of = {name: slot for slot, name in enumerate(names)}
+        for row, network in enumerate(networks):
+            slots = [slot_of[layer.name] for layer in network]
+            flags["present"][row, slots] = True
+            flags["cut"][row, slots] = [layer.cut for layer in network]
+            for name in _INTEGER_CELLS:
+                columns[name][row, slots] = [getattr(layer, name) for layer in network]
+            for slot, layer in zip(slots, network, strict=True):
+                for name, source in (("input_a", layer.input_a), ("input_b", layer.input_b)):
+                    if source >= 0:
+                        columns[name][row, slot] = slots[source]
+                        columns["last_use"][row, slots[source]] = slot
+        return cls(slot_names=tuple(names), kinds=tuple(kinds[name] for name in names), **columns, **flags)
+
+
+def _select(column: NDArray[Any], rows: slice | SlotArray) -> NDArray[Any]:
+    if isinstance(rows, slice):
+        return column[rows]
+    if column.strides[0] == 0:
+        return np.broadcast_to(column[:1], (len(rows), column.shape[1]))
+    return np.take(column.T, rows, axis=1).T
+
+
+def _common_order(sequences: Iterable[Sequence[str]]) -> list[str]:
+    """One order of all names in which every sequence is a subsequence."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for sequence in sequences:
+        sorter.add(*sequence[:1])
+        for earlier, later in pairwise(sequence):
+            sorter.add(later, earlier)
+    try:
+        return list(sorter.static_order())
+    except CycleError as error:
+        raise ValueError(f"operators come twice, or in different orders: {', '.join(error.args[1])}") from None

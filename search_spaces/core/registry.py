@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import search_spaces
-from search_spaces.core.errors import WrongUse, did_you_mean
+from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.space import SearchSpace
 
 ENTRY_POINT_GROUP = "fitnas.search_spaces"
@@ -15,22 +15,23 @@ _NOT_SPACES = {"core", "blocks"}
 
 def space_names() -> list[str]:
     """Every known space, sorted; none is imported."""
-    files = {module.name for module in pkgutil.iter_modules(search_spaces.__path__)} - _NOT_SPACES
-    return sorted(files | {point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
+    return sorted(_files() | {point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
 
 
 def space_class(name: str) -> type[SearchSpace[Any]]:
-    """The class that the file `search_spaces/<name>.py` (or an entry point) exports as `SPACE`.
+    """The class that `search_spaces/<name>.py` exports as `SPACE`, or that an entry point names; our own files first.
 
     `WrongUse` with the nearest known name where there is none.
     """
-    known = space_names()
-    if name not in known:
-        raise WrongUse(f"unknown space '{name}'{did_you_mean(name, known)} Known: {', '.join(known)}")
+    if name in _files():
+        space: type[SearchSpace[Any]] = importlib.import_module(f"search_spaces.{name}").SPACE
+        return space
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == name:
             loaded: type[SearchSpace[Any]] = point.load()
             return loaded
-    module = importlib.import_module(f"search_spaces.{name}")
-    space: type[SearchSpace[Any]] = module.SPACE
-    return space
+    raise WrongUse(unknown("space", name, space_names()))
+
+
+def _files() -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(search_spaces.__path__)} - _NOT_SPACES

@@ -5,6 +5,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Choice
-from search_spaces.core.errors import WrongUse, did_you_mean
+from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
@@ -103,6 +104,19 @@ class SearchSpace(ABC, Generic[SettingsT]):
         """Rows in which options that give the same network are replaced by the first of them."""
         return matrix
 
+    def least(self) -> LayerTable | None:
+        """One row a resolution, smallest first, that no architecture of that resolution can undercut.
+
+        Every exact cost of a row, each under the schedule best for it, is a lower bound of that cost of every architecture
+        of the resolution: so a budget below all rows is proved to be empty. The row need not be a member of the space.
+        None: the space knows no bound, and an empty budget is only found empty among samples.
+        """
+        return None
+
+    def smaller(self) -> "SearchSpace[SettingsT] | None":
+        """The same space at the next smaller resolutions, none of which it has; None where there are none."""
+        return None
+
     @property
     def size(self) -> int:
         """Number of architectures; genotypes unless a space counts its distinct networks."""
@@ -129,25 +143,42 @@ class SearchSpace(ABC, Generic[SettingsT]):
         row = self.canonical(row[None])
         active = self.active(row)[0]
         options = {c.name: c.options[i] for c, i, on in zip(self.choices, row[0], active, strict=True) if on}
-        return Architecture(self.name, self.settings.model_dump(mode="json"), options)
+        return Architecture(self.name, self._own_settings, options)
 
     def population(self, architectures: Iterable[Architecture]) -> Population:
-        """The matrix form of some architectures; `WrongUse` where one is not of this space."""
-        rows = [self._row(architecture) for architecture in architectures]
-        matrix = np.array(rows, dtype=np.int16).reshape(len(rows), len(self.choices))
-        return Population(self, self.canonical(matrix))
+        """The matrix form of some architectures; `WrongUse` where one is not of this space.
+
+        Options of choices that are inactive in an architecture are ignored.
+        """
+        listed = list(architectures)
+        rows = [self._row(architecture) for architecture in listed]
+        matrix = self.canonical(np.array(rows, dtype=np.int16).reshape(len(rows), len(self.choices)))
+        for architecture, active in zip(listed, self.active(matrix), strict=True):
+            missing = [c.name for c, on in zip(self.choices, active, strict=True) if on and c.name not in architecture.options]
+            if missing:
+                raise WrongUse(f"architecture {architecture.id} lacks an option for {', '.join(missing)}")
+        return Population(self, matrix)
 
     def _row(self, architecture: Architecture) -> list[int]:
         if architecture.space != self.name:
             raise WrongUse(f"architecture {architecture.id} is of the space '{architecture.space}', not '{self.name}'")
+        if architecture.settings != self._own_settings:
+            raise WrongUse(
+                f"architecture {architecture.id} is of the space '{self.name}' with the settings "
+                f"{dict(architecture.settings)}, not {self._own_settings}"
+            )
         by_name = {choice.name: choice for choice in self.choices}
         for name in architecture.options:
             if name not in by_name:
-                raise WrongUse(f"'{self.name}' has no choice '{name}'{did_you_mean(name, by_name)}")
+                raise WrongUse(f"architecture {architecture.id}: {unknown('choice', name, by_name)}")
         try:
             return [c.index(architecture.options[c.name]) if c.name in architecture.options else 0 for c in self.choices]
         except ValueError as error:
             raise WrongUse(f"architecture {architecture.id}: {error}") from None
+
+    @cached_property
+    def _own_settings(self) -> dict[str, Any]:
+        return self.settings.model_dump(mode="json")
 
     def sample(self, rng: np.random.Generator, n: int) -> Population:
         """`n` architectures, each genotype equally likely; duplicates may occur."""
@@ -208,8 +239,7 @@ def checked_settings(model: type[SettingsT], options: Mapping[str, Any]) -> Sett
 
     for key in options:
         if key not in model.model_fields:
-            known = ", ".join(model.model_fields)
-            raise WrongUse(f"unknown setting '{key}'{did_you_mean(key, model.model_fields)} Known: {known}")
+            raise WrongUse(unknown("setting of the space", key, model.model_fields))
     try:
         return model(**options)
     except ValidationError as error:

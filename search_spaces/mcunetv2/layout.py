@@ -19,7 +19,8 @@ class BlockPlace:
     """One elastic position; `kernel`, `expand`, `width`, `depth` are columns of the population's matrix (-1: none).
 
     `channels` are the output channels by width option, `needed_depth` the stage depth from which the block exists.
-    `slot` is its first operator slot: expand (not in the first block), depthwise, project, add (stride 1 only).
+    `slot` is its first operator slot: expand (not in the first block), depthwise, project, add (where a residual is
+    possible). `residual`: adds its input where that has as many channels as its output.
     """
 
     name: str
@@ -30,14 +31,20 @@ class BlockPlace:
     depth: int
     needed_depth: int
     stride: int
+    residual: bool
     channels: tuple[int, ...]
     slot: int
+
+    @property
+    def optional(self) -> bool:
+        """Whether rows with a shallower stage lack the block."""
+        return self.needed_depth > min(DEPTHS)
 
     @property
     def operators(self) -> tuple[str, ...]:
         """Names of its operator slots in order."""
         before = ("expand",) if self.expand >= 0 else ()
-        return (*before, "depthwise", "project", *(("add",) if self.stride == 1 else ()))
+        return (*before, "depthwise", "project", *(("add",) if self.residual else ()))
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Layout:
     stem_channels: tuple[int, ...]
     blocks: tuple[BlockPlace, ...]
     resolution: int = 0
+    stem_stride: int = 2
 
     @property
     def slot_names(self) -> tuple[str, ...]:
@@ -57,10 +65,10 @@ class Layout:
         return ("stem", *inner, "pool", "classifier")
 
     @property
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> tuple[Kind, ...]:
         """The operator kind of every slot."""
         of = {"depthwise": Kind.DEPTHWISE, "add": Kind.ADD, "pool": Kind.POOL, "classifier": Kind.LINEAR}
-        return [of.get(name.rsplit(".", 1)[-1], Kind.CONV) for name in self.slot_names]
+        return tuple(of.get(name.rsplit(".", 1)[-1], Kind.CONV) for name in self.slot_names)
 
 
 class _Builder:
@@ -69,6 +77,7 @@ class _Builder:
         self.choices = [Choice("resolution", settings.resolutions)]
         self.blocks: list[BlockPlace] = []
         self.slot = 1
+        self.inside: tuple[int, ...] = ()
 
     def add(self, name: str, options: tuple[int, ...] | tuple[float, ...]) -> int:
         self.choices.append(Choice(name, options))
@@ -81,9 +90,12 @@ class _Builder:
         expand = self.add(f"{name}.expand", EXPANSIONS) if expands else -1
         depth, needed = columns.get("depth", -1), columns.get("needed_depth", 0)
         channels = _channels(base)
-        place = BlockPlace(name, kernels, kernel, expand, width, depth, needed, stride, channels, self.slot)
+        # the first block has none, as in MCUNet: it would hold the largest map of the network
+        residual = expands and stride == 1 and bool(set(self.inside) & set(channels))
+        place = BlockPlace(name, kernels, kernel, expand, width, depth, needed, stride, residual, channels, self.slot)
         self.blocks.append(place)
         self.slot += len(place.operators)
+        self.inside = channels
 
     def stage(self, number: int, base: int, stride: int, fused: bool) -> None:
         name = f"s{number}"

@@ -1,9 +1,11 @@
 """What can be set in the space, and how the data choose what is not."""
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.input_facts import InputFacts
@@ -15,6 +17,8 @@ _FEWEST_RESOLUTIONS = 3
 _NATIVE_SHARES = ((1, 2), (2, 3), (5, 6), (1, 1))
 _LARGEST_MICRO_PIXELS = 40
 _LARGEST_SMALL_PIXELS = 127
+_LONGEST_ASPECT = 4
+SMALLEST_RESOLUTION = 8
 
 
 @dataclass(frozen=True)
@@ -44,16 +48,29 @@ def _numbers(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _rising(resolutions: tuple[int, ...]) -> tuple[int, ...]:
+    if any(a >= b for a, b in pairwise(resolutions)):
+        raise ValueError("expected rising numbers, each once")
+    return resolutions
+
+
+_Resolution = Annotated[int, Field(ge=SMALLEST_RESOLUTION, le=1024)]
+_Side = Annotated[int, Field(ge=1)]
+
+
 class Mcunetv2Settings(BaseModel):
-    """Resolved settings: an architecture carries them, so that it can be rebuilt without its data."""
+    """Resolved settings: an architecture carries them, so that it can be rebuilt without its data.
+
+    `resolutions`: pixels of the short side, rising. `aspect`: height to width.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backbone: Literal["full", "small", "micro"]
     width: Literal["per_stage", "per_block"] = "per_stage"
-    resolutions: Annotated[tuple[Annotated[int, Field(ge=8, le=1024)], ...], BeforeValidator(_numbers)]
+    resolutions: Annotated[tuple[_Resolution, ...], Field(min_length=1), BeforeValidator(_numbers), AfterValidator(_rising)]
     channels: int = Field(ge=1, le=16)
-    aspect: Annotated[tuple[int, int], BeforeValidator(_numbers)] = (1, 1)
+    aspect: Annotated[tuple[_Side, _Side], BeforeValidator(_numbers)] = (1, 1)
     classes: int = Field(ge=2)
 
 
@@ -84,24 +101,48 @@ def resolve(options: dict[str, Any], facts: InputFacts) -> dict[str, Any]:
     for key in ("channels", "classes", "aspect"):
         if key in options:
             raise WrongUse(f"'{key}' comes from the data and cannot be set")
-    resolutions = _numbers(options.get("resolutions", ())) or default_resolutions(min(facts.height, facts.width))
-    try:
-        resolutions = tuple(sorted({int(r) for r in resolutions}))
-    except ValueError:
-        raise WrongUse(f"resolutions: expected pixels such as 48,64,96, got '{options['resolutions']}'") from None
+    resolutions = default_resolutions(min(facts.height, facts.width))
+    if "resolutions" in options:
+        resolutions = _asked_resolutions(options["resolutions"])
     return {
         "backbone": default_backbone(resolutions),
         **options,
         "resolutions": resolutions,
         "channels": facts.channels,
-        "aspect": _reduced(facts.height, facts.width),
+        "aspect": _aspect(facts.height, facts.width),
         "classes": facts.classes,
     }
 
 
-def _reduced(height: int, width: int) -> tuple[int, int]:
+def _asked_resolutions(asked: Any) -> tuple[int, ...]:
+    numbers = _numbers(asked)
+    try:
+        resolutions = tuple(sorted({int(r) for r in ([numbers] if isinstance(numbers, int) else numbers)}))
+    except (TypeError, ValueError):
+        resolutions = ()
+    if not resolutions:
+        raise WrongUse(f"resolutions: expected pixels such as 48,64,96, got '{asked}'")
+    return resolutions
+
+
+def _aspect(height: int, width: int) -> tuple[int, int]:
     # within 5 % of square is square: a few odd pixels must not make every map rectangular
-    return (1, 1) if abs(height - width) * 20 <= max(height, width) else (height, width)
+    if abs(height - width) * 20 <= max(height, width):
+        return 1, 1
+    # a strip is squeezed: at its true shape its maps would be many times those of the published space
+    height, width = min(height, _LONGEST_ASPECT * width), min(width, _LONGEST_ASPECT * height)
+    common = math.gcd(height, width)
+    return height // common, width // common
+
+
+def smaller_resolutions(smallest: int) -> tuple[int, ...]:
+    """Up to three resolutions below `smallest`: multiples of 16 from 48 on, of 8 below; none below the smallest allowed.
+
+    >>> smaller_resolutions(96), smaller_resolutions(48), smaller_resolutions(16), smaller_resolutions(8)
+    ((48, 64, 80), (24, 32, 40), (8,), ())
+    """
+    known = [r for r in range(SMALLEST_RESOLUTION, smallest, 8) if r < 48 or r % 16 == 0]
+    return tuple(known[-3:])
 
 
 def size_at(resolution: int, aspect: tuple[int, int]) -> tuple[int, int]:

@@ -1,12 +1,14 @@
 """The space: choices, canonical form, operator table, network and supernet."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search_spaces.blocks.mbconv_layers import mbconv_layers
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import LayerTable
@@ -15,7 +17,7 @@ from search_spaces.core.space import Blueprint, PublishedMember, Rows, SearchSpa
 from search_spaces.mcunetv2.decode import decode
 from search_spaces.mcunetv2.layout import DEPTHS, EXPANSIONS, BlockPlace, make_layout
 from search_spaces.mcunetv2.published import published_members
-from search_spaces.mcunetv2.settings import PUBLISHED_INPUT, Mcunetv2Settings, resolve, size_at
+from search_spaces.mcunetv2.settings import PUBLISHED_INPUT, Mcunetv2Settings, resolve, size_at, smaller_resolutions
 
 if TYPE_CHECKING:
     from search_spaces.blocks.elastic_mbconv import ElasticMbconv
@@ -65,7 +67,7 @@ class Mcunetv2(SearchSpace[Mcunetv2Settings]):
     def active(self, matrix: Rows) -> NDArray[np.bool_]:
         result = np.ones(matrix.shape, dtype=bool)
         for place in self.layout.blocks:
-            if place.needed_depth > min(DEPTHS):
+            if place.optional:
                 here = np.array(DEPTHS)[matrix[:, place.depth]] >= place.needed_depth
                 own = (place.kernel, place.expand, *((place.width,) if self.settings.width == "per_block" else ()))
                 result[:, own] = here[:, None]
@@ -83,6 +85,28 @@ class Mcunetv2(SearchSpace[Mcunetv2Settings]):
         for column, first in self._first_equal_width.items():
             result[:, column] = first[matrix[:, column]]
         return result
+
+    def least(self) -> LayerTable:
+        """The smallest options everywhere, less residual additions that not every architecture has.
+
+        Every operator of the row has a counterpart in each architecture that is no smaller, reads and writes no less,
+        and runs while no less is held; a residual that only some have adds bytes, so it may not stand in a bound.
+        """
+        smallest, _ = self.extremes()
+        rows = []
+        for resolution in self.settings.resolutions:
+            architecture = replace(smallest, options={**smallest.options, "resolution": resolution})
+            arguments, positions = self.locate(architecture)
+            places = [self.layout.blocks[position] for position in positions]
+            for block, place, before in zip(arguments["blocks"][1:], places[1:], places, strict=False):
+                # one width for both: its channels in and out are equal whatever it is
+                block["residual"] &= place.width == before.width
+            rows.append(mbconv_layers(arguments))
+        return LayerTable.stack(rows)
+
+    def smaller(self) -> "Mcunetv2 | None":
+        resolutions = smaller_resolutions(min(self.settings.resolutions))
+        return Mcunetv2(self.settings.model_copy(update={"resolutions": resolutions})) if resolutions else None
 
     @property
     def size(self) -> int:
@@ -128,7 +152,7 @@ class Mcunetv2(SearchSpace[Mcunetv2Settings]):
                 "out": out,
                 "kernel": place.kernels[row[place.kernel]],
                 "stride": place.stride,
-                "residual": place.stride == 1 and inside == out,
+                "residual": place.residual and inside == out,
                 "squeeze": 0,
             }
             blocks.append(block)

@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import secrets
+import time
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from search_spaces.core.errors import FitnasError
 
 LARGE_BYTES = 256 * 2**20
+_TEMPORARY_PREFIX = ".tmp-"
+_LEFTOVER_SECONDS = 24 * 3600
 
 
 class Decoded(NamedTuple):
@@ -97,6 +100,14 @@ def _crc32(images: NDArray[np.uint8]) -> int:
     return checksum
 
 
+def _remove_old_leftovers(folder: Path) -> None:
+    """Removes what killed processes left behind; a day old, because another process may be writing here now."""
+    for leftover in folder.glob(f"{_TEMPORARY_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
+                leftover.unlink()
+
+
 class _Rows:
     """A `.npy` file that grows picture by picture and takes its name only when it is complete.
 
@@ -105,13 +116,14 @@ class _Rows:
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         self._path = path
-        self._temporary = path.with_name(f".tmp-{secrets.token_hex(6)}.npy")
+        self._temporary = path.with_name(f"{_TEMPORARY_PREFIX}{secrets.token_hex(6)}.npy")
         self._shape = shape
         self._crc32 = 0
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> "_Rows":
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_old_leftovers(self._path.parent)
         self._file = self._temporary.open("xb")
         self._write_header(self._shape[0])
         return self
@@ -153,5 +165,3 @@ class _Rows:
         if self._file is None:
             raise OSError("the cache file is not open")
         return self._file
-
-

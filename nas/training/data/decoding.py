@@ -5,17 +5,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.training.data.decoding_worker import DECODED, READY, decode_inline
-from nas.training.data.files import open_files
-from nas.training.data.pictures import CRASHED
+from nas.training.data.files import Files, open_files
+from nas.training.data.pictures import CRASHED, UnreadablePictureError, decode_file
 from search_spaces.core.errors import FitnasError
 
+READY = DECODED = b"\x01"
+REFUSED = b"\x00"  # the worker's answers, see decoding_worker
 _MODULE = "nas.training.data.decoding_worker"
 _MOST_CRASHES = 20
 
@@ -28,6 +30,7 @@ def decode_files(
     `workers` processes share the work, 0 means this process. The result does not depend on their number, except that a
     picture that kills its decoder is named with a reason where there are workers.
     """
+    workers = min(workers, len(names))
     if workers < 1:
         files = open_files(source)
         try:
@@ -44,6 +47,17 @@ def decode_files(
     finally:
         for share in shares:
             share.stop()
+
+
+def decode_inline(
+    files: Files, names: list[str], channels: int, size: tuple[int, int]
+) -> Iterator[NDArray[np.uint8] | str]:
+    """Each picture as uint8 (channels, height, width), or the reason why not, in the order of the names."""
+    for name in names:
+        try:
+            yield decode_file(partial(files.open, name), channels, size)
+        except UnreadablePictureError as error:
+            yield error.reason
 
 
 class _Share:
@@ -96,7 +110,9 @@ class _Share:
         self._crashes += 1
         name = self._names[self._done]
         if self._crashes > _MOST_CRASHES:
-            raise FitnasError(f"workers that decode pictures died {self._crashes} times, last on {name!r}; memory short?")
+            raise FitnasError(
+                f"workers that decode pictures died {self._crashes} times, last on {name!r}; free memory or drop it"
+            )
         self.stop()
         if self._suspect != self._done:
             self._suspect = self._done
@@ -134,5 +150,3 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
     if stream is None:
         raise FitnasError("a worker that decodes pictures has no pipe; use no workers")
     return stream
-
-

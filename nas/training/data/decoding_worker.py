@@ -8,29 +8,10 @@ channels x height x width bytes of pixels, or one byte 0, one byte with a length
 
 import json
 import sys
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nas.training.data.files import Files, open_files
-from nas.training.data.pictures import UnreadablePictureError, decode_file
-
-READY = DECODED = b"\x01"
-REFUSED = b"\x00"
-
-
-def decode_inline(
-    files: Files, names: list[str], channels: int, size: tuple[int, int]
-) -> Iterator[NDArray[np.uint8] | str]:
-    """Each picture as uint8 (channels, height, width), or the reason why not, in the order of the names."""
-    for name in names:
-        try:
-            yield decode_file(partial(files.open, name), channels, size)
-        except UnreadablePictureError as error:
-            yield error.reason
+from nas.training.data.decoding import DECODED, READY, REFUSED, decode_inline
+from nas.training.data.files import open_files
 
 
 def main() -> None:

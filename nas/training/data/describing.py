@@ -64,8 +64,9 @@ def _recognise(data: str) -> tuple[Path, str]:
     if "\0" in data:
         raise WrongUse(f"--data {shown(data)} is no path (it holds a NUL character); give {_KINDS}")
     if not exists:
-        if not data or difflib.get_close_matches(data.lower(), [digits.NAME], cutoff=0.75):
-            raise WrongUse(f"unknown data set {shown(data)}{did_you_mean(data, [digits.NAME])} Give {_KINDS}")
+        bare = not set(data) & {"/", "\\", "."}
+        if not data or (bare and difflib.get_close_matches(data.lower(), [digits.NAME], cutoff=0.75)):
+            raise WrongUse(f"unknown data set {shown(data)}{did_you_mean(data, [digits.NAME]) or ';'} Give {_KINDS}")
         raise NotFound(f"--data {shown(data)} does not exist; give {_KINDS}")
     if path.is_dir():
         return path, "folder"
@@ -134,5 +135,3 @@ def _per_class(records: Sequence[Record], part: str, classes: int) -> tuple[int,
         if record.part == part:
             counts[record.label] += 1
     return tuple(counts)
-
-

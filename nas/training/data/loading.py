@@ -165,9 +165,7 @@ def _part(
     return result
 
 
-def _collect(
-    shape: tuple[int, int, int, int], pictures: Iterator[tuple[NDArray[np.uint8] | str, int, str]]
-) -> Decoded:
+def _collect(shape: tuple[int, int, int, int], pictures: Iterator[tuple[NDArray[np.uint8] | str, int, str]]) -> Decoded:
     """The pictures that could be decoded, in memory."""
     try:
         images = np.empty(shape, dtype=np.uint8)

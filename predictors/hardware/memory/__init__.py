@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 
 from predictors.hardware.memory.rule import MemoryRule
-from search_spaces.core.errors import WrongUse, did_you_mean
+from search_spaces.core.errors import WrongUse, unknown
 
 __all__ = ["MemoryRule", "memory_rule", "runtime_names"]
 
@@ -18,6 +18,6 @@ def memory_rule(runtime: str) -> MemoryRule:
     """The rule of that runtime; `WrongUse` with the nearest known name otherwise."""
     known = runtime_names()
     if runtime not in known:
-        raise WrongUse(f"unknown runtime '{runtime}'{did_you_mean(runtime, known)} Known: {', '.join(known)}")
+        raise WrongUse(unknown("runtime", runtime, known))
     rule: MemoryRule = importlib.import_module(f"predictors.hardware.memory.{runtime}").RULE
     return rule

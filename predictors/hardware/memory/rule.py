@@ -32,10 +32,11 @@ class Scratch:
 class MemoryRule:
     """How one runtime uses SRAM.
 
-    `in_place`: operators that write their output over their first input; it must not be larger than that.
-    `accumulates`: an operator that feeds only the first input of an addition writes onto the addition's second input,
-    so that its output needs no bytes.
-    `alignment`: tensor sizes are rounded up to it. A patch's tensor is rounded by alignment - 1 bytes where its channels
+    `in_place`: operators that write their output over their first input, where it is not larger than that and nobody
+    reads the input later.
+    `accumulates`: an operator right before an addition that it feeds by the first input writes onto the addition's second
+    input, so that its output needs no bytes; not where somebody else reads its output or, later, that second input.
+    `alignment`: tensor sizes are rounded up to it. A patch's tensor counts alignment - 1 bytes more where its channels
     are no multiple, which is exact or a few bytes above.
     """
 

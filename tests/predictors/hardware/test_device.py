@@ -153,7 +153,7 @@ def test_bytes_that_are_no_text_are_wrong_use(tmp_path: Path) -> None:
 
 def test_a_device_does_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        load_device("rp2040").sram_bytes = 1  # type: ignore[misc]
+        load_device("rp2040").sram_bytes = 1
 
 
 def _write(folder: Path, table: dict[str, Any]) -> Path:

@@ -378,8 +378,8 @@ def test_the_image_counts_while_it_is_read() -> None:
     [
         (2, 0, "after block 0, only after: 1, 2"),
         (2, 9, "after block 9, only after: 1, 2"),
-        (1, 2, "1 x 1 patches"),
-        (7, 2, "7 x 7 patches do not divide the 8 x 8 map"),
+        (1, 2, "1 x 1 patches.*at least 2 x 2"),
+        (7, 2, "7 x 7 patches of the 8 x 8 map after block 2.*leave none empty"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_wrong_use(patches: int, split: int, words: str) -> None:

@@ -1,0 +1,32 @@
+PYTHON ?= python3
+VENV := .venv
+NAS := $(VENV)/bin/nas
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint clean
+
+# Both commands set everything up: they need Python 3.11 or newer and make, nothing else.
+demo: $(INSTALLED)
+	$(NAS) search --space mcunetv2 --budget sram=256k --trials 60 --run demo --force
+	@echo
+	@echo "On 8x8 digits 256k does not bind. The same supernet under a budget that does:"
+	@echo
+	$(NAS) search --space mcunetv2 --budget sram=16k --trials 60 --run demo-16k --supernet-from demo --force
+
+test: $(INSTALLED)
+	$(VENV)/bin/python -m pytest
+
+lint: $(INSTALLED)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'FitNAS needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)')"
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $(INSTALLED)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,101 @@
+"""The same path from Python: a space, prices, a search, a run that was saved."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from nas.assembly import make_space
+from nas.config import RunConfig
+from nas.core.budget import Budget
+from nas.pricing import Pricer
+from nas.progress import Reporter, Silent
+from nas.run import StoredRun
+from predictors.hardware.price import parse_schedule
+from search_spaces.core.architecture import Architecture
+from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.population import Population
+from search_spaces.core.registry import space_class
+from search_spaces.core.space import SearchSpace
+
+if TYPE_CHECKING:
+    from nas.member import MemberReport
+
+
+class Run(StoredRun):
+    """A run and what can be done with it; `nas.search` and `nas.load` return one."""
+
+    def train(self, pick: str = "knee", **options: Any) -> "MemberReport":
+        """Trains one member; see `nas.member.train_member` for the options."""
+        from nas.member import train_member
+
+        return train_member(self, pick, **options)
+
+    def export(self, pick: str = "knee", to: str = "pytorch", out: str | Path | None = None, force: bool = False) -> Path:
+        """Writes one member for use elsewhere and returns the folder; by default in the run's own."""
+        from nas.deployment import export_member
+
+        return export_member(self, pick, to, out, force)
+
+
+def space(name: str, data: str | None = None, **settings: Any) -> SearchSpace[Any]:
+    """The space of that name; for its published input, or for `data` (a folder, zip, `.npz` or name).
+
+    `settings` are what `--set` takes: `nas.space("mcunetv2", width="per_block")`.
+    """
+    facts: InputFacts | None = None
+    if data is not None:
+        from nas.training.data import describe
+
+        facts = describe(data).facts
+    return make_space(name, {key: str(value) for key, value in settings.items()}, facts)
+
+
+def price(
+    space: SearchSpace[Any] | str,
+    population: Population | Architecture,
+    runtime: str | None = None,
+    budget: str | None = None,
+    schedule: str = "auto",
+    count_input: bool = False,
+) -> pd.DataFrame:
+    """Exact figures, one row an architecture: macs, macs_layerwise, params, flash_bytes, weight_bytes, peak_sram_bytes,
+    patches, split, runs_in_tinyengine, fits.
+
+    With a budget the schedule of least MACs among those that fit, without one the one of least peak.
+    `nas.price(architecture.space, architecture)` prices a single one in the space of its own settings.
+    """
+    if isinstance(population, Architecture):
+        restored = space_class(population.space).restored(population.settings)
+        population = restored.population([population])
+    found = population.space if isinstance(space, str) else space
+    limits = Budget.parse(budget) if budget else Budget()
+    pricer = Pricer(found, runtime or found.default_runtime, limits, parse_schedule(schedule), count_input)
+    return pd.DataFrame(pricer(population))
+
+
+def search(
+    space: str,
+    budget: str = "",
+    data: str = "digits",
+    *,
+    set: Mapping[str, str] | None = None,  # noqa: A002 - the configuration's own word
+    root: str | Path = "runs",
+    force: bool = False,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> Run:
+    """Searches and returns the run; `options` are those of `RunConfig` (`trials`, `time`, `seed`, `run`, ...).
+
+    Errors are those of the command line, as exceptions: `WrongUse`, `Infeasible`, `NotFound`.
+    """
+    from nas.search import prepare, start
+
+    config = RunConfig.checked(space=space, budget=budget, data=str(data), set=dict(set or {}), **options)
+    return Run(start(prepare(config), reporter or Silent(), Path(root), force).run.directory)
+
+
+def load(path: str | Path) -> Run:
+    """The run in a folder such as `runs/signs`."""
+    return Run.load(path)

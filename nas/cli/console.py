@@ -1,0 +1,125 @@
+"""What a person sees: data on stdout, notes and progress on stderr."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from nas.progress import Report
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from nas.conductor import Event
+
+_PLAIN_LINE_EVERY_SECONDS = 10.0
+
+
+def stdout() -> "Console":
+    """Where data goes. Without a terminal lines are as long as they need to be."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def stderr() -> "Console":
+    """Where notes and errors go."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class TerminalReporter:
+    """Bars with the time left on a terminal, else a line every ten seconds; nothing but errors when `quiet`.
+
+    With `json_events` every event of the search is a line of JSON on stdout.
+    """
+
+    def __init__(self, quiet: bool = False, json_events: bool = False) -> None:
+        self.quiet, self.json_events = quiet, json_events
+        self._console = stderr()
+        self._search: Any = None
+        self._report: Report | None = None
+
+    def note(self, text: str) -> None:
+        """A sentence on stderr."""
+        if not self.quiet:
+            self._console.print(text, markup=False)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Report]:
+        """A bar, or plain lines."""
+        if self.quiet:
+            yield lambda done, total, remark: None
+        elif self._console.is_terminal:
+            with _bar(self._console) as bar:
+                task = bar.add_task(what, total=None, remark="")
+                yield lambda done, total, remark: bar.update(task, completed=done, total=total, remark=remark)
+        else:
+            yield _PlainLines(what)
+
+    @contextmanager
+    def searching(self) -> Iterator[None]:
+        """While entered, a bar for trials opens with the first event and closes at the end."""
+        try:
+            yield
+        finally:
+            if self._search is not None:
+                self._search.__exit__(None, None, None)
+                self._search = self._report = None
+
+    def event(self, event: "Event") -> None:
+        """Moves the bar of the search."""
+        if self.json_events:
+            sys.stdout.write(event.to_json() + "\n")
+            sys.stdout.flush()
+        if event.kind == "lost":
+            self.note(f"a worker was lost; trial {event.number} is handed out again")
+        if event.kind == "failed":
+            self.note(f"trial {event.number} failed: {event.error}")
+        if self._report is None:
+            self._search = self.progress("searching")
+            self._report = self._search.__enter__()
+        volume = "" if event.hypervolume is None else f", hypervolume {event.hypervolume:.3f}"
+        self._report(event.done, event.trials, f"front {event.front}{volume}, rejected {event.rejected:,}")
+
+
+def _bar(console: "Console") -> "Progress":
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[remark]}"),
+        console=console,
+    )
+
+
+class _PlainLines:
+    """Progress for a log file: the first, the last, and one line every ten seconds between."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.began, self.last = what, time.monotonic(), float("-inf")
+
+    def __call__(self, done: int, total: int, remark: str) -> None:
+        now = time.monotonic()
+        if done < total and now - self.last < _PLAIN_LINE_EVERY_SECONDS:
+            return
+        self.last = now
+        spent = now - self.began
+        left = f", about {spent * (total - done) / done:.0f} s left" if 0 < done < total else ""
+        sys.stderr.write(f"{self.what}: {done}/{total}{left}{f' ({remark})' if remark else ''}\n")
+        sys.stderr.flush()

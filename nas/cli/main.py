@@ -1,0 +1,101 @@
+"""The command `nas`: its commands, and what becomes of errors and signals."""
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import typer
+
+from nas.cli import cost, devices, doctor, export, list_runs, predict, resume, search, show, spaces, strategies, train
+from search_spaces.core.errors import FitnasError, did_you_mean
+
+_INTERRUPTED, _TERMINATED = 130, 143
+
+app = typer.Typer(
+    name="nas",
+    help="Search for the network that is best for your data and fits your device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _name, _command in (
+    ("search", search.search),
+    ("resume", resume.resume),
+    ("show", show.show),
+    ("list", list_runs.list_runs),
+    ("train", train.train),
+    ("predict", predict.predict),
+    ("export", export.export),
+    ("cost", cost.cost),
+    ("spaces", spaces.spaces),
+    ("devices", devices.devices),
+    ("strategies", strategies.strategies),
+    ("doctor", doctor.doctor),
+):
+    app.command(_name)(_command)
+
+
+class Terminated(BaseException):
+    """SIGTERM outside a search's evaluations, for example while a supernet is trained."""
+
+
+def run() -> None:
+    """Entry point: runs the command and ends the process with its exit code."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one command line and returns its exit code; prints errors without a traceback unless `--debug` is given."""
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        result: Any = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except FitnasError as error:
+        if debug:
+            raise
+        return _failed(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _failed("interrupted; what was recorded is saved, go on with: nas resume RUN", _INTERRUPTED)
+    except Terminated:
+        return _failed("terminated; what was recorded is saved, go on with: nas resume RUN", _TERMINATED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of stdout has gone, as with `nas show RUN | head`: nothing to say to anybody
+        return 0
+    except typer.Exit as error:
+        return int(error.exit_code)
+    except typer.Abort:
+        return _INTERRUPTED
+    except Exception as error:
+        if not _is_usage_error(error):
+            raise
+        return _failed(_usage_message(error, arguments), 2)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _failed(message: str, code: int) -> int:
+    sys.stderr.write(f"nas: {message}\n")
+    return code
+
+
+def _is_usage_error(error: Exception) -> bool:
+    # typer carries its own copy of click, whose module path differs between its versions
+    return any(base.__name__ == "UsageError" for base in type(error).__mro__)
+
+
+def _usage_message(error: Any, arguments: list[str]) -> str:
+    message: str = error.format_message()
+    names = [command.name for command in app.registered_commands if command.name]
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in names:
+        hint = did_you_mean(arguments[0], names) or "."
+        return f"no such command '{arguments[0]}'{hint} Known: {', '.join(names)}"
+    command = f"nas {arguments[0]}" if arguments and arguments[0] in names else "nas"
+    return f"{message} Type: {command} --help"

@@ -1,0 +1,117 @@
+"""What `nas search` and `nas resume` do between the flags and the exit code."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from nas.cli.console import TerminalReporter, stdout
+from nas.conductor import StopReason
+from nas.config import RunConfig
+from nas.core.budget import Budget
+from nas.reporting.outcome import outcome_document, print_outcome
+from nas.run import StoredRun
+from nas.search import RUNS, Outcome, Prepared, prepare, resume, start
+from search_spaces.core.errors import WrongUse
+
+_STOPPED_EARLY = 5
+_EXIT_OF = {
+    StopReason.TRIALS: 0,
+    StopReason.EXHAUSTED: 0,
+    StopReason.DEADLINE: _STOPPED_EARLY,
+    StopReason.INTERRUPTED: 130,
+    StopReason.TERMINATED: 143,
+}
+
+
+class Session:
+    """One `nas search`: the configuration from flags and file, then the search or its dry run."""
+
+    def __init__(self, flags: dict[str, Any], settings: list[str], file: Path | None) -> None:
+        if "budget" in flags:
+            Budget.parse(flags["budget"])  # an empty --budget is a mistake in a script, not a wish for no budget
+        changes = flags | ({"set": _parsed(settings)} if settings else {})
+        if file is None and "space" not in changes:
+            raise WrongUse("name a search space, for example: nas search --space mcunetv2; nas spaces lists them")
+        self.config = RunConfig.from_toml(file, **changes) if file else RunConfig.checked(**changes)
+        self.data_given = "data" in self.config.model_fields_set
+
+    def search(self, *, force: bool, as_json: bool, json_events: bool, quiet: bool) -> int:
+        """Searches and prints the front; returns the exit code."""
+        reporter = TerminalReporter(quiet, json_events)
+        prepared = prepare(self.config)
+        self._tell(prepared, reporter)
+        with reporter.searching():
+            outcome = start(prepared, reporter, RUNS, force)
+        return finished(outcome, as_json=as_json, quiet=json_events)
+
+    def _tell(self, prepared: Prepared, reporter: TerminalReporter) -> None:
+        if not self.data_given:
+            reporter.note("no --data: using scikit-learn's digits")
+        for line in prepared.description.lines():
+            reporter.note(f"data {line}")
+        for line in prepared.parts.space.explain():
+            reporter.note(f"space {prepared.parts.space.name}: {line}")
+        for line in prepared.parts.budget.describe(prepared.parts.runtime):
+            reporter.note(f"budget {line}")
+        feasible = prepared.feasibility
+        if prepared.parts.budget and not feasible.binding:
+            reporter.note(
+                "the budget does not bind: every sampled architecture fits; a tighter one would change the search"
+            )
+        elif prepared.parts.budget:
+            reporter.note(f"{100 * feasible.share:.2g} % of {feasible.sampled:,} sampled architectures fit the budget")
+
+    def dry_run(self, *, as_json: bool, quiet: bool) -> int:
+        """Prints what the budget admits."""
+        from nas.reporting.dry_run import dry_run_document, print_dry_run
+
+        reporter = TerminalReporter(quiet)
+        prepared = prepare(self.config)
+        self._tell(prepared, reporter)
+        document = dry_run_document(prepared)
+        if as_json:
+            print_json(document)
+        else:
+            print_dry_run(stdout(), document)
+        return 0
+
+
+def resume_run(name: str, *, as_json: bool, json_events: bool, quiet: bool) -> int:
+    """Goes on with a run and prints its front; returns the exit code."""
+    from nas.storage.run_directory import RunDirectory
+
+    reporter = TerminalReporter(quiet, json_events)
+    with reporter.searching():
+        outcome = resume(StoredRun(RunDirectory.open(RUNS, name)), reporter)
+    return finished(outcome, as_json=as_json, quiet=json_events)
+
+
+def finished(outcome: Outcome, *, as_json: bool, quiet: bool) -> int:
+    """Prints how a search ended and returns its exit code."""
+    if as_json:
+        print_json(outcome_document(outcome))
+    elif not quiet:
+        print_outcome(stdout(), outcome)
+    code = _EXIT_OF[outcome.reason]
+    if code:
+        sys.stderr.write(f"nas: {outcome.conclusion}; everything is saved, go on with: nas resume {outcome.run.name}\n")
+    return code
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    import json
+
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def _parsed(settings: list[str]) -> dict[str, str]:
+    result: dict[str, str] = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not (equals and key.strip() and value.strip()):
+            raise WrongUse(f"--set is KEY=VALUE, for example --set width=per_block; got '{text}'")
+        if key.strip() in result:
+            raise WrongUse(f"--set {key.strip()} is given twice")
+        result[key.strip()] = value.strip()
+    return result

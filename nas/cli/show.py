@@ -1,0 +1,43 @@
+"""`nas show`."""
+
+from typing import Annotated
+
+import typer
+
+from nas.cli.options import Json, RunName
+
+
+def show(
+    run: RunName,
+    pick: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID|best|knee]", help="One network instead of the front.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show a run's Pareto front, or one of its networks."""
+    from nas.cli.console import stdout
+    from nas.cli.search_session import print_json
+    from nas.reporting.member import member_document, print_member
+    from nas.reporting.outcome import print_front, run_document
+    from nas.run import StoredRun
+    from nas.search import RUNS
+    from nas.storage.run_directory import RunDirectory
+
+    opened = StoredRun(RunDirectory.open(RUNS, run))
+    if pick is None:
+        if json:
+            print_json(run_document(opened))
+            return
+        console, document = stdout(), run_document(opened)
+        limits = "; ".join(document["budget"]) or "none"
+        console.print(
+            f"run '{opened.name}', {document['state']}: {document['trials']} of {opened.config.trials} trials, budget: {limits}"
+        )
+        print_front(console, opened)
+        return
+    trial = opened.pick(pick)
+    if json:
+        print_json(member_document(opened, trial))
+    else:
+        print_member(stdout(), opened, trial)

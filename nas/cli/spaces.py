@@ -1,0 +1,55 @@
+"""`nas spaces`."""
+
+from typing import Annotated
+
+import typer
+
+from nas.cli.options import Json
+
+
+def spaces(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[SPACE]", help="One space in full.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the search spaces, or tell all about one."""
+    from nas.assembly import make_space, space_names
+    from nas.cli.console import stdout
+    from nas.cli.search_session import print_json
+    from search_spaces.core.registry import space_class
+
+    names = [name] if name else space_names()
+    documents = []
+    for each in names:
+        space = make_space(each)
+        documents.append(
+            {
+                "space": each,
+                "title": space.title,
+                "source": space.source,
+                "networks": float(space.size),
+                "choices": {choice.name: list(choice.options) for choice in space.choices},
+                "settings": space.settings.model_dump(mode="json"),
+                "runtime": space.default_runtime,
+                "evaluator": space.default_evaluator,
+                "published": {member.name: member.source for member in space_class(each).members().values()},
+            }
+        )
+    if json:
+        print_json(documents[0] if name else documents)
+        return
+    console = stdout()
+    for document in documents:
+        console.print(f"[bold]{document['space']}[/bold]: {document['title']}")
+        console.print(f"  source: {document['source']}", markup=False)
+        console.print(
+            f"  {document['networks']:.2g} networks at its published input, runtime {document['runtime']}, evaluator {document['evaluator']}"
+        )
+        published = ", ".join(document["published"])
+        if published:
+            console.print(f"  published networks (nas cost NAME): {published}", markup=False)
+        if name:
+            console.print(f"  settings (--set): {document['settings']}", markup=False)
+            for choice, options in document["choices"].items():
+                console.print(f"  {choice}: {', '.join(map(str, options))}", markup=False)

@@ -1,0 +1,178 @@
+"""What one network costs: an architecture's JSON, RUN:ID, a published member, or an MCUNet configuration file."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nas.assembly import device_budget, published_members, restore_space
+from nas.core.budget import Budget
+from nas.core.names import shown
+from predictors.hardware.device import load_device
+from predictors.hardware.layer_profile import LayerCost, layer_profile
+from predictors.hardware.price import Schedule, parse_schedule, price_table
+from search_spaces.core.architecture import Architecture
+from search_spaces.core.errors import NotFound, WrongUse, did_you_mean
+from search_spaces.core.layer_table import LayerTable
+from search_spaces.core.registry import space_names
+
+_LARGEST_FILE_BYTES = 16 << 20
+_REPORTED = ("macs", "macs_layerwise", "params", "weight_bytes", "flash_bytes", "peak_sram_bytes")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to price, with the runtime and schedule that it is meant for."""
+
+    name: str
+    table: LayerTable
+    runtime: str
+    schedule: Schedule = "none"
+    count_input: bool = False
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Exact figures under one schedule; `alternative` are those of least peak where patches would save memory."""
+
+    subject: Subject
+    runtime: str
+    figures: dict[str, Any]
+    layers: list[LayerCost]
+    budget: Budget
+    alternative: dict[str, Any] | None
+
+    def to_document(self, layers: bool) -> dict[str, Any]:
+        """Plain JSON values."""
+        document = {
+            "network": self.subject.name,
+            **{column: self.figures[column] for column in _REPORTED},
+            "runtime": self.runtime,
+            "resolution": int(min(self.subject.table.in_height[0, 0], self.subject.table.in_width[0, 0])),
+            "schedule": _schedule(self.figures),
+            "runs_in_tinyengine": self.figures["runs_in_tinyengine"],
+            "budget": self.budget.describe(self.runtime),
+            "fits": self.figures["fits"],
+            "alternative": None,
+        }
+        if self.alternative is not None:
+            kept = {column: self.alternative[column] for column in ("macs", "peak_sram_bytes")}
+            document["alternative"] = {**kept, "schedule": _schedule(self.alternative)}
+        if layers:
+            document["layers"] = [layer.to_document() for layer in self.layers]
+        return document
+
+
+def _schedule(figures: dict[str, Any]) -> dict[str, int]:
+    return {"patches": figures["patches"], "split": figures["split"]}
+
+
+def cost(
+    what: str,
+    *,
+    runtime: str | None = None,
+    schedule: str | None = None,
+    device: str | None = None,
+    reserve: str | None = None,
+    count_input: bool = False,
+) -> Cost:
+    """Prices the network that `what` names.
+
+    Without a schedule: the one that a run or an export promised; on a device the one of least MACs that fits it; else
+    layer by layer, with the best patched alternative.
+    """
+    subject = find_subject(what)
+    budget, runtime_of_device = Budget(), None
+    if device is not None:
+        chip = load_device(device)
+        budget, runtime_of_device = device_budget(chip, reserve), chip.runtime
+    elif reserve is not None:
+        raise WrongUse("--reserve is what the firmware keeps of a device's memory; name one with --device")
+    subject = replace(subject, count_input=count_input or subject.count_input)
+    runtime = runtime or runtime_of_device or subject.runtime
+    wanted = parse_schedule(schedule) if schedule else ("auto" if device else subject.schedule)
+    figures = _price(subject, runtime, budget, wanted)
+    best = _price(subject, runtime, Budget(), "auto")
+    layers = layer_profile(subject.table, runtime, figures["patches"], figures["split"], subject.count_input)
+    saves = best["peak_sram_bytes"] < figures["peak_sram_bytes"]
+    return Cost(subject, runtime, figures, layers, budget, best if saves else None)
+
+
+def _price(subject: Subject, runtime: str, budget: Budget, schedule: Schedule) -> dict[str, Any]:
+    limits = dict(budget.limits) or None
+    columns = price_table(subject.table, runtime, limits, schedule, subject.count_input)
+    return {name: values[0].item() for name, values in columns.items()}
+
+
+def find_subject(what: str) -> Subject:
+    """The network meant; `NotFound` where it is neither a file, nor RUN:ID, nor a published member."""
+    members = published_members()
+    if what in members:
+        space, member = members[what]
+        return Subject(member.name, member.table(), space.default_runtime)
+    if "\0" not in what and Path(what).is_file():
+        return _from_file(Path(what))
+    name, colon, pick = what.partition(":")
+    if colon and pick and "/" not in name:
+        return _from_run(name, pick)
+    if what in space_names():
+        raise WrongUse(
+            f"'{what}' is a search space; nas spaces {what} tells all about it, nas search --space {what} --dry-run prices it"
+        )
+    hint = did_you_mean(what, members) or "."
+    raise NotFound(
+        f"{shown(what)} is no file, no RUN:ID and no published network{hint} Published: {', '.join(members)}; files: an "
+        "architecture.json or an MCUNet configuration"
+    )
+
+
+def _from_run(name: str, pick: str) -> Subject:
+    from nas.run import StoredRun
+    from nas.search import RUNS
+    from nas.storage.run_directory import RunDirectory
+
+    run = StoredRun(RunDirectory.open(RUNS, name))
+    trial = run.pick(pick)
+    space = run.parts.space
+    schedule: Schedule = (trial.patches, trial.split) if trial.split else "none"
+    table = space.decode(space.population([trial.architecture]))
+    return Subject(f"{name}:{trial.architecture.id}", table, run.parts.runtime, schedule, run.config.count_input)
+
+
+def _from_file(path: Path) -> Subject:
+    if path.suffix in (".pth", ".pt", ".pkl"):
+        raise WrongUse(f"{path.name} can hold code and is not read; convert it with safetensors.torch.save_file")
+    if path.stat().st_size > _LARGEST_FILE_BYTES:
+        raise WrongUse(f"{path} has {path.stat().st_size:,} bytes; an architecture is a small JSON file")
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text)
+    except ValueError as error:
+        raise WrongUse(
+            f"{path} is no JSON file ({error}); give an architecture.json or an MCUNet configuration"
+        ) from None
+    if isinstance(document, dict) and "blocks" in document:
+        from search_spaces.mcunetv2.published import member_of, read_mcunet_configuration
+
+        member = member_of(path.stem, str(path), read_mcunet_configuration(text))
+        return Subject(member.name, member.table(), "tinyengine")
+    architecture = Architecture.from_json(text)
+    space = restore_space(architecture)
+    table = space.decode(space.population([architecture]))
+    return _as_promised(path, Subject(architecture.id, table, space.default_runtime))
+
+
+def _as_promised(path: Path, subject: Subject) -> Subject:
+    """With the runtime and schedule of the manifest beside an exported architecture."""
+    manifest = path.parent / "manifest.json"
+    if path.name != "architecture.json" or not manifest.is_file():
+        return subject
+    try:
+        promised = json.loads(manifest.read_text(encoding="utf-8"))
+        patches, split = promised["schedule"]["patches"], promised["schedule"]["split"]
+        if promised["id"] != subject.name:
+            return subject
+        schedule: Schedule = (patches, split) if split else "none"
+        return replace(subject, runtime=promised["runtime"], schedule=schedule, count_input=promised["count_input"])
+    except (ValueError, KeyError, TypeError):
+        raise WrongUse(f"{manifest} is damaged; export the network again, or move it away") from None

@@ -1,0 +1,114 @@
+"""The folder that every export writes: architecture, preprocessing, manifest, model card."""
+
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nas.core.trial import Trial
+from nas.pricing import EXACT_COLUMNS
+from nas.run import StoredRun
+from nas.storage.files import os_errors_explained, write_atomically
+from nas.training.data import preprocessing
+from predictors.core.metric import METRICS, format_quantity
+from search_spaces.core.errors import WrongUse
+
+_PACKAGES = ("fitnas", "torch", "torchvision", "numpy")
+
+
+def open_folder(folder: Path, force: bool) -> None:
+    """Makes the folder; one that holds files is refused without `force`, which replaces files of the same name alone."""
+    if folder.exists() and not folder.is_dir():
+        raise WrongUse(f"{folder} is not a folder; give another --out")
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise WrongUse(f"{folder} exists and is not empty; give another --out, or replace its files with --force")
+    with os_errors_explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_common(run: StoredRun, trial: Trial, folder: Path, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes architecture.json, config.toml, preprocessing.json and manifest.json; returns the manifest."""
+    data = run.data_document()
+    channels, height, width = run.parts.space.input_size(trial.architecture)
+    steps = preprocessing(channels, (height, width), data["mean"], data["std"])
+    steps["class_names"] = data["class_names"]
+    manifest = _manifest(run, trial, weights, data)
+    architecture = json.dumps(json.loads(trial.architecture.to_json()), indent=2)
+    for name, document in (("preprocessing.json", steps), ("manifest.json", manifest)):
+        write_atomically(folder / name, json.dumps(document, indent=2) + "\n")
+    write_atomically(folder / "architecture.json", architecture + "\n")
+    write_atomically(folder / "config.toml", run.config.to_toml())
+    return manifest
+
+
+def _manifest(run: StoredRun, trial: Trial, weights: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    parts = run.parts
+    return {
+        "id": trial.architecture.id,
+        "run": run.name,
+        "trial": trial.number,
+        "promised": {column: trial.metrics[column] for column in EXACT_COLUMNS if column in trial.metrics},
+        "runtime": parts.runtime,
+        "device": parts.device.name if parts.device else None,
+        "budget": parts.budget.describe(parts.runtime),
+        "schedule": {"patches": trial.patches, "split": trial.split},
+        "mac_convention": "convolutions, linear layers and matrix products; with the patches' recomputation",
+        "count_input": run.config.count_input,
+        "precision": "the figures hold for int8 weights and activations; the weights in this folder are float32",
+        "weights": {key: value for key, value in weights.items() if key != "confusion"},
+        "data": {"source": Path(data["source"]).name, "hash": data["hash"], "split_hash": data["split_hash"]},
+        "seed": run.config.seed,
+        "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
+    }
+
+
+def model_card(run: StoredRun, trial: Trial, manifest: Mapping[str, Any], usage: str) -> str:
+    """A README of the exported network: what it is, what it scores, what was promised, how to use it."""
+    data, weights = run.data_document(), manifest["weights"]
+    names = ", ".join(data["class_names"][:20]) + (", ..." if len(data["class_names"]) > 20 else "")
+    size = "x".join(map(str, run.parts.space.input_size(trial.architecture)))
+    scores = [
+        f"- {label}: {100 * weights[key]:.1f} %"
+        for key, label in (
+            ("test_top1", "test accuracy, on pictures that neither search nor training saw"),
+            ("test_balanced_top1", "test accuracy, mean over classes"),
+            ("validation_top1", "validation accuracy, which the search selected by"),
+        )
+        if weights.get(key) is not None
+    ]
+    limits = "; ".join(manifest["budget"]) or "none"
+    promised = [
+        f"| {metric.key} | {format_quantity(metric, manifest['promised'][metric.column])} |"
+        for metric in METRICS.values()
+        if metric.column in manifest["promised"]
+    ]
+    schedule = manifest["schedule"]
+    patches = (
+        f"{schedule['patches']} x {schedule['patches']} patches over the first {schedule['split']} blocks"
+        if schedule["split"]
+        else "layer by layer"
+    )
+    lines = [
+        f"# {manifest['id']}: a network of the space `{run.config.space}`",
+        "",
+        f"Input {size} (channels, height, width), {len(data['class_names'])} classes: {names}.",
+        f"Weights: {weights['weights']}. Found by FitNAS under the budget: {limits}.",
+        "",
+        "## Accuracy",
+        "",
+        *scores,
+        "",
+        f"## Promised figures (int8, runtime {manifest['runtime']}, {patches})",
+        "",
+        "| metric | figure |",
+        "|---|---|",
+        *promised,
+        "",
+        "## Use",
+        "",
+        usage,
+        "",
+        f"Space: {run.parts.space.source}.",
+    ]
+    return "\n".join(lines) + "\n"

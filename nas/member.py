@@ -1,0 +1,198 @@
+"""One member of a run as a network: with inherited weights, or trained; and what it scores on which pictures."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import nn
+
+from nas.core.trial import Trial
+from nas.progress import Reporter, Silent
+from nas.run import StoredRun
+from nas.training.checkpoint import from_arrays, model_arrays, previous_path
+from nas.training.data import DataDescription, Pictures, augmentation, describe, load
+from nas.training.device import cores, random_numbers
+from nas.training.loop import FINE_TUNE_RATE, SCORE_BATCH, SCRATCH_RATE, Scores, evaluate, fit, prepare
+from nas.training.recalibrate import calibration_sample, even_parts, recalibrate
+from search_spaces.core.errors import FitnasError, NotFound, WrongUse
+
+if TYPE_CHECKING:
+    from nas.training.epochs import Progress
+
+INHERITED, FINE_TUNED, FROM_SCRATCH = "inherited", "fine-tuned", "trained from scratch"
+
+
+@dataclass(frozen=True)
+class MemberReport:
+    """What a training of one member gave. `test` comes from pictures that the search never saw."""
+
+    id: str
+    weights: str
+    epochs: int
+    seconds: float
+    seed: int
+    validation: Scores
+    test: Scores
+    class_names: tuple[str, ...]
+    path: Path
+
+    def to_document(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "id": self.id,
+            "weights": self.weights,
+            "epochs": self.epochs,
+            "seconds": round(self.seconds, 3),
+            "seed": self.seed,
+            "class_names": list(self.class_names),
+            **{f"{part}_top1": scores.top1 for part, scores in self._parts()},
+            **{f"{part}_balanced_top1": scores.balanced_top1 for part, scores in self._parts()},
+            "confusion": self.test.confusion.tolist(),
+        }
+
+    def _parts(self) -> list[tuple[str, Scores]]:
+        return [("validation", self.validation), ("test", self.test)]
+
+
+def member_folder(run: StoredRun, architecture_id: str) -> Path:
+    """Where a trained member's weights and report lie."""
+    return run.path / "members" / architecture_id
+
+
+def train_member(
+    run: StoredRun,
+    pick: str = "knee",
+    *,
+    epochs: int = 25,
+    from_scratch: bool = False,
+    seed: int | None = None,
+    learning_rate: float | None = None,
+    reporter: Reporter | None = None,
+) -> MemberReport:
+    """Trains one member on the training pictures and scores it on validation and test.
+
+    It starts from the weights inherited from the supernet at a learning rate of 1e-3, or with `from_scratch` from random
+    ones at 1e-2. A training that was killed goes on when the same command is typed again. The newest training of a member
+    replaces the one before.
+    """
+    reporter = reporter or Silent()
+    trial, seed = run.pick(pick), run.config.seed if seed is None else seed
+    if epochs < 1:
+        raise WrongUse(f"--epochs is 1 or more, got {epochs}")
+    began = time.monotonic()
+    with run.directory.lock():
+        description, pictures = _data(run, include_test=True)
+        network = _fresh(run, trial, seed) if from_scratch else inherited_network(run, trial, pictures)
+        size = run.parts.space.input_size(trial.architecture)[1:]
+        kind = "scratch" if from_scratch else "fine"
+        checkpoint = run.directory.checkpoints / f"member-{trial.architecture.id}-{kind}.safetensors"
+        rate = learning_rate or (SCRATCH_RATE if from_scratch else FINE_TUNE_RATE)
+        with reporter.progress(f"training {trial.architecture.id}") as report:
+
+            def progress(at: "Progress") -> None:
+                report(at.step, at.steps, f"epoch {at.epoch}/{at.epochs}, loss {at.loss:.3f}")
+
+            fitted = fit(
+                network,
+                pictures,
+                size=size,
+                epochs=epochs,
+                learning_rate=rate,
+                seed=seed,
+                accelerator=run.config.accelerator,
+                augmentation=augmentation(description, pictures.size),
+                threads=cores(),
+                progress=progress,
+                checkpoint=checkpoint,
+            )
+        result = MemberReport(
+            id=trial.architecture.id,
+            weights=FROM_SCRATCH if from_scratch else FINE_TUNED,
+            epochs=fitted.epochs,
+            seconds=time.monotonic() - began,
+            seed=seed,
+            validation=_scores(network, pictures, "validation", size),
+            test=_scores(network, pictures, "test", size),
+            class_names=pictures.class_names,
+            path=member_folder(run, trial.architecture.id),
+        )
+        _keep(run, network, result)
+        for finished in (checkpoint, previous_path(checkpoint)):
+            finished.unlink(missing_ok=True)
+    return result
+
+
+def network_of(run: StoredRun, trial: Trial) -> tuple[nn.Module, dict[str, Any]]:
+    """The member in eval mode: as trained where it was, else with inherited weights; and a document of its weights'
+    origin and scores.
+    """
+    folder = member_folder(run, trial.architecture.id)
+    report = folder / "report.json"
+    if report.is_file():
+        network = run.parts.space.build(trial.architecture)
+        load_weights(network, folder / "model.safetensors")
+        document: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+        return network.eval(), document
+    _, pictures = _data(run, include_test=False)
+    network = inherited_network(run, trial, pictures)
+    return network, {"weights": INHERITED, "validation_top1": trial.metrics.get("top1")}
+
+
+def inherited_network(run: StoredRun, trial: Trial, pictures: Pictures) -> nn.Module:
+    """The member with the supernet's weights, its batch norms recalibrated, in eval mode."""
+    space = run.parts.space
+    if not run.supernet_path.is_file():
+        raise NotFound(
+            f"run '{run.name}' has no trained supernet; type: nas resume {run.name}, or train --from-scratch"
+        )
+    supernet: Any = space.supernet()
+    from_arrays(supernet, model_arrays(run.supernet_path))
+    network: nn.Module = supernet.extract(trial.architecture)
+    size = space.input_size(trial.architecture)[1:]
+    sample = torch.from_numpy(calibration_sample(pictures.train.images, run.config.seed))
+    recalibrate(network, (prepare(sample[p], size, pictures.mean, pictures.std) for p in even_parts(len(sample), SCORE_BATCH)))
+    return network.eval()
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Loads a safetensors file into `network`; `FitnasError` where it is damaged or of another network."""
+    from safetensors import SafetensorError
+
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise FitnasError(f"{path} does not hold this network's weights ({error}); train or export it again") from None
+
+
+def _data(run: StoredRun, include_test: bool) -> tuple[DataDescription, Pictures]:
+    """The run's pictures at its largest resolution; `WrongUse` where they have changed."""
+    description = describe(run.config.data)
+    if description.hash != run.record.data_hash:
+        raise WrongUse(
+            f"the data of run '{run.name}' ({run.config.data}) has changed since it was started; put the old back"
+        )
+    space = run.parts.space
+    size = space.input_size(space.extremes()[1])[1:]
+    pictures = load(description, size, run.config.seed, include_test=include_test, cache=run.cache)
+    return description, pictures
+
+
+def _fresh(run: StoredRun, trial: Trial, seed: int) -> nn.Module:
+    with random_numbers(seed):
+        return run.parts.space.build(trial.architecture)
+
+
+def _scores(network: nn.Module, pictures: Pictures, part: str, size: tuple[int, int]) -> Scores:
+    labelled = getattr(pictures, part)
+    return evaluate(network, labelled.images, labelled.labels, size, pictures.mean, pictures.std)
+
+
+def _keep(run: StoredRun, network: nn.Module, report: MemberReport) -> None:
+    report.path.mkdir(parents=True, exist_ok=True)
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    run.directory.write(report.path / "model.safetensors", save(state))
+    run.directory.write(report.path / "report.json", json.dumps(report.to_document(), indent=2) + "\n")

@@ -1,0 +1,102 @@
+"""What a budget admits, before anything is trained: TinyNAS's first stage (MCUNet, arXiv 2007.10319, section 3.1)."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nas.pricing import EXACT_COLUMNS
+from nas.reporting.tables import quantity
+from nas.search import Prepared
+from nas.timing import expected_seconds
+from search_spaces.core.population import Population
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_SAMPLE_A_CELL = 200
+_TOP_SHARE = 80  # percentile: the MACs that the best fifth of the feasible networks exceed
+
+
+def dry_run_document(prepared: Prepared) -> dict[str, Any]:
+    """Size of the space, feasible share, ranges of the feasible figures, what each resolution and width admits."""
+    feasibility, space = prepared.feasibility, prepared.parts.space
+    fits = feasibility.columns["fits"]
+    ranges = {
+        column: [int(np.min(values[fits])), int(np.median(values[fits])), int(np.max(values[fits]))]
+        for column, values in feasibility.columns.items()
+        if column in EXACT_COLUMNS and fits.any()
+    }
+    return {
+        "space": space.name,
+        "networks": float(space.size),
+        "sampled": feasibility.sampled,
+        "feasible_share": feasibility.share,
+        "patched_share": float((feasibility.columns["split"][fits] > 0).mean()) if fits.any() else 0.0,
+        "budget": prepared.parts.budget.describe(prepared.parts.runtime),
+        "feasible_min_median_max": ranges,
+        "admitted": admitted(prepared),
+        "expected_seconds": expected_seconds(prepared),
+    }
+
+
+def admitted(prepared: Prepared) -> list[dict[str, Any]]:
+    """For each resolution and width: the share that fits, and the MACs of those (mean, and the best fifth's least).
+
+    The more MACs a corner of the space can afford within the budget, the better its networks: where the figures are
+    largest is where the search should end up. Nothing is trained for this.
+    """
+    space, pricer = prepared.parts.space, prepared.parts.pricer
+    names = [choice.name for choice in space.choices]
+    if "resolution" not in names:
+        return []
+    resolution = names.index("resolution")
+    widths = [i for i, name in enumerate(names) if name.endswith("width")]
+    rng = np.random.default_rng([prepared.config.seed, 3])
+    rows = []
+    for place, pixels in enumerate(space.choices[resolution].options):
+        for option, width in enumerate(space.choices[widths[0]].options) if widths else [(0, None)]:
+            matrix = space.sample(rng, _SAMPLE_A_CELL).matrix.copy()
+            matrix[:, resolution] = place
+            matrix[:, widths] = option
+            columns = pricer(Population(space, space.canonical(matrix)))
+            macs = columns["macs"][columns["fits"]]
+            row = {"resolution": pixels, "width": width, "feasible_share": float(columns["fits"].mean())}
+            row |= {"mean_macs": int(macs.mean()) if len(macs) else None}
+            row |= {"top_fifth_macs": int(np.percentile(macs, _TOP_SHARE)) if len(macs) else None}
+            rows.append(row)
+    return rows
+
+
+def print_dry_run(console: "Console", document: dict[str, Any]) -> None:
+    """The document for people."""
+    from rich.table import Table
+
+    console.print(f"space {document['space']}: {document['networks']:.2g} networks")
+    console.print(
+        f"feasible: {100 * document['feasible_share']:.3g} % of {document['sampled']:,} sampled, {100 * document['patched_share']:.0f} % of these by patches"
+    )
+    for column, (least, median, most) in document["feasible_min_median_max"].items():
+        console.print(
+            f"  {column:<16} {quantity(column, least)} ... {quantity(column, median)} ... {quantity(column, most)}"
+        )
+    if document["admitted"]:
+        table = Table(
+            box=None, pad_edge=False, header_style="bold", title="what the budget admits, by resolution and width"
+        )
+        for title in ("pixels", "width", "feasible", "mean MACs", "best fifth above"):
+            table.add_column(title, justify="right")
+        for row in document["admitted"]:
+            mean, top = row["mean_macs"], row["top_fifth_macs"]
+            table.add_row(
+                str(row["resolution"]),
+                str(row["width"]),
+                f"{100 * row['feasible_share']:.0f} %",
+                quantity("macs", mean) if mean else "-",
+                quantity("macs", top) if top else "-",
+            )
+        console.print(table)
+    seconds = document["expected_seconds"]
+    console.print(
+        f"expected time: supernet {seconds['supernet']:.0f} s, {seconds['trials']} evaluations {seconds['evaluations']:.0f} s "
+        f"(from {seconds['timed_steps']} timed steps on this machine)"
+    )

@@ -1,0 +1,65 @@
+"""One network of a run for people: figures, blocks, schedule, what it scores."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from nas.core.trial import Trial
+from nas.reporting.tables import quantity, schedule
+from nas.run import StoredRun
+from predictors.core.metric import METRICS, format_quantity
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def member_document(run: StoredRun, trial: Trial) -> dict[str, Any]:
+    """A trial as JSON, with the report of its training where it was trained."""
+    report = run.path / "members" / trial.architecture.id / "report.json"
+    trained = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else None
+    return {"id": trial.architecture.id, **trial.to_dict(), "trained": trained}
+
+
+def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
+    """The network's figures beside the budget, its choices by block, and its training."""
+    document = member_document(run, trial)
+    console.print(f"network {trial.architecture.id}, trial {trial.number} of run '{run.name}' ({trial.state})")
+    if trial.error:
+        console.print(f"  error: {trial.error}", markup=False)
+    limits = run.parts.budget.limits
+    for metric in METRICS.values():
+        if metric.column in trial.metrics:
+            limit = f"   limit {format_quantity(metric, limits[metric.column])}" if metric.column in limits else ""
+            console.print(f"  {metric.key:<9} {format_quantity(metric, trial.metrics[metric.column])}{limit}")
+    layerwise = trial.metrics.get("macs_layerwise")
+    recomputed = f", {quantity('macs', layerwise)} MACs without recomputation" if layerwise and trial.split else ""
+    console.print(f"  schedule  {schedule(trial.patches, trial.split)}{recomputed}, runtime {run.parts.runtime}")
+    console.print()
+    console.print(choices_table(trial))
+    if document["trained"]:
+        trained = document["trained"]
+        console.print(
+            f"{trained['weights']} for {trained['epochs']} epochs: validation {quantity('top1', trained['validation_top1'])}, "
+            f"test {quantity('top1', trained['test_top1'])}"
+        )
+    else:
+        console.print(
+            f"not trained yet (accuracy is that of inherited weights); type: nas train {run.name} --pick {trial.architecture.id}"
+        )
+
+
+def choices_table(trial: Trial) -> Any:
+    """The choices: one row a block or stage, one column a kind of choice."""
+    from rich.table import Table
+
+    rows: dict[str, dict[str, Any]] = {}
+    for name, option in trial.architecture.options.items():
+        place, _, what = name.rpartition(".")
+        rows.setdefault(place or "network", {})[what] = option
+    kinds = list(dict.fromkeys(what for row in rows.values() for what in row))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("block")
+    for kind in kinds:
+        table.add_column(kind, justify="right")
+    for place, row in rows.items():
+        table.add_row(place, *(str(row.get(kind, "")) for kind in kinds))
+    return table

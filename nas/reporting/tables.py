@@ -1,0 +1,68 @@
+"""Trials and figures as tables for a terminal."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from nas.core.objective import Objective
+from nas.core.trial import Trial
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_FIRST = ("top1", "macs", "peak_sram_bytes", "flash_bytes", "params")
+_TITLES = {
+    "top1": "accuracy",
+    "balanced_top1": "balanced",
+    "macs": "MACs",
+    "peak_sram_bytes": "peak SRAM",
+    "flash_bytes": "flash",
+    "weight_bytes": "weights",
+}
+
+
+def quantity(column: str, value: float) -> str:
+    """A figure short enough for a table: '97.3 %', '3.41 M', '61.2 KiB'."""
+    if column.endswith("top1"):
+        return f"{100 * value:.1f} %"
+    if column.endswith("_bytes"):
+        return f"{value / 1024:,.1f} KiB"
+    if column in ("macs", "macs_layerwise", "params"):
+        scale, suffix = (1e6, " M") if value >= 1e6 else (1e3, " k")
+        return f"{value / scale:,.2f}{suffix}"
+    return f"{value:,.4g}"
+
+
+def schedule(patches: int, split: int) -> str:
+    """'layer by layer' or '3x3 patches, 4 blocks'."""
+    return "layer by layer" if split == 0 else f"{patches}x{patches} patches, {split} block{'s' if split > 1 else ''}"
+
+
+def front_table(
+    trials: Iterable[Trial], objectives: Sequence[Objective], marks: dict[int, str], balanced: bool
+) -> "Table":
+    """One row a member, best first; `marks` by trial number, such as 'knee'."""
+    from rich.table import Table
+
+    columns = list(
+        dict.fromkeys([*_FIRST[:4], *(o.column for o in objectives), *(("balanced_top1",) if balanced else ())])
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("id")
+    for column in columns:
+        table.add_column(_TITLES.get(column, column), justify="right")
+    for title in ("schedule", "pixels", ""):
+        table.add_column(title)
+    for trial in trials:
+        cells = [quantity(column, trial.metrics[column]) if column in trial.metrics else "-" for column in columns]
+        pixels = str(trial.architecture.options.get("resolution", "-"))
+        table.add_row(
+            trial.architecture.id, *cells, schedule(trial.patches, trial.split), pixels, marks.get(trial.number, "")
+        )
+    return table
+
+
+def marks_of(best: Trial, knee: Trial) -> dict[int, str]:
+    """The words beside the best and the knee of a front."""
+    marks = {best.number: "best"}
+    marks[knee.number] = f"{marks[knee.number]}, knee" if knee.number in marks else "knee"
+    return marks

@@ -1,0 +1,140 @@
+"""The supernet's weights of a run: trained on what the budget admits, or taken from another run."""
+
+import math
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.feasibility import Feasibility
+from nas.pricing import Pricer
+from nas.progress import Reporter
+from nas.run import StoredRun
+from search_spaces.core.architecture import Architecture
+from search_spaces.core.errors import NotFound, WrongUse
+from search_spaces.core.population import Population
+from search_spaces.core.space import SearchSpace
+
+if TYPE_CHECKING:
+    from nas.training.data import DataDescription, Pictures
+    from nas.training.epochs import Progress
+
+STEPS = 600
+BATCH = 64
+_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 30
+_POOL_DRAWS = 20_000
+_FEWEST_IN_POOL = 50
+_ROUNDS_OF_CHILDREN, _CHILDREN = 20, 500
+_SHARE_OF_TIME = 0.5  # of --time; the rest is for the search
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Which sub-networks a supernet is trained on: the teacher, the smallest, and those drawn at random.
+
+    A budget that binds keeps most of the space out of the search, so training time goes to what it admits.
+    """
+
+    largest: Architecture
+    smallest: Architecture
+    pool: Population | None
+    space: SearchSpace[Any]
+
+    def draw(self, rng: np.random.Generator, n: int) -> Population:
+        """`n` members of the pool, or of the whole space where there is none."""
+        if self.pool is None:
+            return self.space.sample(rng, n)
+        return self.pool[rng.integers(len(self.pool), size=n)]
+
+
+def curriculum(space: SearchSpace[Any], pricer: Pricer, feasibility: Feasibility, seed: int) -> Curriculum:
+    """The whole space where the budget does not bind, else its feasible part: its largest, smallest and random members."""
+    if not feasibility.binding:
+        smallest, largest = space.extremes()
+        return Curriculum(largest, smallest, None, space)
+    pool = _feasible_pool(space, pricer, feasibility, np.random.default_rng([seed, 2]))
+    macs = pricer(pool)["macs_layerwise"]
+    return Curriculum(pool[int(np.argmax(macs))], pool[int(np.argmin(macs))], pool, space)
+
+
+def _feasible_pool(
+    space: SearchSpace[Any], pricer: Pricer, feasibility: Feasibility, rng: np.random.Generator
+) -> Population:
+    """Feasible architectures; where few of the space fit, also children of those."""
+    drawn = space.sample(rng, _POOL_DRAWS)
+    pool = drawn[pricer(drawn)["fits"]]
+    if feasibility.found is not None:
+        pool = pool.concatenate(feasibility.found)
+    for _ in range(_ROUNDS_OF_CHILDREN):
+        if len(pool) >= _FEWEST_IN_POOL:
+            break
+        children = space.mutate(rng, pool[rng.integers(len(pool), size=_CHILDREN)], 0.1)
+        pool = pool.concatenate(children[pricer(children)["fits"]])
+        pool = pool[np.unique(pool.matrix, axis=0, return_index=True)[1]]
+    return pool
+
+
+def default_epochs(pictures: int) -> int:
+    """About 600 steps of 64 pictures, at least 5 and at most 30 epochs."""
+    steps_an_epoch = max(1, math.ceil(pictures / BATCH))
+    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(STEPS / steps_an_epoch)))
+
+
+def shared_weights(
+    run: StoredRun, pictures: "Pictures", description: "DataDescription", feasibility: Feasibility, reporter: Reporter
+) -> Mapping[str, NDArray[Any]]:
+    """The trained weights by name. Goes on where an earlier training stopped; a finished one is only read."""
+    from nas.training.checkpoint import model_arrays
+    from nas.training.data import augmentation
+    from nas.training.device import cores
+    from nas.training.supernet import train_supernet
+
+    config = run.config
+    if config.supernet_from:
+        return model_arrays(run.supernet_path)
+    plan = curriculum(run.parts.space, run.parts.pricer, feasibility, config.seed)
+    epochs = config.supernet_epochs or default_epochs(len(pictures.train.labels))
+    deadline = time.monotonic() + _SHARE_OF_TIME * config.time if config.time else None
+    vary = augmentation(description, pictures.size)
+    reporter.note(f"training pictures vary: {'; '.join(vary.rules)}")
+    with reporter.progress("training the supernet") as report:
+
+        def progress(at: "Progress") -> None:
+            report(at.step, at.steps, f"epoch {at.epoch}/{at.epochs}, loss {at.loss:.3f}")
+
+        result = train_supernet(
+            run.parts.space,
+            pictures,
+            epochs=epochs,
+            batch_size=BATCH,
+            seed=config.seed,
+            accelerator=config.accelerator,
+            directory=run.directory.checkpoints,
+            threads=cores(),
+            deadline=deadline,
+            progress=progress,
+            augmentation=vary,
+            candidates=plan.draw,
+            largest=plan.largest,
+            smallest=plan.smallest,
+        )
+    return result.weights
+
+
+def take_supernet(space: SearchSpace[Any], run: StoredRun, other: StoredRun) -> None:
+    """Copies the shared weights of `other`, which must be of the very same space and trained to the end."""
+    theirs = other.parts.space
+    if (theirs.name, theirs.settings) != (space.name, space.settings):
+        raise WrongUse(
+            f"--supernet-from {other.name}: its space is {theirs.name} with {theirs.settings}, this search has "
+            f"{space.name} with {space.settings}; give the same space, --set options and kind of data"
+        )
+    if not other.supernet_path.is_file() or other.record.state in ("created", "training"):
+        raise NotFound(
+            f"--supernet-from {other.name}: its supernet is not trained to the end; type: nas resume {other.name}"
+        )
+    shutil.copyfile(other.supernet_path, run.supernet_path)

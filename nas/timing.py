@@ -1,0 +1,80 @@
+"""How long a search would take, from a few real training steps and evaluations on this machine."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from nas.search import Prepared
+from nas.shared_weights import BATCH, curriculum, default_epochs
+
+_TIMED_STEPS = 2
+_TIMED_EVALUATIONS = 3
+
+
+def expected_seconds(prepared: Prepared) -> dict[str, Any]:
+    """Seconds of supernet training and of all evaluations, extrapolated from random pictures of the right size."""
+    from nas.evaluation.supernet import SupernetEvaluator
+    from nas.training.checkpoint import to_arrays
+    from nas.training.device import cores
+    from nas.training.recalibrate import CALIBRATION_PICTURES
+
+    parts, config = prepared.parts, prepared.config
+    space = parts.space
+    counts = {part: sum(numbers) for part, numbers in prepared.description.counts.items()}
+    rng = np.random.default_rng([config.seed, 4])
+    size = space.input_size(space.extremes()[1])
+    step = _seconds_a_step(prepared, rng, size)
+    epochs = config.supernet_epochs or default_epochs(counts["train"])
+    steps = epochs * -(-counts["train"] // BATCH)
+    images = rng.integers(0, 256, (BATCH, *size), dtype=np.uint8)
+    labels = np.arange(BATCH) % space.settings.classes
+    network: Any = space.supernet()
+    evaluator = SupernetEvaluator(
+        space, to_arrays(network), images, images, labels, [0.5] * size[0], [0.25] * size[0]
+    )
+    plan = curriculum(space, parts.pricer, prepared.feasibility, config.seed)
+    drawn = list(plan.draw(rng, _TIMED_EVALUATIONS))
+    began = time.monotonic()
+    for architecture in drawn:
+        evaluator.evaluate(architecture)
+    # timed on one batch of each; a real evaluation sees the calibration and all validation pictures
+    pictures = (min(CALIBRATION_PICTURES, counts["train"]) + counts["validation"]) / (2 * BATCH)
+    each = (time.monotonic() - began) / len(drawn) * pictures
+    return {
+        "supernet": 0.0 if config.supernet_from else step * steps,
+        "evaluations": each * config.trials / (config.workers or cores()),
+        "trials": config.trials,
+        "epochs": epochs,
+        "timed_steps": _TIMED_STEPS,
+    }
+
+
+def _seconds_a_step(prepared: Prepared, rng: np.random.Generator, size: tuple[int, int, int]) -> float:
+    """One supernet step of 64 pictures, the first (slower) one left out."""
+    from nas.training.data import Labelled, Pictures
+    from nas.training.device import cores
+    from nas.training.supernet import train_supernet
+
+    parts = prepared.parts
+    count = BATCH * (_TIMED_STEPS + 1)
+    images = rng.integers(0, 256, (count, *size), dtype=np.uint8)
+    labelled = Labelled(images, np.arange(count, dtype=np.int64) % parts.space.settings.classes)
+    names = prepared.description.class_names
+    mean, std = (0.5,) * size[0], (0.25,) * size[0]
+    pictures = Pictures(labelled, labelled, None, mean, std, size[1:], names, 0, "", {}, ())
+    times: list[float] = []
+    plan = curriculum(parts.space, parts.pricer, prepared.feasibility, prepared.config.seed)
+    train_supernet(
+        parts.space,
+        pictures,
+        epochs=1,
+        seed=prepared.config.seed,
+        accelerator=prepared.config.accelerator,
+        threads=cores(),
+        progress=lambda at: times.append(at.seconds),
+        candidates=plan.draw,
+        largest=plan.largest,
+        smallest=plan.smallest,
+    )
+    return (times[-1] - times[0]) / (len(times) - 1)

@@ -1,0 +1,138 @@
+"""Which bytes are alive while each operator runs, layer by layer, for a whole population.
+
+Arrays here are `(slots, n)`: every slot contiguous.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.hardware.memory.rule import MemoryRule
+from search_spaces.core.layer_table import NETWORK_INPUT, Kind, LayerTable, SlotArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+T = TypeVar("T", bound=np.generic)
+
+
+def running(operation: np.ufunc, values: NDArray[T], *, backwards: bool = False) -> NDArray[T]:
+    """`operation.accumulate(values, axis=0)`, which NumPy computes column by column, several times slower."""
+    result = values.copy()
+    order = result[::-1] if backwards else result
+    for slot in range(1, len(order)):
+        operation(order[slot - 1], order[slot], out=order[slot])
+    return result
+
+
+def alive(values: Floats, last_use: NDArray[np.integer]) -> Floats:
+    """For every slot the sum of `values` of the tensors that were made before it and are read by it or later."""
+    slots, n = values.shape
+    ends = np.multiply(last_use, n, dtype=np.int64)
+    ends += np.arange(n, 2 * n)  # one slot behind the last use
+    change = np.bincount(ends.ravel(), weights=values.ravel(), minlength=(slots + 1) * n).reshape(slots + 1, n)
+    change = np.negative(change[:slots])
+    change[1:] += values[:-1]
+    return running(np.add, change)
+
+
+def in_place(table: LayerTable, rule: MemoryRule) -> Bools:
+    """Operators that write their output over their first input: the rule allows it, it fits, nobody reads that later."""
+    result = np.zeros((table.slots, len(table)), dtype=bool)
+    slots = table.slots_of(*rule.in_place)
+    made = table.out_channels.T[slots] * table.out_height.T[slots] * table.out_width.T[slots]
+    read = table.in_channels.T[slots] * table.in_height.T[slots] * table.in_width.T[slots]
+    result[slots] = (made <= read) & _reads_last(table, slots, table.input_a.T[slots])
+    return result
+
+
+def _reads_last(table: LayerTable, slots: SlotArray, source: NDArray[np.integer]) -> Bools:
+    """Where the operator of a slot is the last reader of the tensor that `source` made; never for the image."""
+    n = len(table)
+    places = np.maximum(source, 0) * np.int64(n)
+    places += np.arange(n)
+    last_use = np.take(table.last_use.T.ravel(), places, mode="clip")
+    result: Bools = (last_use == slots[:, None]) & (source >= 0)
+    return result
+
+
+def accumulated(table: LayerTable) -> Bools:
+    """Slots that write straight onto the second input of the addition behind them; see `MemoryRule.accumulates`."""
+    result = np.zeros((table.slots, len(table)), dtype=bool)
+    slots = table.slots_of(Kind.ADD)
+    source, other = table.input_a.T[slots], table.input_b.T[slots]
+    found = _reads_last(table, slots, source) & _reads_last(table, slots, other)
+    found &= (source == table.before[slots]) & (other < source)
+    for row_of_slots, sources in zip(found, source, strict=True):
+        rows = np.flatnonzero(row_of_slots)
+        result[sources[rows], rows] = True
+    return result
+
+
+@dataclass(frozen=True)
+class Liveness:
+    """Bytes of a population, run layer by layer.
+
+    `channels`: bytes per position of each slot's tensor while it is alive, 0 where it is written onto another.
+    `in_place`: slots whose output takes no bytes beside their input. `map_bytes`: the tensors' bytes. `work`: bytes alive
+    at each slot. `scratch`: the buffer that each slot needs. `(n,)`: `image_bytes` (0 where not counted), `constant`.
+    """
+
+    channels: Floats
+    in_place: Bools
+    map_bytes: Floats
+    work: Floats
+    scratch: Floats
+    image_bytes: Floats
+    constant: Floats
+
+    def peak_bytes(self) -> Floats:
+        """Peak `(n,)` without patches."""
+        peak: Floats = self.work.max(axis=0, initial=0.0) + self.scratch.max(axis=0, initial=0.0) + self.constant
+        return peak
+
+
+def liveness(table: LayerTable, rule: MemoryRule, count_input: bool) -> Liveness:
+    """The bytes alive at each operator; `count_input`: the whole image too, until its last reader has run."""
+    channels = table.out_channels.T.astype(np.float64)
+    if rule.accumulates:
+        channels *= ~accumulated(table)
+    map_bytes = channels * (table.out_height * table.out_width).T
+    round_up(map_bytes, rule.alignment)
+    overwrites = in_place(table, rule)
+    work = alive(map_bytes, table.last_use.T)
+    work += map_bytes * ~overwrites
+    image_bytes = np.zeros(len(table))
+    if count_input:
+        image_bytes += table.in_channels[:, 0] * table.in_height[:, 0] * table.in_width[:, 0]
+        round_up(image_bytes, rule.alignment)
+        work += image_bytes * while_image_is_read(table)
+    scratch, constant = _scratch(table, rule)
+    return Liveness(channels, overwrites, map_bytes, work, scratch, image_bytes, constant)
+
+
+def round_up(sizes: Floats, step: int) -> None:
+    """Rounds whole sizes up to multiples of `step`, in place."""
+    if step > 1:
+        sizes /= step
+        np.ceil(sizes, out=sizes)
+        sizes *= step
+
+
+def while_image_is_read(table: LayerTable) -> Bools:
+    """Slots up to the last that reads the image."""
+    reads = (table.input_a == NETWORK_INPUT) | (table.input_b == NETWORK_INPUT)
+    return running(np.logical_or, reads.T, backwards=True)
+
+
+def _scratch(table: LayerTable, rule: MemoryRule) -> tuple[Floats, Floats]:
+    """Buffers by slot, and those of every schedule."""
+    if rule.scratch is None:
+        return np.zeros((0, len(table))), np.zeros(len(table))
+    by_slot = rule.scratch.by_slot(table).T.astype(np.float64)
+    slots = table.slots_of(Kind.DEPTHWISE)
+    padded = table.kernel.T[slots] // 2 * 2
+    maps = (table.in_height.T[slots] + padded) * (table.in_width.T[slots] + padded)
+    by_slot[slots] = maps * table.present.T[slots] * rule.scratch.padded_map_bytes
+    return by_slot, rule.scratch.constant(table).astype(np.float64)

@@ -1,0 +1,117 @@
+"""Supernet training: who is trained at which resolution, distillation, kill -9 and resume."""
+
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nas.training.checkpoint import model_arrays
+from nas.training.data import Pictures
+from nas.training.supernet import FILE_NAME, SupernetReport, train_supernet
+from search_spaces.blocks.elastic_mbconv import ElasticMbconv
+from search_spaces.core.architecture import Architecture
+from search_spaces.mcunetv2.space import Mcunetv2
+
+SCRIPT = """
+import os, pickle, signal, sys
+from pathlib import Path
+from nas.training.supernet import train_supernet
+
+pictures, space = pickle.loads(Path(sys.argv[1]).read_bytes())
+def progress(now):
+    if now.step == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+train_supernet(space, pictures, epochs=3, batch_size=32, seed=4, accelerator="cpu", threads=1,
+               directory=Path(sys.argv[2]), progress=progress)
+"""
+
+
+def train(space: Mcunetv2, few: Pictures, **more: Any) -> SupernetReport:
+    settings = {"epochs": 1, "batch_size": 32, "seed": 4, "accelerator": "cpu", "threads": 1, **more}
+    return train_supernet(space, few, **settings)
+
+
+def same(one: dict[str, Any], two: dict[str, Any]) -> bool:
+    return one.keys() == two.keys() and all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_each_step_trains_largest_smallest_and_random_ones_at_their_resolution(
+    space: Mcunetv2, few: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    activated: list[str] = []
+    sides: list[int] = []
+
+    class Watched(ElasticMbconv):
+        def activate(self, architecture: Architecture) -> None:
+            activated.append(architecture.id)
+            super().activate(architecture)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            sides.append(x.shape[-1])
+            return super().forward(x)
+
+    smallest, largest = space.extremes()
+    monkeypatch.setattr(Mcunetv2, "supernet", lambda self: Watched(self.locate(self.extremes()[1])[0], self.locate))
+    middle = list(space.sample(np.random.default_rng(0), 2))
+    train(space, few, candidates=lambda _, n: middle[:n])
+    assert activated == [largest.id, smallest.id, middle[0].id, middle[1].id] * 3
+    assert sides == [space.input_size(a)[1] for a in (largest, smallest, *middle)] * 3
+
+
+def test_extremes_can_be_replaced_and_untouched_weights_stay(space: Mcunetv2, few: Pictures) -> None:
+    smallest, _ = space.extremes()
+    report = train(space, few, largest=smallest, random_subnets=0)
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        initial = space.supernet().state_dict()
+    assert set(report.weights) == set(initial)
+    assert not np.array_equal(report.weights["stem.conv.weight"], initial["stem.conv.weight"].numpy())
+    dropped = next(name for name in initial if name.startswith("blocks.4.project"))  # beyond the smallest depth
+    assert np.array_equal(report.weights[dropped], initial[dropped].numpy())
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not(space: Mcunetv2, few: Pictures) -> None:
+    first = train(space, few)
+    assert same(first.weights, train(space, few).weights)
+    assert not same(first.weights, train(space, few, seed=5).weights)
+    assert all(value.dtype == np.float32 and value.flags.c_contiguous for value in first.weights.values())
+
+
+def test_candidates_get_a_generator_of_the_seed(space: Mcunetv2, few: Pictures) -> None:
+    drawn: list[list[float]] = []
+
+    def candidates(rng: np.random.Generator, n: int) -> Iterable[Architecture]:
+        drawn.append([float(rng.random()) for _ in range(3)])
+        return [space.extremes()[0]] * n
+
+    train(space, few, candidates=candidates)
+    first, drawn = drawn, []
+    train(space, few, candidates=candidates)
+    assert drawn == first
+    assert len({tuple(row) for row in drawn}) == 3
+
+
+@pytest.mark.parametrize("step", [5, 6])
+def test_kill_9_and_resume_give_the_same_weights(space: Mcunetv2, few: Pictures, tmp_path: Path, step: int) -> None:
+    expected = train(space, few, epochs=3)
+    parts = tmp_path / "parts.pickle"
+    parts.write_bytes(pickle.dumps((few, space)))
+    folder = tmp_path / "checkpoints"
+    killed = subprocess.run([sys.executable, "-c", SCRIPT, parts, folder, str(step)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    resumed = train(space, few, epochs=3, directory=folder)
+    assert same(resumed.weights, expected.weights)
+    assert resumed.losses == expected.losses
+    assert same(model_arrays(folder / FILE_NAME), expected.weights)
+
+
+def test_training_lowers_the_loss(space: Mcunetv2, few: Pictures) -> None:
+    report = train(space, few, epochs=6, batch_size=16)
+    assert report.losses[-1] < report.losses[0] - 0.3
