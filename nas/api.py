@@ -90,7 +90,7 @@ def search(
 
     Errors are those of the command line, as exceptions: `WrongUse`, `Infeasible`, `NotFound`.
     """
-    from nas.search import prepare, start
+    from nas.searching import prepare, start
 
     config = RunConfig.checked(space=space, budget=budget, data=str(data), set=dict(set or {}), **options)
     return Run(start(prepare(config), reporter or Silent(), Path(root), force).run.directory)

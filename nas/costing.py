@@ -128,7 +128,7 @@ def find_subject(what: str) -> Subject:
 
 def _from_run(name: str, pick: str) -> Subject:
     from nas.run import StoredRun
-    from nas.search import RUNS
+    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     run = StoredRun(RunDirectory.open(RUNS, name))

@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from nas.core.budget import Budget
-from predictors.hardware.price import Schedule, price_table
+from predictors.hardware.price import Schedule, price_population
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
@@ -15,7 +14,6 @@ from search_spaces.core.space import SearchSpace
 Columns = dict[str, NDArray[Any]]
 
 EXACT_COLUMNS = ("macs", "macs_layerwise", "params", "weight_bytes", "flash_bytes", "peak_sram_bytes")
-_CHUNK = 1000  # rows whose columns stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -35,13 +33,7 @@ class Pricer:
 
     def __call__(self, population: Population) -> Columns:
         """One array `(n,)` a column; an empty population gives empty columns."""
-        starts = range(0, max(len(population), 1), _CHUNK)
-        parts = [self._chunk(population[start : start + _CHUNK]) for start in starts]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    def _chunk(self, population: Population) -> Columns:
-        table = self.space.decode(population)
-        return price_table(table, self.runtime, self.limits, self.schedule, self.count_input)
+        return price_population(population, self.runtime, self.limits, self.schedule, self.count_input)
 
     def one(self, architecture: Architecture) -> dict[str, Any]:
         """The figures of one architecture as plain numbers."""

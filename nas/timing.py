@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.search import Prepared
+from nas.searching import Prepared
 from nas.shared_weights import BATCH, curriculum, default_epochs
 
 _TIMED_STEPS = 2

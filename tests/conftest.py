@@ -1,6 +1,9 @@
-"""What every test may use."""
+"""What every test may ask for."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,10 +11,23 @@ import pytest
 
 @pytest.fixture(scope="session")
 def fitnas_data() -> Path:
-    """The folder with outside data, from the environment variable FITNAS_DATA; skips where there is none."""
-    folder = os.environ.get("FITNAS_DATA")
-    if not folder:
-        pytest.skip("FITNAS_DATA is not set: this test needs the folder with outside data")
-    if not Path(folder).is_dir():
-        pytest.skip(f"FITNAS_DATA={folder} is no folder")
-    return Path(folder)
+    """The folder of outside data; skips, with the reason, where the machine has none."""
+    named = os.environ.get("FITNAS_DATA")
+    if not named:
+        pytest.skip("FITNAS_DATA does not name the folder of outside data")
+    folder = Path(named)
+    if not folder.is_dir():
+        pytest.skip(f"FITNAS_DATA names {folder}, which is no folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_python() -> Callable[[str], str]:
+    """Runs code in a fresh interpreter and gives what it printed; fails where it fails."""
+
+    def run(code: str) -> str:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

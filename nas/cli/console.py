@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nas.conductor import Event
 
 _PLAIN_LINE_EVERY_SECONDS = 10.0
+_SHORT_SECONDS = 2.0
 
 
 def stdout() -> "Console":
@@ -109,17 +110,20 @@ def _bar(console: "Console") -> "Progress":
 
 
 class _PlainLines:
-    """Progress for a log file: the first, the last, and one line every ten seconds between."""
+    """Progress for a log file: one line every ten seconds and one at the end; nothing for what takes two seconds."""
 
     def __init__(self, what: str) -> None:
-        self.what, self.began, self.last = what, time.monotonic(), float("-inf")
+        self.what, self.began = what, time.monotonic()
+        self.printed = self.began + _SHORT_SECONDS - _PLAIN_LINE_EVERY_SECONDS
+        self.start: tuple[float, int] | None = None
 
     def __call__(self, done: int, total: int, remark: str) -> None:
         now = time.monotonic()
-        if done < total and now - self.last < _PLAIN_LINE_EVERY_SECONDS:
+        self.start = self.start or (now, done)  # what came before the first call was getting ready
+        if (done < total and now - self.printed < _PLAIN_LINE_EVERY_SECONDS) or now - self.began < _SHORT_SECONDS:
             return
-        self.last = now
-        spent = now - self.began
-        left = f", about {spent * (total - done) / done:.0f} s left" if 0 < done < total else ""
+        self.printed = now
+        since, first = self.start
+        left = f", about {(now - since) * (total - done) / (done - first):.0f} s left" if first < done < total else ""
         sys.stderr.write(f"{self.what}: {done}/{total}{left}{f' ({remark})' if remark else ''}\n")
         sys.stderr.flush()

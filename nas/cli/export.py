@@ -18,7 +18,7 @@ def export(
     from nas.cli.console import stdout
     from nas.deployment import export_member
     from nas.run import StoredRun
-    from nas.search import RUNS
+    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     folder = export_member(StoredRun(RunDirectory.open(RUNS, run)), pick, to, out, force)

@@ -8,7 +8,7 @@ def list_runs(json: Json = False) -> None:
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
     from nas.run import StoredRun
-    from nas.search import RUNS
+    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
     from search_spaces.core.errors import FitnasError
 

@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
         if debug:
             raise
         return _failed(str(error), error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # typer turns the first into the second
         return _failed("interrupted; what was recorded is saved, go on with: nas resume RUN", _INTERRUPTED)
     except Terminated:
         return _failed("terminated; what was recorded is saved, go on with: nas resume RUN", _TERMINATED)
@@ -67,8 +67,6 @@ def main(arguments: list[str]) -> int:
         return 0
     except typer.Exit as error:
         return int(error.exit_code)
-    except typer.Abort:
-        return _INTERRUPTED
     except Exception as error:
         if not _is_usage_error(error):
             raise

@@ -26,7 +26,7 @@ def predict(
     from nas.cli.search_session import print_json
     from nas.prediction import classifier_of_folder, classifier_of_run
     from nas.run import StoredRun
-    from nas.search import RUNS
+    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     folder = Path(source)

@@ -10,7 +10,7 @@ from nas.config import RunConfig
 from nas.core.budget import Budget
 from nas.reporting.outcome import outcome_document, print_outcome
 from nas.run import StoredRun
-from nas.search import RUNS, Outcome, Prepared, prepare, resume, start
+from nas.searching import RUNS, Outcome, Prepared, prepare, resume, start
 from search_spaces.core.errors import WrongUse
 
 _STOPPED_EARLY = 5

@@ -21,7 +21,7 @@ def show(
     from nas.reporting.member import member_document, print_member
     from nas.reporting.outcome import print_front, run_document
     from nas.run import StoredRun
-    from nas.search import RUNS
+    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     opened = StoredRun(RunDirectory.open(RUNS, run))

@@ -27,7 +27,7 @@ def train(
     from nas.member import train_member
     from nas.reporting.training import print_training
     from nas.run import StoredRun
-    from nas.search import RUNS
+    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     opened = StoredRun(RunDirectory.open(RUNS, run))

@@ -47,6 +47,7 @@ _ENVIRONMENT = {
 _PRIVATE_CLUSTER = {"RAY_AUTH_MODE": "disabled"}  # it listens on the loopback interface alone
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SMALLEST_STORE_BYTES = 128 * 2**20
+_SHORT = Path("/tmp")
 
 
 class RayTune(Backend):
@@ -56,11 +57,17 @@ class RayTune(Backend):
         """See `Backend.run`. `FitnasError` where the evaluator cannot be built in a worker, or Ray does not run."""
         watch = Stopwatch()
         workers = self.settings.workers or os.cpu_count() or 1
+        link = _Link(conductor, watch, workers)
+        # Before Ray starts, which takes seconds: a search may be over, or have nothing that fits.
+        if not link.has_something_to_do():
+            return watch.accounting(workers, 0.0)
         with ExitStack() as stack:
-            scratch = stack.enter_context(_scratch(self.settings.scratch))
-            stack.enter_context(_cluster(self.settings, workers))
-            stack.enter_context(StopOnSignals(conductor))  # after Ray, which sets a handler of its own
-            link = _Link(conductor, watch, workers)
+            stack.enter_context(StopOnSignals(conductor))
+            scratch = stack.enter_context(_folder(self.settings.scratch or Path(tempfile.gettempdir())))
+            # Ray's sockets need a short path, whatever the scratch folder is called.
+            sockets = stack.enter_context(_folder(_SHORT if _SHORT.is_dir() else Path(tempfile.gettempdir())))
+            stack.enter_context(_cluster(self.settings, workers, sockets))
+            stack.enter_context(StopOnSignals(conductor))  # again: Ray set a handler of its own
             try:
                 _tuner(link, make_evaluator, self.settings, scratch).fit()
             except _Ended as ended:
@@ -83,27 +90,40 @@ class _Link:
         self._conductor = conductor
         self._watch = watch
         self._workers = workers
+        self._first: Proposal | None = None
         self._numbers: dict[str, int] = {}
         self._inbox: deque[tuple[int, str | None]] = deque()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Unlinked, ()  # Tune writes searcher and stopper to a file that is never read
 
+    def has_something_to_do(self) -> bool:
+        """Takes the first proposal and keeps it for Tune."""
+        first = self._conductor.propose()
+        self._first = first if isinstance(first, Proposal) else None
+        return first is not None
+
     def propose(self, trial_id: str) -> dict[str, Any] | None:
         """Tune's configuration of the next proposal; None where there is none at the moment."""
         self.drain()
-        if self._conductor.in_flight >= self._workers:
+        proposal, self._first = self._first, None
+        if proposal is None:
+            if self._conductor.in_flight >= self._workers:
+                return None
+            proposal = self._pulled()
+        if proposal is None:
             return None
+        self._numbers[trial_id] = proposal.number
+        return {"architecture": proposal.architecture.to_json()}
+
+    def _pulled(self) -> Proposal | None:
         try:
             proposal = self._conductor.propose()
         except FitnasError as error:
             raise _Ended from error
         if proposal is None and not self._conductor.in_flight:
             raise _Ended
-        if not isinstance(proposal, Proposal):
-            return None
-        self._numbers[trial_id] = proposal.number
-        return {"architecture": proposal.architecture.to_json()}
+        return proposal if isinstance(proposal, Proposal) else None
 
     def put(self, trial_id: str, outcome: str | None) -> None:
         """Keeps what came of a trial; None where its worker died. Tune reports one death twice."""
@@ -220,23 +240,35 @@ def _trial_name(trial: Any) -> str:
 
 
 @contextmanager
-def _scratch(given: Path | None) -> Iterator[Path]:
-    """A folder that vanishes at the end."""
-    path = Path(tempfile.mkdtemp(prefix="nas-", dir=given))
+def _folder(parent: Path) -> Iterator[Path]:
+    """A folder that vanishes at the end; those that killed searches left behind in `parent` vanish first."""
+    for left in parent.glob("nas-ray-*-*"):
+        pid = left.name.split("-")[2]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+    path = Path(tempfile.mkdtemp(prefix=f"nas-ray-{os.getpid()}-", dir=parent))
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 @contextmanager
-def _cluster(settings: Settings, workers: int) -> Iterator[None]:
+def _cluster(settings: Settings, workers: int, sockets: Path) -> Iterator[None]:
     """A private cluster, or a connection to the given one; ended at the end. Nothing of Ray reaches the terminal."""
     if ray.is_initialized():
         raise FitnasError("Ray is in use in this process already; call ray.shutdown() first, or use --backend inline")
     private = settings.ray_address is None
-    # Ray's sockets need a short path, whatever the scratch folder is called.
-    sockets = Path(tempfile.mkdtemp(prefix="nas-", dir="/tmp" if os.path.isdir("/tmp") else None))
     with _environment({**_ENVIRONMENT, "TUNE_MAX_PENDING_TRIALS_PG": str(workers), **_ONE_THREAD, **(_PRIVATE_CLUSTER if private else {})}):
         try:
             quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
@@ -255,7 +287,6 @@ def _cluster(settings: Settings, workers: int) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
-            shutil.rmtree(sockets, ignore_errors=True)
 
 
 @contextmanager

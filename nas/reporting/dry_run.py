@@ -6,7 +6,7 @@ import numpy as np
 
 from nas.pricing import EXACT_COLUMNS
 from nas.reporting.tables import quantity
-from nas.search import Prepared
+from nas.searching import Prepared
 from nas.timing import expected_seconds
 from search_spaces.core.population import Population
 

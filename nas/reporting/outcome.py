@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.reporting.tables import front_table, marks_of
 from nas.run import StoredRun
-from nas.search import Outcome
+from nas.searching import Outcome
 
 if TYPE_CHECKING:
     from rich.console import Console

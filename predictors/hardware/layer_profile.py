@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from predictors.hardware.counts import macs_by_slot, weights_by_slot
-from predictors.hardware.geometry import steps
+from predictors.hardware.counts import macs_by_slot, products_by_slot, weights_by_slot
+from predictors.hardware.geometry import Steps
 from predictors.hardware.memory import memory_rule
 from predictors.hardware.memory_plan import lifetimes
 from search_spaces.core.layer_table import LayerTable
@@ -40,13 +40,13 @@ def layer_profile(
 ) -> list[LayerCost]:
     """The operators of a table of height one, in execution order, under a runtime and a schedule."""
     alive = _bytes_alive(table, runtime, patches, split, count_input)
-    weights = weights_by_slot(table)
+    products, weights = products_by_slot(table), weights_by_slot(table)
     present = np.flatnonzero(table.present[0])
-    macs = macs_by_slot(table, weights)[0, present]
+    macs = macs_by_slot(table, products)[0, present]
     blocks_before = np.cumsum(table.cut[0, present]) - table.cut[0, present]
     patched = blocks_before < split
     if split:
-        macs = np.where(patched, weights[0, present] * _patched_positions(table, present, patched, patches), macs)
+        macs = np.where(patched, products[0, present] * _patched_positions(table, present, patched, patches), macs)
     result = []
     for i, layer in enumerate(table.layers(0)):
         result.append(
@@ -69,7 +69,8 @@ def layer_profile(
 
 def _patched_positions(table: LayerTable, present: Any, patched: Any, patches: int) -> Any:
     """Output positions that each operator computes over all patches of a stage, halos computed anew in each."""
-    stride, field = (values[present, 0] for values in steps(table))
+    steps = Steps.of(table)
+    stride, field = steps.stride[present, 0], steps.field[present, 0]
     last = int(np.flatnonzero(patched)[-1])
     sides = []
     for side in (table.out_height[0, present[last]], table.out_width[0, present[last]]):

@@ -135,4 +135,7 @@ def _scratch(table: LayerTable, rule: MemoryRule) -> tuple[Floats, Floats]:
     padded = table.kernel.T[slots] // 2 * 2
     maps = (table.in_height.T[slots] + padded) * (table.in_width.T[slots] + padded)
     by_slot[slots] = maps * table.present.T[slots] * rule.scratch.padded_map_bytes
-    return by_slot, rule.scratch.constant(table).astype(np.float64)
+    constant = rule.scratch.constant(table).astype(np.float64)
+    for sizes in (by_slot, constant):
+        round_up(sizes, rule.alignment)
+    return by_slot, constant

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from predictors.hardware.counts import macs_by_slot, products_by_slot
 from predictors.hardware.geometry import Form, Steps, admits_split
-from predictors.hardware.liveness import Bools, Floats, liveness, running
+from predictors.hardware.liveness import Bools, Floats, liveness, round_up, running
 from predictors.hardware.memory.rule import MemoryRule
 from search_spaces.core.layer_table import Kind, LayerTable
 
@@ -183,7 +183,13 @@ class PatchStage:
         fixed = np.maximum(every.fixed_scratch_to[place], every.scratch_behind[place])
         inside = int(np.searchsorted(every.depthwise_slots, self.slot, side="right"))
         maps = every.scratch.take(inside, self.rows)
-        return lambda product, total: np.maximum(fixed, maps.largest(product, total))
+
+        def largest(product: Floats, total: Floats) -> Floats:
+            sizes = maps.largest(product, total)
+            round_up(sizes, every.rule.alignment)
+            return np.maximum(fixed, sizes)
+
+        return largest
 
 
 def search(schedules: PatchSchedules, best: Chosen) -> None:

@@ -46,9 +46,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     word = word[:_LONGEST_SHOWN].lower()
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if not near and len(word) >= 3:
         near = [name for name in known if word in name.lower() or name.lower() in word][:1]
+    near = near or difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

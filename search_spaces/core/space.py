@@ -56,7 +56,8 @@ class SearchSpace(ABC, Generic[SettingsT]):
 
     A space states its `choices`; which of them are `active` in an architecture (an inactive choice has its first
     option, so that two genotypes of one network count once); how a population becomes a `LayerTable` (`decode`); and
-    how one architecture becomes a network (`blueprint`). Populations that it returns are in canonical form.
+    how one architecture becomes a network (`blueprint`). Populations that it returns are in canonical form. Its settings
+    hold at least `classes`. `docs/how_to/add_a_search_space.md` adds one step by step.
     """
 
     name: ClassVar[str]

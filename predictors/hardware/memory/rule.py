@@ -36,7 +36,7 @@ class MemoryRule:
     reads the input later.
     `accumulates`: an operator right before an addition that it feeds by the first input writes onto the addition's second
     input, so that its output needs no bytes; not where somebody else reads its output or, later, that second input.
-    `alignment`: tensor sizes are rounded up to it. A patch's tensor counts alignment - 1 bytes more where its channels
+    `alignment`: sizes of tensors and buffers are rounded up to it. A patch's tensor counts alignment - 1 bytes more where its channels
     are no multiple, which is exact or a few bytes above.
     """
 

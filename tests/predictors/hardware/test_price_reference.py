@@ -111,13 +111,14 @@ class Simulation:
             elif layer.kind == Kind.DEPTHWISE:
                 height, width = in_sides[operator]
                 most = max(most, 2 * (height + pad) * (width + pad))
-        return most
+        return self.rounded(most, 0, False)
 
     def kernel_bytes(self) -> int:
         if self.runtime != "tinyengine":
             return 0
         large = [layer for layer in self.layers if layer.kind == Kind.CONV and layer.kernel > 1]
-        return max((2 * layer.kernel**2 * layer.in_channels * layer.out_channels for layer in large), default=0)
+        largest = max((2 * layer.kernel**2 * layer.in_channels * layer.out_channels for layer in large), default=0)
+        return self.rounded(largest, 0, False)
 
     def macs(self, operator: int, height: int, width: int) -> int:
         layer = self.layers[operator]

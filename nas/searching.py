@@ -216,7 +216,7 @@ class _Search:
             mean=pictures.mean,
             std=pictures.std,
         )
-        settings = Settings(config.workers, config.ray_address, self.run.path)
+        settings = Settings(config.workers, config.ray_address, self.run.path.absolute())
         return backend_class(config.backend)(settings).run(conductor, make)
 
     def _export(self) -> None:
