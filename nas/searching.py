@@ -216,7 +216,7 @@ class _Search:
             mean=pictures.mean,
             std=pictures.std,
         )
-        settings = Settings(config.workers, config.ray_address, self.run.path.absolute())
+        settings = Settings(workers=config.workers, ray_address=config.ray_address)
         return backend_class(config.backend)(settings).run(conductor, make)
 
     def _export(self) -> None:

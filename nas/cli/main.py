@@ -1,7 +1,9 @@
 """The command `nas`: its commands, and what becomes of errors and signals."""
 
+import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Any
 
@@ -10,7 +12,8 @@ import typer
 from nas.cli import cost, devices, doctor, export, list_runs, predict, resume, search, show, spaces, strategies, train
 from search_spaces.core.errors import FitnasError, did_you_mean
 
-_INTERRUPTED, _TERMINATED = 130, 143
+_RETRY_SECONDS = 0.1
+_WORD_OF = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 app = typer.Typer(
     name="nas",
@@ -37,8 +40,14 @@ for _name, _command in (
     app.command(_name)(_command)
 
 
-class Terminated(BaseException):
-    """SIGTERM outside a search's evaluations, for example while a supernet is trained."""
+class Stopped(BaseException):
+    """SIGINT or SIGTERM outside a search's evaluations, for example while a supernet is trained.
+
+    Not a `KeyboardInterrupt`: typer would turn that into an exit without a word.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 def run() -> None:
@@ -48,9 +57,11 @@ def run() -> None:
 
 def main(arguments: list[str]) -> int:
     """Runs one command line and returns its exit code; prints errors without a traceback unless `--debug` is given."""
+    # threads of torch that wait by spinning for long slow each other down tenfold where other programs run
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = {number: signal.signal(number, _stop) for number in _WORD_OF}
     try:
         result: Any = app(arguments, standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -58,25 +69,37 @@ def main(arguments: list[str]) -> int:
         if debug:
             raise
         return _failed(str(error), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):  # typer turns the first into the second
-        return _failed("interrupted; what was recorded is saved, go on with: nas resume RUN", _INTERRUPTED)
-    except Terminated:
-        return _failed("terminated; what was recorded is saved, go on with: nas resume RUN", _TERMINATED)
+    except Stopped as stopped:
+        word = _WORD_OF[stopped.number]
+        return _failed(f"{word}; what was recorded is saved, go on with: nas resume RUN", 128 + stopped.number)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of stdout has gone, as with `nas show RUN | head`: nothing to say to anybody
         return 0
-    except typer.Exit as error:
-        return int(error.exit_code)
     except Exception as error:
         if not _is_usage_error(error):
             raise
         return _failed(_usage_message(error, arguments), 2)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+def _stop(number: int, frame: FrameType | None) -> None:
+    if _is_importing(frame):
+        # an exception inside the start of a native module, such as torch's, would abort the process: try again later
+        again = threading.Timer(_RETRY_SECONDS, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+        return
+    raise Stopped(number)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _failed(message: str, code: int) -> int:

@@ -36,12 +36,11 @@ class Settings:
     """How to run: `workers` evaluations at once; None means one for each core.
 
     `ray_address`: a Ray cluster that is up ("auto", "host:port" or "ray://..."); None starts a private one for the
-    search. `scratch`: an existing folder for files that are deleted at the end. `gpus_per_worker` may be a fraction.
+    search. `gpus_per_worker` may be a fraction.
     """
 
     workers: int | None = None
     ray_address: str | None = None
-    scratch: Path | None = None
     gpus_per_worker: float = 0.0
 
 
@@ -104,7 +103,7 @@ class Backend(ABC):
         The conductor is only called from this thread. SIGINT and SIGTERM stop it (see `StopOnSignals`); evaluations
         under way are then dropped, at its deadline they are finished. An evaluation that raises is reported as failed;
         one whose process dies is reported as lost. Errors of the conductor, such as a full disk, are raised. What was
-        started is ended and what was written to `scratch` is deleted, whatever happens.
+        started is ended and temporary files are deleted, whatever happens.
         """
 
 

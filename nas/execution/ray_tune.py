@@ -9,7 +9,10 @@ import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -46,8 +49,21 @@ _ENVIRONMENT = {
 }
 _PRIVATE_CLUSTER = {"RAY_AUTH_MODE": "disabled"}  # it listens on the loopback interface alone
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-_SMALLEST_STORE_BYTES = 128 * 2**20
+_SPARE_STORE_BYTES = 96 * 2**20
+_LONGEST_END_S = 15.0
+_NAP_S = 0.2
+_PATIENCE_S = 60.0
 _SHORT = Path("/tmp")
+_CLUSTER_PROGRAM = """
+import json, shutil, sys
+import ray
+options = json.loads(sys.argv[1])
+ray.init("local", include_dashboard=False, log_to_driver=False, **options)
+print("address", ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.read()
+ray.shutdown()
+shutil.rmtree(options["_temp_dir"], ignore_errors=True)
+"""
 
 
 class RayTune(Backend):
@@ -63,13 +79,13 @@ class RayTune(Backend):
             return watch.accounting(workers, 0.0)
         with ExitStack() as stack:
             stack.enter_context(StopOnSignals(conductor))
-            scratch = stack.enter_context(_folder(self.settings.scratch or Path(tempfile.gettempdir())))
-            # Ray's sockets need a short path, whatever the scratch folder is called.
-            sockets = stack.enter_context(_folder(_SHORT if _SHORT.is_dir() else Path(tempfile.gettempdir())))
-            stack.enter_context(_cluster(self.settings, workers, sockets))
+            stack.enter_context(_environment(workers, private=self.settings.ray_address is None))
+            folder = stack.enter_context(_folder())
+            address = self.settings.ray_address or stack.enter_context(_cluster(workers, make_evaluator, folder))
+            stack.enter_context(_connection(address, private=self.settings.ray_address is None))
             stack.enter_context(StopOnSignals(conductor))  # again: Ray set a handler of its own
             try:
-                _tuner(link, make_evaluator, self.settings, scratch).fit()
+                _tuner(link, make_evaluator, self.settings, folder).fit()
             except _Ended as ended:
                 if ended.__cause__ is not None:
                     raise ended.__cause__ from None
@@ -92,6 +108,8 @@ class _Link:
         self._workers = workers
         self._first: Proposal | None = None
         self._numbers: dict[str, int] = {}
+        self._naps: set[str] = set()
+        self._waiting_since: float | None = None
         self._inbox: deque[tuple[int, str | None]] = deque()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -104,29 +122,44 @@ class _Link:
         return first is not None
 
     def propose(self, trial_id: str) -> dict[str, Any] | None:
-        """Tune's configuration of the next proposal; None where there is none at the moment."""
+        """Tune's configuration of the next trial; None where all workers are busy."""
         self.drain()
-        proposal, self._first = self._first, None
-        if proposal is None:
-            if self._conductor.in_flight >= self._workers:
-                return None
-            proposal = self._pulled()
-        if proposal is None:
+        if len(self._numbers) + len(self._naps) >= self._workers:
             return None
+        proposal = self._pulled()
+        if proposal is None:
+            return self._nap(trial_id)
+        self._waiting_since = None
         self._numbers[trial_id] = proposal.number
         return {"architecture": proposal.architecture.to_json()}
 
     def _pulled(self) -> Proposal | None:
+        """The next proposal; None where it must wait. Leaves Tune's loop at the end."""
+        first, self._first = self._first, None
         try:
-            proposal = self._conductor.propose()
+            proposal = first or self._conductor.propose()
         except FitnasError as error:
             raise _Ended from error
         if proposal is None and not self._conductor.in_flight:
             raise _Ended
         return proposal if isinstance(proposal, Proposal) else None
 
+    def _nap(self, trial_id: str) -> dict[str, Any] | None:
+        """A trial that only sleeps, for a worker that has to wait.
+
+        Without one, Tune ends idle workers, or gives them the trial of a worker that is still starting and ends that
+        one: the search would go on with fewer. After a while it may: the one that is starting may never come.
+        """
+        now = time.monotonic()
+        self._waiting_since = now if self._waiting_since is None else self._waiting_since
+        if now - self._waiting_since > _PATIENCE_S:
+            return None
+        self._naps.add(trial_id)
+        return {"nap_s": _NAP_S}
+
     def put(self, trial_id: str, outcome: str | None) -> None:
         """Keeps what came of a trial; None where its worker died. Tune reports one death twice."""
+        self._naps.discard(trial_id)
         number = self._numbers.pop(trial_id, None)
         if number is not None:
             self._inbox.append((number, outcome))
@@ -211,13 +244,16 @@ class _Worker(tune.Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
+        if "nap_s" in self.config:
+            time.sleep(self.config["nap_s"])
+            return {"done": True, "outcome": ""}
         if self._broken:
             return {"done": True, "outcome": json.dumps({"broken": self._broken})}
         outcome = evaluate(self._evaluator, Architecture.from_json(self.config["architecture"]))
         return {"done": True, "outcome": json.dumps(vars(outcome))}
 
 
-def _tuner(link: _Link, make_evaluator: MakeEvaluator, settings: Settings, scratch: Path) -> tune.Tuner:
+def _tuner(link: _Link, make_evaluator: MakeEvaluator, settings: Settings, folder: Path) -> tune.Tuner:
     payload = {"make_evaluator": ray.put(make_evaluator)}
     resources = {"cpu": 1, "gpu": settings.gpus_per_worker}
     return tune.Tuner(
@@ -225,7 +261,7 @@ def _tuner(link: _Link, make_evaluator: MakeEvaluator, settings: Settings, scrat
         tune_config=tune.TuneConfig(search_alg=_Puller(link), num_samples=-1, reuse_actors=True, trial_dirname_creator=_trial_name),
         run_config=tune.RunConfig(
             name="search",
-            storage_path=str(scratch / "tune"),
+            storage_path=str(folder / "tune"),
             stop=_Stopper(link),
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=0),
@@ -240,57 +276,87 @@ def _trial_name(trial: Any) -> str:
 
 
 @contextmanager
-def _folder(parent: Path) -> Iterator[Path]:
-    """A folder that vanishes at the end; those that killed searches left behind in `parent` vanish first."""
-    for left in parent.glob("nas-ray-*-*"):
-        pid = left.name.split("-")[2]
-        if pid.isdigit() and not _is_alive(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
-    path = Path(tempfile.mkdtemp(prefix=f"nas-ray-{os.getpid()}-", dir=parent))
+def _folder() -> Iterator[Path]:
+    """A folder that vanishes at the end. Its path is short, as Ray's sockets need it."""
+    path = Path(tempfile.mkdtemp(prefix="nas-ray-", dir=_SHORT if _SHORT.is_dir() else None))
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 @contextmanager
-def _cluster(settings: Settings, workers: int, sockets: Path) -> Iterator[None]:
-    """A private cluster, or a connection to the given one; ended at the end. Nothing of Ray reaches the terminal."""
-    if ray.is_initialized():
-        raise FitnasError("Ray is in use in this process already; call ray.shutdown() first, or use --backend inline")
-    private = settings.ray_address is None
-    with _environment({**_ENVIRONMENT, "TUNE_MAX_PENDING_TRIALS_PG": str(workers), **_ONE_THREAD, **(_PRIVATE_CLUSTER if private else {})}):
+def _cluster(workers: int, make_evaluator: MakeEvaluator, folder: Path) -> Iterator[str]:
+    """The address of a private cluster, held by a process in a session of its own.
+
+    So a signal that a terminal, `timeout` or a batch system sends to the whole process group reaches the search, which
+    saves, and not its workers. The process ends the cluster and deletes the folder when its input closes: at the end of
+    the search, or when the search is killed.
+    """
+    options = {"num_cpus": workers, "object_store_memory": _store_bytes(make_evaluator), "_temp_dir": str(folder)}
+    errors = folder / "cluster.err"
+    with errors.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _CLUSTER_PROGRAM, json.dumps(options)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            start_new_session=True,
+        )
+    with process:
         try:
-            quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-            logging.getLogger("ray").setLevel(logging.CRITICAL)
-            if private:
-                ray.init(
-                    "local",
-                    num_cpus=workers,
-                    object_store_memory=_SMALLEST_STORE_BYTES,
-                    include_dashboard=False,
-                    _temp_dir=str(sockets),
-                    **quiet,
-                )
-            else:
-                ray.init(settings.ray_address, runtime_env={"env_vars": _ONE_THREAD}, **quiet)
-            yield
+            yield _address_of(process, errors)
         finally:
-            ray.shutdown()
+            _end(process)
+
+
+def _address_of(process: "subprocess.Popen[bytes]", errors: Path) -> str:
+    for line in process.stdout or ():
+        if line.startswith(b"address "):
+            return line.split()[1].decode()
+    process.wait()
+    last = errors.read_text(errors="replace").strip().splitlines()[-1:]
+    raise FitnasError(f"Ray could not start: {' '.join(last) or 'no message'}. --backend inline does without it")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        process.wait(_LONGEST_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()  # Ray's own processes die with it
+
+
+def _store_bytes(make_evaluator: MakeEvaluator) -> int:
+    """Room for the evaluator's arrays, which lie in the object store once."""
+    buffers: list[Any] = []
+    pickled = ray.cloudpickle.dumps(make_evaluator, protocol=5, buffer_callback=buffers.append)
+    return _SPARE_STORE_BYTES + 2 * (len(pickled) + sum(buffer.raw().nbytes for buffer in buffers))
 
 
 @contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def _connection(address: str, private: bool) -> Iterator[None]:
+    """This process as a driver of the cluster; nothing of Ray reaches the terminal."""
+    if ray.is_initialized():
+        raise FitnasError("this process uses Ray already: call ray.shutdown() first, or choose --backend inline")
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    given: dict[str, Any] = {} if private else {"runtime_env": {"env_vars": _ONE_THREAD}}
+    try:
+        ray.init(address, log_to_driver=False, configure_logging=False, **given)
+        yield
+    except ConnectionError as error:
+        raise FitnasError(f"no Ray cluster answers at '{address}' ({error}); leave --ray-address away") from None
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _environment(workers: int, private: bool) -> Iterator[None]:
+    """Sets what Ray reads from the environment, and puts back what was there."""
+    values = {**_ENVIRONMENT, "TUNE_MAX_PENDING_TRIALS_PG": str(workers)}
+    if private:
+        values |= {**_PRIVATE_CLUSTER, **_ONE_THREAD}
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

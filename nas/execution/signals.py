@@ -27,6 +27,7 @@ class StopOnSignals:
         self._conductor = conductor
         self._before: dict[signal.Signals, Any] = {}
         self._may_abandon = False
+        self._interruptions = 0
 
     def __enter__(self) -> "StopOnSignals":
         if threading.current_thread() is threading.main_thread():
@@ -50,7 +51,8 @@ class StopOnSignals:
             self._may_abandon = False
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and self._conductor.stopped:
+        self._interruptions += number == signal.SIGINT
+        if self._interruptions > 1:
             raise KeyboardInterrupt
         self._conductor.stop(_REASONS[signal.Signals(number)])
         if self._may_abandon:

@@ -10,6 +10,7 @@ patch stage (squeeze-excite, attention, pooling) needs the whole map, so no spli
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,7 @@ from search_spaces.core.layer_table import Kind, LayerTable
 _WHOLE_MAP = (Kind.POOL, Kind.LINEAR, Kind.MATMUL)
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """The coefficients `(slots, n)` of `square * Rh * Rw + linear * (Rh + Rw) + constant`."""
 
     square: Floats
@@ -37,15 +37,15 @@ class Form:
 
     def alive(self, last_use: NDArray[np.integer]) -> "Form":
         """What is alive at each slot; see `liveness.alive`."""
-        return Form(*(alive(part, last_use) for part in (self.square, self.linear, self.constant)))
+        return Form(*(alive(part, last_use) for part in self))
 
     def total(self) -> "Form":
         """Running sums over the slots."""
-        return Form(*(running(np.add, part) for part in (self.square, self.linear, self.constant)))
+        return Form(*(running(np.add, part) for part in self))
 
     def take(self, slots: int, rows: NDArray[np.intp]) -> "Form":
         """The coefficients of the first `slots` slots and some rows; all rows where there are as many."""
-        parts = (part[:slots] for part in (self.square, self.linear, self.constant))
+        parts = (part[:slots] for part in self)
         if len(rows) == self.square.shape[1]:
             return Form(*parts)
         return Form(*(np.take(part, rows, axis=1) for part in parts))
@@ -90,8 +90,8 @@ def _shifted(values: Floats) -> Floats:
 def admits_split(table: LayerTable) -> Bools:
     """Slots after which a schedule may be split.
 
-    A block ends there, its output is read behind, nothing made before it (nor the image) is read behind, and up to it the
-    network is a chain: each operator reads what the one before it made, and none needs the whole map.
+    A block ends there, its output is read behind, nothing made before it (nor the image) is read behind, and up to it
+    the network is a chain: each operator reads what the one before it made, and none needs the whole map.
     """
     ends = (table.cut & table.present & (table.last_use > np.arange(table.slots))).T
     reaches = running(np.maximum, np.where(table.present, table.last_use, -1).T)
@@ -99,7 +99,7 @@ def admits_split(table: LayerTable) -> Bools:
     crossing[:-1] = crossing[1:]
     crossing[-1:] = False
     crossing[1:] |= reaches[:-1] > np.arange(1, table.slots)[:, None]
-    chain = (table.input_a.T == table.before) | (table.input_b.T == table.before)
+    chain = (table.before == table.input_a.T) | (table.before == table.input_b.T)
     whole = table.mask_of(*_WHOLE_MAP)[:, None]
     broken = running(np.logical_or, table.present.T & (whole | ~chain))
     result: Bools = ends & ~crossing & ~broken

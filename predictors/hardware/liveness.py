@@ -31,14 +31,14 @@ def alive(values: Floats, last_use: NDArray[np.integer]) -> Floats:
     slots, n = values.shape
     ends = np.multiply(last_use, n, dtype=np.int64)
     ends += np.arange(n, 2 * n)  # one slot behind the last use
-    change = np.bincount(ends.ravel(), weights=values.ravel(), minlength=(slots + 1) * n).reshape(slots + 1, n)
-    change = np.negative(change[:slots])
+    died: Floats = np.bincount(ends.ravel(), values.ravel(), (slots + 1) * n).astype(np.float64, copy=False)
+    change = -died.reshape(slots + 1, n)[:slots]
     change[1:] += values[:-1]
     return running(np.add, change)
 
 
 def in_place(table: LayerTable, rule: MemoryRule) -> Bools:
-    """Operators that write their output over their first input: the rule allows it, it fits, nobody reads that later."""
+    """Operators that write their output over their first input: allowed, no larger, and nobody reads that later."""
     result = np.zeros((table.slots, len(table)), dtype=bool)
     slots = table.slots_of(*rule.in_place)
     made = table.out_channels.T[slots] * table.out_height.T[slots] * table.out_width.T[slots]
@@ -75,8 +75,9 @@ class Liveness:
     """Bytes of a population, run layer by layer.
 
     `channels`: bytes per position of each slot's tensor while it is alive, 0 where it is written onto another.
-    `in_place`: slots whose output takes no bytes beside their input. `map_bytes`: the tensors' bytes. `work`: bytes alive
-    at each slot. `scratch`: the buffer that each slot needs. `(n,)`: `image_bytes` (0 where not counted), `constant`.
+    `in_place`: slots whose output takes no bytes beside their input. `map_bytes`: the tensors' bytes. `work`: bytes
+    alive at each slot. `scratch`: the buffer that each slot needs. `(n,)`: `image_bytes` (0 where not counted),
+    `constant`.
     """
 
     channels: Floats

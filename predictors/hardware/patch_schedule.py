@@ -91,7 +91,7 @@ class PatchSchedules:
         if step > 1:
             maps.constant[:] += (live.channels % step > 0) * (step - 1.0)
         self.work = maps.alive(self.table.last_use.T)
-        for part, own in zip((self.work.square, self.work.linear, self.work.constant), (maps.square, maps.linear, maps.constant), strict=True):
+        for part, own in zip(self.work, maps, strict=True):
             part += own * ~live.in_place
         if self.rule.scratch is not None:
             self._prepare_scratch(live.scratch, self.rule.scratch.padded_map_bytes)
@@ -105,7 +105,7 @@ class PatchSchedules:
         self.fixed_scratch_to = running(np.maximum, fixed)
         padded = self.table.kernel.T[slots] // 2 * 2
         stride, field = self.steps.in_stride[slots], self.steps.in_field[slots]
-        bytes_each = self.table.present.T[slots] * float(padded_map_bytes)
+        bytes_each = self.table.present.T[slots].astype(np.float64) * padded_map_bytes
         self.scratch = Form.of_map(bytes_each, stride, stride * (1 + padded) - field)
 
     def split_slots(self) -> Rows:
@@ -114,7 +114,7 @@ class PatchSchedules:
 
     def at_least(self, slot: int) -> Floats:
         """Bytes that a split at `slot` needs whatever the grid: its output, and all that runs behind it."""
-        needed = np.maximum(self.work_behind[slot], self.map_bytes[slot] + self.image_bytes)
+        needed: Floats = np.maximum(self.work_behind[slot], self.map_bytes[slot] + self.image_bytes)
         needed += self.fixed_bytes
         if self.rule.scratch is not None:
             needed += np.maximum(self.scratch_behind[slot], self.fixed_scratch_to[slot])
@@ -145,7 +145,8 @@ class PatchStage:
 
     def macs(self, grid: int) -> Floats:
         """MACs `(n,)` with `grid` x `grid` patches, what runs behind the split included."""
-        # summed over the grid, sides stay linear in the summed reach: all rows of patches but the last have a full grain
+        # summed over the grid, sides stay linear in the summed reach: all rows of patches but the last have a full
+        # grain
         overlap = grid * (self.field - self.stride)
         sum_h, sum_w = overlap + self.height * self.stride, overlap + self.width * self.stride
         form, place = self.schedules.macs_to, (self.slot, self.rows)
@@ -187,7 +188,8 @@ class PatchStage:
         def largest(product: Floats, total: Floats) -> Floats:
             sizes = maps.largest(product, total)
             round_up(sizes, every.rule.alignment)
-            return np.maximum(fixed, sizes)
+            np.maximum(fixed, sizes, out=sizes)
+            return sizes
 
         return largest
 

@@ -1,9 +1,10 @@
 """The price of a population: every exact metric, under the best schedule of each architecture.
 
-In two steps: all architectures layer by layer, in chunks that stay in the processor's cache; then patches for those that
-they could help, gathered from all chunks.
+In two steps: all architectures layer by layer, in chunks that stay in the processor's cache; then patches for those
+that they could help, gathered from all chunks.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from predictors.hardware.counts import counts, macs_by_slot, products_by_slot
 from predictors.hardware.liveness import Bools, Liveness, liveness
 from predictors.hardware.memory import MemoryRule, memory_rule
 from predictors.hardware.patch_schedule import Chosen, PatchSchedules, PatchStage, search, search_within
-from search_spaces.core.errors import WrongUse
+from search_spaces.core.errors import WrongUse, shown
 from search_spaces.core.layer_table import Kind, LayerTable
 from search_spaces.core.population import Population
 
@@ -32,10 +33,10 @@ def parse_schedule(text: str) -> Schedule:
     """'auto', 'none', or 'PxN': a grid of P x P patches over the first N blocks (the first convolution is block 1)."""
     if text in ("auto", "none"):
         return text
-    patches, _, split = text.partition("x")
-    if not (patches.isdecimal() and split.isdecimal() and int(patches) >= 2 and int(split) >= 1):
-        raise WrongUse(f"a schedule is auto, none or PxN such as 4x5 (4 x 4 patches over 5 blocks), got '{text}'")
-    return int(patches), int(split)
+    numbers = re.fullmatch(r"([2-9]|[1-9]\d{1,2})x([1-9]\d{0,3})", text, re.ASCII)
+    if numbers is None:
+        raise WrongUse(f"a schedule is auto, none or PxN such as 4x5 (4 x 4 patches over 5 blocks), got {shown(text)}")
+    return int(numbers[1]), int(numbers[2])
 
 
 def price_table(
@@ -48,12 +49,12 @@ def price_table(
     """Columns `(n,)`: macs, macs_layerwise, params, weight_bytes, flash_bytes, peak_sram_bytes, patches, split,
     runs_in_tinyengine, fits.
 
-    `limits`: upper limits by column. With them the schedule of least MACs among those that fit, and `fits` tells whether
-    there is one; a row that no schedule makes fit keeps its figures layer by layer. Without limits the schedule of least
-    peak. `split` counts blocks (0 layer by layer). Limits on columns that are not priced are left to others. No rows give
-    empty columns. `WrongUse`: an unknown runtime, or a schedule that a row does not admit.
+    `limits`: upper limits by column. With them the schedule of least MACs among those that fit, and `fits` tells
+    whether there is one; a row that no schedule makes fit keeps its figures layer by layer. Without limits the schedule
+    of least peak. `split` counts blocks (0 layer by layer). Limits on columns that are not priced are left to others.
+    No rows give empty columns. `WrongUse`: an unknown runtime or schedule, or a schedule that a row does not admit.
     """
-    return _Pricing(memory_rule(runtime), limits or None, schedule, count_input).run(table.select, len(table))
+    return _Pricing.asked(runtime, limits, schedule, count_input).run(table.select, len(table))
 
 
 def price_population(
@@ -64,7 +65,7 @@ def price_population(
     count_input: bool = False,
 ) -> Columns:
     """The same for a population of any size, decoded piece by piece."""
-    pricing = _Pricing(memory_rule(runtime), limits or None, schedule, count_input)
+    pricing = _Pricing.asked(runtime, limits, schedule, count_input)
     return pricing.run(lambda rows: population.space.decode(population[rows]), len(population))
 
 
@@ -76,6 +77,14 @@ class _Pricing:
     limits: Mapping[str, float] | None
     schedule: Schedule
     count_input: bool
+
+    @classmethod
+    def asked(
+        cls, runtime: str, limits: Mapping[str, float] | None, schedule: Schedule, count_input: bool
+    ) -> "_Pricing":
+        """Names become rules; no limits and an empty set of them are the same."""
+        schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
+        return cls(memory_rule(runtime), limits or None, schedule, count_input)
 
     def run(self, decode: Callable[[Any], LayerTable], n: int) -> Columns:
         """`decode` gives the table of a slice or index array of the `n` rows."""
@@ -149,7 +158,9 @@ def _may_gain_for_free(table: LayerTable, live: Liveness) -> Bools:
     still = np.ones(len(table), dtype=bool)
     while stop < table.slots and (still := still & ~wide[:, stop]).any():
         stop += 1
-    early = (part[:stop].max(axis=0, initial=0.0) >= part.max(axis=0, initial=0.0) for part in (live.work, live.scratch))
+    early = (
+        part[:stop].max(axis=0, initial=0.0) >= part.max(axis=0, initial=0.0) for part in (live.work, live.scratch)
+    )
     result: Bools = np.logical_or(*early)
     return result
 
@@ -176,15 +187,16 @@ def _runs_in_tinyengine(table: LayerTable, chosen: Chosen) -> Bools:
     """Whether TinyEngine's generator accepts the schedule.
 
     Layer by layer: yes. Patches: a square map that the grid divides without rest, a first convolution 3x3 of stride 2
-    on 3 channels, and only 3x3 depthwise convolutions inside the stage.
+    on 3 channels, and inside the stage only 3x3 depthwise convolutions and strides 1 and 2.
     """
     number = np.cumsum(table.cut & table.present, axis=1)
     before = np.concatenate([np.zeros((len(table), 1), dtype=number.dtype), number[:, :-1]], axis=1)
     inside = table.present & (before < chosen.split[:, None])
-    wide = (inside & table.mask_of(Kind.DEPTHWISE) & (table.kernel != 3)).any(axis=1)
+    foreign = (table.mask_of(Kind.DEPTHWISE) & (table.kernel != 3)) | (table.stride > 2)
     last = np.maximum(inside.shape[1] - 1 - np.argmax(inside[:, ::-1], axis=1), 0)
     rows = np.arange(len(table))
     height, width = table.out_height[rows, last], table.out_width[rows, last]
     first = (table.kernel[:, 0] == 3) & (table.stride[:, 0] == 2) & (table.in_channels[:, 0] == 3)
-    accepted: Bools = first & ~wide & (height == width) & (height % chosen.patches == 0)
-    return accepted | (chosen.patches == 1)
+    accepted = first & ~(inside & foreign).any(axis=1) & (height == width) & (height % chosen.patches == 0)
+    result: Bools = accepted | (chosen.patches == 1)
+    return result

@@ -16,7 +16,9 @@ class _Writer:
         self.layers: list[Layer] = []
         self.source, self.channels, self.height, self.width = NETWORK_INPUT, channels, height, width
 
-    def _append(self, name: str, kind: Kind, out: int, size: tuple[int, int], other: int = NO_INPUT, **more: Any) -> None:
+    def _append(
+        self, name: str, kind: Kind, out: int, size: tuple[int, int], other: int = NO_INPUT, **more: Any
+    ) -> None:
         here = (self.channels, out, self.height, self.width, *size)
         self.layers.append(Layer(name, kind, self.source, other, *here, **more))
         self.source, self.channels, (self.height, self.width) = len(self.layers) - 1, out, size

@@ -41,7 +41,7 @@ class Architecture:
 
     @classmethod
     def from_json(cls, text: str) -> "Architecture":
-        """Reads what `to_json` wrote; `WrongUse` says what is missing. Whether its space knows the options is not looked at."""
+        """Reads what `to_json` wrote; `WrongUse` says what is missing. Its space and options may still be unknown."""
         try:
             document = json.loads(text, parse_constant=_no_such_number)
         except (ValueError, RecursionError) as error:

@@ -27,7 +27,8 @@ class Kind(enum.IntEnum):
     """What an operator computes.
 
     A matrix product multiplies `in_channels` / `groups` pairs for each of its out_channels x height x width elements:
-    with h heads, N tokens and d channels Q.K has (in, out, groups) = (d, h * N, h), and the product with V (h * N, d, h).
+    with h heads, N tokens and d channels Q.K has (in, out, groups) = (d, h * N, h), and the product with V (h * N, d,
+    h).
     """
 
     CONV = 1
@@ -70,10 +71,11 @@ class LayerTable:
     """Columns of shape `(n, slots)`; a column equal in every row may be a broadcast view (read-only).
 
     `kinds`: the kind of each slot's operator, the same in every row. `input_a`, `input_b`: slot that makes the input,
-    `NETWORK_INPUT` or `NO_INPUT`. `last_use`: last slot that reads this slot's output (its own index where nobody does).
-    Heights and widths in pixels (tokens x 1 for transformers). `channel_params`: learned values per output channel beside
-    the weights (batch norm 2, bias 1). `cut`: a patch schedule may end after this slot (one block of the network ends
-    here). Columns are read slot by slot, so they are best kept `(slots, n)` in memory and handed over transposed.
+    `NETWORK_INPUT` or `NO_INPUT`. `last_use`: last slot that reads this slot's output (its own index where nobody
+    does). Heights and widths in pixels (tokens x 1 for transformers). `channel_params`: learned values per output
+    channel beside the weights (batch norm 2, bias 1). `cut`: a patch schedule may end after this slot (one block of the
+    network ends here). Columns are read slot by slot, so they are best kept `(slots, n)` in memory and handed over
+    transposed.
     """
 
     slot_names: tuple[str, ...]
@@ -156,17 +158,21 @@ class LayerTable:
         kinds: dict[str, Kind] = {}
         for layer in (layer for network in networks for layer in network):
             if kinds.setdefault(layer.name, layer.kind) != layer.kind:
-                raise ValueError(f"operator '{layer.name}' is {kinds[layer.name].name} here and {layer.kind.name} there")
+                raise ValueError(
+                    f"operator '{layer.name}' is {kinds[layer.name].name} here and {layer.kind.name} there"
+                )
         names = _common_order([[layer.name for layer in network] for network in networks])
         shape = (len(networks), len(names))
-        columns = {name: np.full(shape, _CELL_OF_ABSENT.get(name, 0), dtype=np.int32) for name in _INTEGER_CELLS}
+        columns: dict[str, Any] = {
+            name: np.full(shape, _CELL_OF_ABSENT.get(name, 0), dtype=np.int32) for name in _INTEGER_CELLS
+        }
         columns["last_use"] = np.tile(np.arange(len(names), dtype=np.int32), (shape[0], 1))
-        flags = {name: np.zeros(shape, dtype=bool) for name in ("present", "cut")}
+        columns |= {name: np.zeros(shape, dtype=bool) for name in ("present", "cut")}
         slot_of = {name: slot for slot, name in enumerate(names)}
         for row, network in enumerate(networks):
             slots = [slot_of[layer.name] for layer in network]
-            flags["present"][row, slots] = True
-            flags["cut"][row, slots] = [layer.cut for layer in network]
+            columns["present"][row, slots] = True
+            columns["cut"][row, slots] = [layer.cut for layer in network]
             for name in _INTEGER_CELLS:
                 columns[name][row, slots] = [getattr(layer, name) for layer in network]
             for slot, layer in zip(slots, network, strict=True):
@@ -174,7 +180,7 @@ class LayerTable:
                     if source >= 0:
                         columns[name][row, slot] = slots[source]
                         columns["last_use"][row, slots[source]] = slot
-        return cls(slot_names=tuple(names), kinds=tuple(kinds[name] for name in names), **columns, **flags)
+        return cls(slot_names=tuple(names), kinds=tuple(kinds[name] for name in names), **columns)
 
 
 def _select(column: NDArray[Any], rows: slice | SlotArray) -> NDArray[Any]:

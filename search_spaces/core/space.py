@@ -56,8 +56,8 @@ class SearchSpace(ABC, Generic[SettingsT]):
 
     A space states its `choices`; which of them are `active` in an architecture (an inactive choice has its first
     option, so that two genotypes of one network count once); how a population becomes a `LayerTable` (`decode`); and
-    how one architecture becomes a network (`blueprint`). Populations that it returns are in canonical form. Its settings
-    hold at least `classes`. `docs/how_to/add_a_search_space.md` adds one step by step.
+    how one architecture becomes a network (`blueprint`). Populations that it returns are in canonical form. Its
+    settings hold at least `classes`. `docs/how_to/add_a_search_space.md` adds one step by step.
     """
 
     name: ClassVar[str]
@@ -108,9 +108,9 @@ class SearchSpace(ABC, Generic[SettingsT]):
     def least(self) -> LayerTable | None:
         """One row a resolution, smallest first, that no architecture of that resolution can undercut.
 
-        Every exact cost of a row, each under the schedule best for it, is a lower bound of that cost of every architecture
-        of the resolution: so a budget below all rows is proved to be empty. The row need not be a member of the space.
-        None: the space knows no bound, and an empty budget is only found empty among samples.
+        Every exact cost of a row, each under the schedule best for it, is a lower bound of that cost of every
+        architecture of the resolution: so a budget below all rows is proved to be empty. The row need not be a member
+        of the space. None: the space knows no bound, and an empty budget is only found empty among samples.
         """
         return None
 
@@ -155,7 +155,9 @@ class SearchSpace(ABC, Generic[SettingsT]):
         rows = [self._row(architecture) for architecture in listed]
         matrix = self.canonical(np.array(rows, dtype=np.int16).reshape(len(rows), len(self.choices)))
         for architecture, active in zip(listed, self.active(matrix), strict=True):
-            missing = [c.name for c, on in zip(self.choices, active, strict=True) if on and c.name not in architecture.options]
+            missing = [
+                c.name for c, on in zip(self.choices, active, strict=True) if on and c.name not in architecture.options
+            ]
             if missing:
                 raise WrongUse(f"architecture {architecture.id} lacks an option for {', '.join(missing)}")
         return Population(self, matrix)
@@ -173,7 +175,9 @@ class SearchSpace(ABC, Generic[SettingsT]):
             if name not in by_name:
                 raise WrongUse(f"architecture {architecture.id}: {unknown('choice', name, by_name)}")
         try:
-            return [c.index(architecture.options[c.name]) if c.name in architecture.options else 0 for c in self.choices]
+            return [
+                c.index(architecture.options[c.name]) if c.name in architecture.options else 0 for c in self.choices
+            ]
         except ValueError as error:
             raise WrongUse(f"architecture {architecture.id}: {error}") from None
 
@@ -187,7 +191,8 @@ class SearchSpace(ABC, Generic[SettingsT]):
 
     def _draw(self, rng: np.random.Generator, n: int) -> Rows:
         counts = np.array([len(choice.options) for choice in self.choices])
-        return (rng.random((n, len(counts))) * counts).astype(np.int16)
+        drawn: Rows = (rng.random((n, len(counts))) * counts).astype(np.int16)
+        return drawn
 
     def mutate(self, rng: np.random.Generator, parents: Population, probability: float) -> Population:
         """One child a parent: each choice is drawn anew with `probability`."""

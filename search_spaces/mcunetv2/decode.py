@@ -1,8 +1,8 @@
 """A population of the space as an operator table, all rows at once.
 
 Everything here is `(n,)` or `(slots, n)` and int32: the table is priced by the hundred thousand, and a pass over int32
-columns that lie slot by slot in memory costs a tenth of one over rows or masks. So a row that lacks a block is expressed
-by arithmetic with 0 and 1, not by selection.
+columns that lie slot by slot in memory costs a tenth of one over rows or masks. So a row that lacks a block is
+expressed by arithmetic with 0 and 1, not by selection.
 """
 
 from typing import Any
@@ -47,7 +47,14 @@ class _Decoder:
     def __init__(self, layout: Layout, matrix: NDArray[np.int16]) -> None:
         self.layout, self.matrix = layout, np.ascontiguousarray(matrix.T)
         shape = (len(layout.slot_names), len(matrix))
-        empty = {"in_channels": 0, "out_channels": 0, "input_a": NO_INPUT, "input_b": NO_INPUT, "kernel": 1, "groups": 1}
+        empty = {
+            "in_channels": 0,
+            "out_channels": 0,
+            "input_a": NO_INPUT,
+            "input_b": NO_INPUT,
+            "kernel": 1,
+            "groups": 1,
+        }
         self.columns: dict[str, IntArray] = {
             name: np.full(shape, value, dtype=np.int32) for name, value in empty.items()
         }
@@ -96,7 +103,9 @@ class _Decoder:
         self.project(place, slot + 1, (middle, out * exists), _or_none(made_by, exists), exists)
         self.width = self.width + (out - self.width) * exists
 
-    def project(self, place: BlockPlace, slot: int, channels: tuple[IntArray, IntArray], made_by: IntArray, exists: Any) -> None:
+    def project(
+        self, place: BlockPlace, slot: int, channels: tuple[IntArray, IntArray], made_by: IntArray, exists: Any
+    ) -> None:
         inside, out = channels
         self.write(slot, exists, in_channels=inside, out_channels=out, input_a=made_by)
         residual: Any = np.int32(0)
@@ -150,7 +159,8 @@ def _strides(layout: Layout) -> list[int]:
 
 def _sizes(settings: Mcunetv2Settings, strides: list[int], resolution: NDArray[np.int16]) -> dict[str, IntArray]:
     """Heights and widths before and after every slot; what a slot makes, the next one reads."""
-    heights, widths = ([], [])
+    heights: list[list[int]] = []
+    widths: list[list[int]] = []
     for side in settings.resolutions:
         for sides, pixels in zip((heights, widths), size_at(side, settings.aspect), strict=True):
             column = [pixels]

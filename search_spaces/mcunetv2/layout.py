@@ -83,16 +83,27 @@ class _Builder:
         self.choices.append(Choice(name, options))
         return len(self.choices) - 1
 
-    def block(self, name: str, base: int, stride: int, *, kernels: tuple[int, ...], expands: bool = True, **columns: int) -> None:
-        width = columns.get("width", -1)
+    def block(
+        self,
+        name: str,
+        base: int,
+        stride: int,
+        *,
+        kernels: tuple[int, ...],
+        expands: bool = True,
+        width: int = -1,
+        depth: int = -1,
+        needed_depth: int = 0,
+    ) -> None:
         width = width if width >= 0 else self.add(f"{name}.width", WIDTHS)
         kernel = self.add(f"{name}.kernel", kernels)
         expand = self.add(f"{name}.expand", EXPANSIONS) if expands else -1
-        depth, needed = columns.get("depth", -1), columns.get("needed_depth", 0)
         channels = _channels(base)
         # the first block has none, as in MCUNet: it would hold the largest map of the network
         residual = expands and stride == 1 and bool(set(self.inside) & set(channels))
-        place = BlockPlace(name, kernels, kernel, expand, width, depth, needed, stride, residual, channels, self.slot)
+        place = BlockPlace(
+            name, kernels, kernel, expand, width, depth, needed_depth, stride, residual, channels, self.slot
+        )
         self.blocks.append(place)
         self.slot += len(place.operators)
         self.inside = channels
@@ -105,8 +116,8 @@ class _Builder:
             step = stride if index == 0 else 1
             # without its depthwise convolution a block sees no neighbour: that redistributes the receptive field
             kernels = (FUSED, *KERNELS) if fused and step == 1 else KERNELS
-            columns = {"width": width, "depth": depth, "needed_depth": index + 1}
-            self.block(f"{name}.b{index + 1}", base, step, kernels=kernels, **columns)
+            place = f"{name}.b{index + 1}"
+            self.block(place, base, step, kernels=kernels, width=width, depth=depth, needed_depth=index + 1)
 
 
 def _channels(base: int) -> tuple[int, ...]:

@@ -1,14 +1,15 @@
-"""Published networks of the family: typed from their sources, or read from MCUNet's configuration files."""
+"""Published networks of the family, typed from their sources."""
 
 import functools
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.blocks.mbconv_layers import mbconv_layers
-from search_spaces.core.errors import WrongUse
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.space import Blueprint, PublishedMember
+from search_spaces.mcunetv2.configuration import read_mcunet_configuration
+
+__all__ = ["mcunetv2_large", "member_of", "mobilenet_v2", "published_members", "read_mcunet_configuration"]
 
 NETWORK_MODULE = "search_spaces.blocks.mbconv"
 _LARGE_SOURCE = "mit-han-lab/tinyengine assets/mcunetv2_large.tflite @47bb283 (MIT)"
@@ -31,7 +32,15 @@ _MOBILENET_V2 = ((6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6,
 def _block(inside: int, out: int, expansion: int, kernel: int, stride: int, squeeze: int = 0) -> dict[str, Any]:
     mid = inside * expansion if expansion > 1 else 0
     residual = stride == 1 and inside == out
-    return {"in": inside, "mid": mid, "out": out, "kernel": kernel, "stride": stride, "residual": residual, "squeeze": squeeze}
+    return {
+        "in": inside,
+        "mid": mid,
+        "out": out,
+        "kernel": kernel,
+        "stride": stride,
+        "residual": residual,
+        "squeeze": squeeze,
+    }
 
 
 def mcunetv2_large() -> dict[str, Any]:
@@ -78,49 +87,3 @@ def published_members() -> Mapping[str, PublishedMember]:
         member_of("mobilenet_v2", _MOBILENET_SOURCE, mobilenet_v2()),
     )
     return {member.name: member for member in members}
-
-
-def read_mcunet_configuration(text: str) -> dict[str, Any]:
-    """The arguments of the network in one of MCUNet's configuration files (`ProxylessNASNets`); unknown keys are ignored.
-
-    `WrongUse` where it is no such file or holds a part that we do not build.
-    """
-    try:
-        document = json.loads(text)
-        return _arguments(document)
-    except (KeyError, TypeError, IndexError) as error:
-        raise WrongUse(f"not an MCUNet configuration: {type(error).__name__} at {error}") from None
-    except json.JSONDecodeError as error:
-        raise WrongUse(f"not an MCUNet configuration: it does not parse as JSON: {error}") from None
-
-
-def _arguments(document: dict[str, Any]) -> dict[str, Any]:
-    if document["name"] != "ProxylessNASNets":
-        raise WrongUse(f"an MCUNet configuration has the name ProxylessNASNets, not '{document['name']}'")
-    first, resolution, mix = document["first_conv"], document["resolution"], document["feature_mix_layer"]
-    blocks = []
-    for entry in document["blocks"]:
-        conv = entry["mobile_inverted_conv"]
-        if conv is None or conv["name"] == "ZeroLayer":
-            continue
-        ratio = conv["expand_ratio"]
-        mid = 0 if ratio == 1 else conv.get("mid_channels") or round(conv["in_channels"] * ratio)
-        block = {
-            "in": conv["in_channels"],
-            "mid": mid,
-            "out": conv["out_channels"],
-            "kernel": conv["kernel_size"],
-            "stride": conv["stride"],
-            "residual": (entry["shortcut"] or {}).get("name") == "IdentityLayer",
-            "squeeze": 0,
-        }
-        if conv.get("use_se"):
-            raise WrongUse("this MCUNet configuration uses squeeze-excite, whose reduction the file does not state")
-        blocks.append(block)
-    return {
-        "input_size": [first["in_channels"], resolution, resolution],
-        "stem": {"out": first["out_channels"], "kernel": first["kernel_size"], "stride": first["stride"]},
-        "blocks": blocks,
-        "mix": mix["out_channels"] if mix else 0,
-        "classes": document["classifier"]["out_features"],
-    }

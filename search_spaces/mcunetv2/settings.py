@@ -68,7 +68,9 @@ class Mcunetv2Settings(BaseModel):
 
     backbone: Literal["full", "small", "micro"]
     width: Literal["per_stage", "per_block"] = "per_stage"
-    resolutions: Annotated[tuple[_Resolution, ...], Field(min_length=1), BeforeValidator(_numbers), AfterValidator(_rising)]
+    resolutions: Annotated[
+        tuple[_Resolution, ...], Field(min_length=1), BeforeValidator(_numbers), AfterValidator(_rising)
+    ]
     channels: int = Field(ge=1, le=16)
     aspect: Annotated[tuple[_Side, _Side], BeforeValidator(_numbers)] = (1, 1)
     classes: int = Field(ge=2)
@@ -136,7 +138,7 @@ def _aspect(height: int, width: int) -> tuple[int, int]:
 
 
 def smaller_resolutions(smallest: int) -> tuple[int, ...]:
-    """Up to three resolutions below `smallest`: multiples of 16 from 48 on, of 8 below; none below the smallest allowed.
+    """Up to three resolutions below `smallest`: multiples of 16 from 48 on, of 8 below that.
 
     >>> smaller_resolutions(96), smaller_resolutions(48), smaller_resolutions(16), smaller_resolutions(8)
     ((48, 64, 80), (24, 32, 40), (8,), ())

@@ -62,7 +62,10 @@ class Mcunetv2(SearchSpace[Mcunetv2Settings]):
         chosen = self.settings
         sizes = [size_at(r, chosen.aspect) for r in chosen.resolutions]
         pixels = ", ".join(f"{h}x{w}" for h, w in sizes)
-        return [f"backbone {chosen.backbone}, width {chosen.width}", f"resolutions {pixels}, channels {chosen.channels}"]
+        return [
+            f"backbone {chosen.backbone}, width {chosen.width}",
+            f"resolutions {pixels}, channels {chosen.channels}",
+        ]
 
     def active(self, matrix: Rows) -> NDArray[np.bool_]:
         result = np.ones(matrix.shape, dtype=bool)
@@ -159,7 +162,13 @@ class Mcunetv2(SearchSpace[Mcunetv2Settings]):
             positions.append(position)
             inside = out
         size = list(self.input_size(architecture))
-        return {"input_size": size, "stem": stem, "blocks": blocks, "mix": 0, "classes": self.settings.classes}, positions
+        return {
+            "input_size": size,
+            "stem": stem,
+            "blocks": blocks,
+            "mix": 0,
+            "classes": self.settings.classes,
+        }, positions
 
     def blueprint(self, architecture: Architecture) -> Blueprint:
         return Blueprint(NETWORK_MODULE, "MbconvNetwork", self.locate(architecture)[0])

@@ -56,7 +56,9 @@ def test_the_price_is_what_the_plan_of_the_arena_needs(table: LayerTable, runtim
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_image_costs_at_least_nothing_and_at_most_itself(table: LayerTable, runtime: str) -> None:
-    without, counted = (price_table(table, runtime, schedule="none", count_input=c)["peak_sram_bytes"] for c in (False, True))
+    without, counted = (
+        price_table(table, runtime, schedule="none", count_input=c)["peak_sram_bytes"] for c in (False, True)
+    )
     image = table.in_channels[:, 0] * table.in_height[:, 0] * table.in_width[:, 0]
     assert (without <= counted).all()
     assert (counted <= without + image + memory_rule(runtime).alignment).all()

@@ -380,7 +380,9 @@ def test_the_table_is_the_network(space: Space, rng: np.random.Generator) -> Non
         layers = [comparable(layer) for layer in table.layers(row)]
         # a depthwise convolution of one channel is an ordinary one as well
         assert traced(network, size) == [
-            layer._replace(kind=Kind.DEPTHWISE) if layer.kind == Kind.CONV and layer.groups == layer.out_channels == layer.in_channels else layer
+            layer._replace(kind=Kind.DEPTHWISE)
+            if layer.kind == Kind.CONV and layer.groups == layer.out_channels == layer.in_channels
+            else layer
             for layer in layers
         ]
         assert sum(parameter.numel() for parameter in network.parameters()) == priced["params"][row]

@@ -1,4 +1,4 @@
-"""MCUNet's published networks (arXiv 2007.10319), read from its configuration files, on TinyEngine and by the papers' rule.
+"""MCUNet's published networks (arXiv 2007.10319), read from its files, on TinyEngine and by the papers' rule.
 
 Memory and flash on an STM32H743: README of mit-han-lab/tinyengine. Parameters and MACs: README of mit-han-lab/mcunet.
 """
@@ -15,7 +15,7 @@ from predictors.hardware.patch_schedule import GRIDS, PatchSchedules
 from predictors.hardware.price import price_table
 from search_spaces.blocks.mbconv_layers import mbconv_layers
 from search_spaces.core.layer_table import LayerTable
-from search_spaces.mcunetv2.published import read_mcunet_configuration
+from search_spaces.mcunetv2.configuration import read_mcunet_configuration
 
 KIB = 1024
 
@@ -74,7 +74,7 @@ def test_parameters_and_macs(fitnas_data: Path, name: str, macs: str, params: st
 def test_networks_that_were_searched_without_patches_pay_dearly_for_them(
     fitnas_data: Path, name: str, layerwise_kib: float, patched_kib: float, more_macs: float
 ) -> None:
-    """Computed from first principles: wide kernels in the first stages; why network and schedule are searched together."""
+    """Computed from first principles: wide kernels come first; so network and schedule are searched together."""
     table = network(fitnas_data, name)
     layerwise, patched = (price_table(table, "analytic", schedule=schedule) for schedule in ("none", "auto"))
     assert layerwise["peak_sram_bytes"][0] / KIB == layerwise_kib
@@ -83,7 +83,7 @@ def test_networks_that_were_searched_without_patches_pay_dearly_for_them(
 
 
 def test_grids_that_do_not_divide_the_map_pay_off_in_mobilenet_v2(fitnas_data: Path) -> None:
-    """MobileNetV2 of width 0.35 at 144 pixels: 283.5 KiB, 57.6 KiB where the grid must divide the map, 44.9 with any."""
+    """Width 0.35 at 144 pixels: 283.5 KiB, 57.6 KiB where the grid must divide the map, 44.9 with any."""
     table = network(fitnas_data, "mbv2-w0.35-r144")
     assert price_table(table, "analytic", schedule="none")["peak_sram_bytes"][0] / KIB == 283.5
     best = price_table(table, "analytic")

@@ -77,8 +77,8 @@ def test_mobilenet_v2_with_4x4_patches_over_5_blocks() -> None:
     assert stage.buffer_kib == 24.5
     # what runs behind the stage decides: 28 * 28 * (32 + 192)
     assert stage.peak_kib == 171.5
-    # the paper's +10 % overall leaves out the padding of border patches, which its +42 % of the stage contains; we count
-    # it in both, as TinyEngine computes it
+    # the paper's +10 % overall leaves out the padding of border patches, which its +42 % of the stage contains; we
+    # count it in both, as TinyEngine computes it
     assert stage.overall == pytest.approx(0.127, abs=0.0005)
 
 

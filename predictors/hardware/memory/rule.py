@@ -33,11 +33,10 @@ class MemoryRule:
     """How one runtime uses SRAM.
 
     `in_place`: operators that write their output over their first input, where it is not larger than that and nobody
-    reads the input later.
-    `accumulates`: an operator right before an addition that it feeds by the first input writes onto the addition's second
-    input, so that its output needs no bytes; not where somebody else reads its output or, later, that second input.
-    `alignment`: sizes of tensors and buffers are rounded up to it. A patch's tensor counts alignment - 1 bytes more where its channels
-    are no multiple, which is exact or a few bytes above.
+    reads the input later. `accumulates`: an operator right before an addition that it feeds by the first input writes
+    onto the addition's second input, so that its output needs no bytes; not where somebody else reads its output or,
+    later, that second input. `alignment`: sizes of tensors and buffers are rounded up to it. A patch's tensor counts
+    alignment - 1 bytes more where its channels are no multiple, which is exact or a few bytes above.
     """
 
     runtime: str

@@ -17,7 +17,8 @@ def _kernel_buffer(table: LayerTable) -> Bytes:
     slots = [slot for slot in table.slots_of(Kind.CONV) if table.kernel[:, slot].max(initial=1) > 1]
     area = table.kernel[:, slots].astype(np.int64) ** 2
     copies: Bytes = 2 * area * (area > 1) * table.in_channels[:, slots] * table.out_channels[:, slots]
-    return copies.max(axis=1, initial=0)
+    largest: Bytes = copies.max(axis=1, initial=0)
+    return largest
 
 
 RULE = MemoryRule(

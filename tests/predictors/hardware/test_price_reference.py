@@ -1,7 +1,8 @@
 """Every schedule of random networks against a literal simulation in plain Python: operator by operator, patch by patch.
 
 The simulation shares nothing with the priced code but the list of layers. It knows the rules of each runtime in its own
-words, keeps the set of tensors that are alive, and computes the size of every patch by going backwards from its outputs.
+words, keeps the set of tensors that are alive, and computes the size of every patch by going backwards from its
+outputs.
 """
 
 from collections.abc import Iterator
@@ -84,7 +85,9 @@ class Simulation:
         most = 0
         for operator in range(start, end + 1):
             layer = self.layers[operator]
-            made_before = range(0 if in_patch else max(start - 1, 0), operator)  # behind a split only its output is left
+            made_before = range(
+                0 if in_patch else max(start - 1, 0), operator
+            )  # behind a split only its output is left
             total = sum(size(t) for t in made_before if any(reader >= operator for reader in self.readers[t]))
             height, width = sides[layer.input_a] if layer.input_a >= 0 else (layer.in_height, layer.in_width)
             if not self.in_place(operator, elements(operator), layer.in_channels * height * width):
@@ -139,7 +142,9 @@ class Simulation:
         macs = sum(self.macs(i, layer.out_height, layer.out_width) for i, layer in enumerate(self.layers))
         return Figures(work + scratch + self.kernel_bytes(), macs)
 
-    def patch_sides(self, split: int, height: int, width: int) -> tuple[dict[int, tuple[int, int]], dict[int, tuple[int, int]]]:
+    def patch_sides(
+        self, split: int, height: int, width: int
+    ) -> tuple[dict[int, tuple[int, int]], dict[int, tuple[int, int]]]:
         """Sides of every output, and of every operator's input, that a patch of the split's output needs, padded."""
         sides, in_sides = {split: (height, width)}, {}
         for operator in range(split, -1, -1):
@@ -201,7 +206,7 @@ def grains(side: int, grid: int) -> list[int]:
 
 
 def choose(schedules: dict[tuple[int, int], Figures], limits: dict[str, float] | None) -> tuple[int, int]:
-    """The stated rule: least MACs among those that fit, or least peak; the other; layer by layer, early split, small grid."""
+    """The stated rule: least MACs among those that fit, or least peak; then the other, early split, small grid."""
     if limits is None:
         return min(schedules, key=lambda key: (schedules[key].peak, schedules[key].macs, key[1], key[0]))
     fitting = [
@@ -212,7 +217,9 @@ def choose(schedules: dict[tuple[int, int], Figures], limits: dict[str, float] |
     return min(fitting, key=lambda key: (schedules[key].macs, schedules[key].peak, key[1], key[0]), default=LAYERWISE)
 
 
-def settings(backbone: str, width: str, resolutions: tuple[int, ...], aspect: tuple[int, int], channels: int) -> Mcunetv2Settings:
+def settings(
+    backbone: str, width: str, resolutions: tuple[int, ...], aspect: tuple[int, int], channels: int
+) -> Mcunetv2Settings:
     return Mcunetv2Settings(
         backbone=backbone,  # type: ignore[arg-type]
         width=width,  # type: ignore[arg-type]

@@ -5,7 +5,9 @@ from search_spaces.core.errors import FitnasError, Infeasible, NotFound, Refused
 METRICS = ["accuracy", "macs", "params", "sram", "flash"]
 
 
-@pytest.mark.parametrize(("error", "code"), [(FitnasError, 1), (WrongUse, 2), (Infeasible, 3), (NotFound, 4), (Refused, 1)])
+@pytest.mark.parametrize(
+    ("error", "code"), [(FitnasError, 1), (WrongUse, 2), (Infeasible, 3), (NotFound, 4), (Refused, 1)]
+)
 def test_exit_codes(error: type[FitnasError], code: int) -> None:
     assert error("x").exit_code == code
     assert issubclass(error, FitnasError)

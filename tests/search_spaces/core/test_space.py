@@ -37,6 +37,7 @@ class Small(SearchSpace[Settings]):
 
     @classmethod
     def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "Small":
+        assert facts is None
         return cls(checked_settings(Settings, options))
 
     @classmethod
