@@ -32,7 +32,9 @@ class Run(StoredRun):
 
         return train_member(self, pick, **options)
 
-    def export(self, pick: str = "knee", to: str = "pytorch", out: str | Path | None = None, force: bool = False) -> Path:
+    def export(
+        self, pick: str = "knee", to: str = "pytorch", out: str | Path | None = None, force: bool = False
+    ) -> Path:
         """Writes one member for use elsewhere and returns the folder; by default in the run's own."""
         from nas.deployment import export_member
 

@@ -117,12 +117,13 @@ def find_subject(what: str) -> Subject:
         return _from_run(name, pick)
     if what in space_names():
         raise WrongUse(
-            f"'{what}' is a search space; nas spaces {what} tells all about it, nas search --space {what} --dry-run prices it"
+            f"'{what}' is a search space; nas spaces {what} tells all about it, nas search --space {what} --dry-run "
+            "prices it"
         )
     hint = did_you_mean(what, members) or "."
     raise NotFound(
-        f"{shown(what)} is no file, no RUN:ID and no published network{hint} Published: {', '.join(members)}; files: an "
-        "architecture.json or an MCUNet configuration"
+        f"{shown(what)} is no file, no RUN:ID and no published network{hint} Published: {', '.join(members)}; files: "
+        "an architecture.json or an MCUNet configuration"
     )
 
 

@@ -80,7 +80,8 @@ def _shared_memory() -> str:
     free = shutil.disk_usage(place).free
     if free < 256 << 20:
         raise OSError(
-            f"{free / 2**20:.0f} MiB free in {place}; Ray wants 256 MiB: in a container raise --shm-size, or use --backend inline"
+            f"{free / 2**20:.0f} MiB free in {place}; Ray wants 256 MiB: in a container raise --shm-size, or use "
+            "--backend inline"
         )
     return f"{free / 2**30:.1f} GiB free"
 

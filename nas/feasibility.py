@@ -93,14 +93,16 @@ def _why_nothing_fits(pricer: Pricer) -> str:
     name = pricer.space.name
     if not broken:
         needed = f"none of {SAMPLE:,} sampled architectures and none near the smallest one fits"
-        return f"nothing found that fits in the space '{name}': {needed}; each limit alone can be met, so relax one of them"
+        return f"nothing found that fits in the space '{name}': {needed}; each limit alone can be met, so relax one"
     proved = pricer.space.least() is not None
-    lines = [
-        f"nothing in the space '{name}' fits: {_METRIC_OF[column].key} <= {format_quantity(_METRIC_OF[column], limit)}, "
-        f"but its smallest network needs {format_quantity(_METRIC_OF[column], float(least[column].min()))}"
-        f"{_at_resolution(pricer, least, column)}, runtime {pricer.runtime}{' (a proved lower bound)' if proved else ''}"
-        for column, limit in broken
-    ]
+    lines = []
+    for column, limit in broken:
+        metric, smallest = _METRIC_OF[column], float(least[column].min())
+        lines.append(
+            f"nothing in the space '{name}' fits: {metric.key} <= {format_quantity(metric, limit)}, but its smallest network "
+            f"needs {format_quantity(metric, smallest)}{_at_resolution(pricer, least, column)}, runtime {pricer.runtime}"
+            f"{' (a proved lower bound)' if proved else ''}"
+        )
     return "\n".join([*lines, *_what_would_fit(pricer, broken)])
 
 

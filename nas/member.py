@@ -75,9 +75,9 @@ def train_member(
 ) -> MemberReport:
     """Trains one member on the training pictures and scores it on validation and test.
 
-    It starts from the weights inherited from the supernet at a learning rate of 1e-3, or with `from_scratch` from random
-    ones at 1e-2. A training that was killed goes on when the same command is typed again. The newest training of a member
-    replaces the one before.
+    It starts from the weights inherited from the supernet at a learning rate of 1e-3, or with `from_scratch` from
+    random ones at 1e-2. A training that was killed goes on when the same command is typed again. The newest training of
+    a member replaces the one before.
     """
     reporter = reporter or Silent()
     trial, seed = run.pick(pick), run.config.seed if seed is None else seed
@@ -154,7 +154,8 @@ def inherited_network(run: StoredRun, trial: Trial, pictures: Pictures) -> nn.Mo
     network: nn.Module = supernet.extract(trial.architecture)
     size = space.input_size(trial.architecture)[1:]
     sample = torch.from_numpy(calibration_sample(pictures.train.images, run.config.seed))
-    recalibrate(network, (prepare(sample[p], size, pictures.mean, pictures.std) for p in even_parts(len(sample), SCORE_BATCH)))
+    parts = even_parts(len(sample), SCORE_BATCH)
+    recalibrate(network, (prepare(sample[part], size, pictures.mean, pictures.std) for part in parts))
     return network.eval()
 
 

@@ -117,7 +117,7 @@ class StoredRun:
             what = "several trials begin so" if found else "there is no such trial"
             hint = did_you_mean(which, [*_PICKS, *ids]) or "."
             raise NotFound(
-                f"'{which}' in run '{self.name}': {what}{hint} Give best, knee, a number or an id (nas show {self.name})"
+                f"'{which}' in run '{self.name}': {what}{hint} Give best, knee, a number or an id; see nas show {self.name}"
             )
         return found[0]
 

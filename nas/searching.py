@@ -89,8 +89,8 @@ def resume(run: StoredRun, reporter: Reporter) -> Outcome:
         description = describe(run.config.data)
         if description.hash != run.record.data_hash:
             raise WrongUse(
-                f"the data of run '{run.name}' ({run.config.data}) has changed since it was started, so that its trials "
-                "cannot be compared with new ones; put the old pictures back, or start a new run"
+                f"the data of run '{run.name}' ({run.config.data}) has changed since it was started, so that its "
+                "trials cannot be compared with new ones; put the old pictures back, or start a new run"
             )
         return _Search(run, description, survey(run.parts.pricer, run.config.seed), reporter).go()
 
@@ -116,7 +116,9 @@ def reference(parts: Parts) -> Reference:
 class _Search:
     """The part of a search that a new and a resumed run share."""
 
-    def __init__(self, run: StoredRun, description: DataDescription, feasibility: Feasibility, reporter: Reporter) -> None:
+    def __init__(
+        self, run: StoredRun, description: DataDescription, feasibility: Feasibility, reporter: Reporter
+    ) -> None:
         self.run, self.description, self.feasibility, self.reporter = run, description, feasibility, reporter
         self.config, self.parts = run.config, run.parts
         self.began = time.monotonic()

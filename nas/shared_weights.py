@@ -52,7 +52,7 @@ class Curriculum:
 
 
 def curriculum(space: SearchSpace[Any], pricer: Pricer, feasibility: Feasibility, seed: int) -> Curriculum:
-    """The whole space where the budget does not bind, else its feasible part: its largest, smallest and random members."""
+    """The whole space where the budget does not bind, else its feasible part: largest, smallest, random members."""
     if not feasibility.binding:
         smallest, largest = space.extremes()
         return Curriculum(largest, smallest, None, space)

@@ -30,9 +30,7 @@ def expected_seconds(prepared: Prepared) -> dict[str, Any]:
     images = rng.integers(0, 256, (BATCH, *size), dtype=np.uint8)
     labels = np.arange(BATCH) % space.settings.classes
     network: Any = space.supernet()
-    evaluator = SupernetEvaluator(
-        space, to_arrays(network), images, images, labels, [0.5] * size[0], [0.25] * size[0]
-    )
+    evaluator = SupernetEvaluator(space, to_arrays(network), images, images, labels, [0.5] * size[0], [0.25] * size[0])
     plan = curriculum(space, parts.pricer, prepared.feasibility, config.seed)
     drawn = list(plan.draw(rng, _TIMED_EVALUATIONS))
     began = time.monotonic()

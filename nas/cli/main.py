@@ -13,7 +13,7 @@ from nas.cli import cost, devices, doctor, export, list_runs, predict, resume, s
 from search_spaces.core.errors import FitnasError, did_you_mean
 
 _RETRY_SECONDS = 0.1
-_WORD_OF = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_WORD_OF: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 app = typer.Typer(
     name="nas",

@@ -32,7 +32,8 @@ def show(
         console, document = stdout(), run_document(opened)
         limits = "; ".join(document["budget"]) or "none"
         console.print(
-            f"run '{opened.name}', {document['state']}: {document['trials']} of {opened.config.trials} trials, budget: {limits}"
+            f"run '{opened.name}', {document['state']}: {document['trials']} of {opened.config.trials} trials, "
+            f"budget: {limits}"
         )
         print_front(console, opened)
         return

@@ -44,7 +44,8 @@ def spaces(
         console.print(f"[bold]{document['space']}[/bold]: {document['title']}")
         console.print(f"  source: {document['source']}", markup=False)
         console.print(
-            f"  {document['networks']:.2g} networks at its published input, runtime {document['runtime']}, evaluator {document['evaluator']}"
+            f"  {document['networks']:.2g} networks at its published input, runtime {document['runtime']}, "
+            f"evaluator {document['evaluator']}"
         )
         published = ", ".join(document["published"])
         if published:

@@ -18,7 +18,7 @@ _PACKAGES = ("fitnas", "torch", "torchvision", "numpy")
 
 
 def open_folder(folder: Path, force: bool) -> None:
-    """Makes the folder; one that holds files is refused without `force`, which replaces files of the same name alone."""
+    """Makes the folder; one that holds files is refused without `force`, which replaces files of equal names alone."""
     if folder.exists() and not folder.is_dir():
         raise WrongUse(f"{folder} is not a folder; give another --out")
     if folder.is_dir() and any(folder.iterdir()) and not force:

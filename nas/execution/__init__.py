@@ -6,7 +6,7 @@ import pkgutil
 from nas.execution.backend import Backend
 from search_spaces.core.errors import WrongUse, did_you_mean
 
-_NOT_BACKENDS = {"backend", "signals"}
+_NOT_BACKENDS = {"backend", "ray_cluster", "signals"}
 
 
 def backend_names() -> list[str]:

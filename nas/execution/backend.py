@@ -128,7 +128,7 @@ def evaluate(evaluator: Evaluator, architecture: Architecture) -> Outcome:
     start = time.perf_counter()
     try:
         metrics = {column: float(value) for column, value in evaluator.evaluate(architecture).items()}
-    except Exception as error:  # an evaluator is foreign code: what it raises is the result of one trial
+    except Exception as error:  # noqa: BLE001 - an evaluator is foreign code: what it raises is the result of one trial
         _log.debug("evaluation of %s failed", architecture, exc_info=True)
         return Outcome({}, time.perf_counter() - start, described(error))
     return Outcome(metrics, time.perf_counter() - start)

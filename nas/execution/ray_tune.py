@@ -9,8 +9,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections import deque
@@ -19,21 +17,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from nas.conductor import Conductor, Proposal
-from nas.execution.backend import Accounting, Backend, MakeEvaluator, Outcome, Settings, Stopwatch, described, evaluate
-from nas.execution.signals import StopOnSignals
-from search_spaces.core.architecture import Architecture
-from search_spaces.core.errors import FitnasError, WrongUse
-
 # Ray prints notices about dead workers to stdout, which carries data only, and reads this when it is imported.
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
 
-import ray  # noqa: E402
-from ray import tune  # noqa: E402
-from ray.tune.search import Searcher  # noqa: E402
+import ray
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler
+from ray.tune.search import Searcher
 
 from nas.conductor import Conductor, Proposal
 from nas.execution.backend import Accounting, Backend, MakeEvaluator, Outcome, Settings, Stopwatch, described, evaluate
+from nas.execution.ray_cluster import private_cluster
 from nas.execution.signals import StopOnSignals
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError
@@ -50,20 +44,9 @@ _ENVIRONMENT = {
 _PRIVATE_CLUSTER = {"RAY_AUTH_MODE": "disabled"}  # it listens on the loopback interface alone
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SPARE_STORE_BYTES = 96 * 2**20
-_LONGEST_END_S = 15.0
 _NAP_S = 0.2
 _PATIENCE_S = 60.0
 _SHORT = Path("/tmp")
-_CLUSTER_PROGRAM = """
-import json, shutil, sys
-import ray
-options = json.loads(sys.argv[1])
-ray.init("local", include_dashboard=False, log_to_driver=False, **options)
-print("address", ray.get_runtime_context().gcs_address, flush=True)
-sys.stdin.read()
-ray.shutdown()
-shutil.rmtree(options["_temp_dir"], ignore_errors=True)
-"""
 
 
 class RayTune(Backend):
@@ -81,7 +64,9 @@ class RayTune(Backend):
             stack.enter_context(StopOnSignals(conductor))
             stack.enter_context(_environment(workers, private=self.settings.ray_address is None))
             folder = stack.enter_context(_folder())
-            address = self.settings.ray_address or stack.enter_context(_cluster(workers, make_evaluator, folder))
+            address = self.settings.ray_address or stack.enter_context(
+                private_cluster(workers, _store_bytes(make_evaluator), folder)
+            )
             stack.enter_context(_connection(address, private=self.settings.ray_address is None))
             stack.enter_context(StopOnSignals(conductor))  # again: Ray set a handler of its own
             try:
@@ -191,7 +176,7 @@ class _Unlinked:
     """What Tune's file holds instead of a `_Link`."""
 
 
-class _Puller(Searcher):  # type: ignore[misc]
+class _Puller(Searcher):
     """Tune's view of the conductor. `suggest` gives None only near the end or where one evaluation takes very long:
     Tune then drops idle workers and starts them again later.
     """
@@ -216,7 +201,7 @@ class _Puller(Searcher):  # type: ignore[misc]
         """Nothing, as `save`."""
 
 
-class _Stopper(tune.Stopper):  # type: ignore[misc]
+class _Stopper(tune.Stopper):
     """Asked by Tune after every event: the moment to report results, before the next trial is due."""
 
     def __init__(self, link: _Link) -> None:
@@ -230,14 +215,27 @@ class _Stopper(tune.Stopper):  # type: ignore[misc]
         return False
 
 
-class _Worker(tune.Trainable):  # type: ignore[misc]
+class _Scheduler(FIFOScheduler):
+    """Lets Tune start trials in the order of their arrival.
+
+    Tune's own choice would be the oldest trial that waits: it would give that one the worker that just became free,
+    and end the worker that is still starting for it. Where starting takes longer than an evaluation, a search would
+    never get its second worker.
+    """
+
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
+        """No choice."""
+
+
+class _Worker(tune.Trainable):
     """Evaluates one architecture a trial; `payload` holds the reference to the evaluator's maker."""
 
     def setup(self, config: dict[str, Any], payload: Mapping[str, Any] | None = None) -> None:
         self._broken = ""
+        self._evaluator: Any = None
         try:
             self._evaluator = ray.get(payload["make_evaluator"])() if payload else None
-        except Exception as error:  # foreign code; raised here it would look like a worker that died
+        except Exception as error:  # noqa: BLE001 - foreign code; raised here it would look like a worker that died
             self._broken = described(error)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -258,7 +256,13 @@ def _tuner(link: _Link, make_evaluator: MakeEvaluator, settings: Settings, folde
     resources = {"cpu": 1, "gpu": settings.gpus_per_worker}
     return tune.Tuner(
         tune.with_resources(tune.with_parameters(_Worker, payload=payload), resources),
-        tune_config=tune.TuneConfig(search_alg=_Puller(link), num_samples=-1, reuse_actors=True, trial_dirname_creator=_trial_name),
+        tune_config=tune.TuneConfig(
+            search_alg=_Puller(link),
+            scheduler=_Scheduler(),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_dirname_creator=_trial_name,
+        ),
         run_config=tune.RunConfig(
             name="search",
             storage_path=str(folder / "tune"),
@@ -285,54 +289,13 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-@contextmanager
-def _cluster(workers: int, make_evaluator: MakeEvaluator, folder: Path) -> Iterator[str]:
-    """The address of a private cluster, held by a process in a session of its own.
-
-    So a signal that a terminal, `timeout` or a batch system sends to the whole process group reaches the search, which
-    saves, and not its workers. The process ends the cluster and deletes the folder when its input closes: at the end of
-    the search, or when the search is killed.
-    """
-    options = {"num_cpus": workers, "object_store_memory": _store_bytes(make_evaluator), "_temp_dir": str(folder)}
-    errors = folder / "cluster.err"
-    with errors.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _CLUSTER_PROGRAM, json.dumps(options)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            start_new_session=True,
-        )
-    with process:
-        try:
-            yield _address_of(process, errors)
-        finally:
-            _end(process)
-
-
-def _address_of(process: "subprocess.Popen[bytes]", errors: Path) -> str:
-    for line in process.stdout or ():
-        if line.startswith(b"address "):
-            return line.split()[1].decode()
-    process.wait()
-    last = errors.read_text(errors="replace").strip().splitlines()[-1:]
-    raise FitnasError(f"Ray could not start: {' '.join(last) or 'no message'}. --backend inline does without it")
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        process.wait(_LONGEST_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()  # Ray's own processes die with it
-
-
 def _store_bytes(make_evaluator: MakeEvaluator) -> int:
     """Room for the evaluator's arrays, which lie in the object store once."""
     buffers: list[Any] = []
-    pickled = ray.cloudpickle.dumps(make_evaluator, protocol=5, buffer_callback=buffers.append)
-    return _SPARE_STORE_BYTES + 2 * (len(pickled) + sum(buffer.raw().nbytes for buffer in buffers))
+    dumps: Any = ray.cloudpickle.dumps
+    size = len(dumps(make_evaluator, protocol=5, buffer_callback=buffers.append))
+    size += sum(int(buffer.raw().nbytes) for buffer in buffers)
+    return _SPARE_STORE_BYTES + 2 * size
 
 
 @contextmanager

@@ -34,8 +34,8 @@ def print_cost(console: "Console", cost: Cost, layers: bool) -> None:
         better = cost.alternative
         extra = better["macs"] / cost.figures["macs"] - 1
         console.print(
-            f"  with {schedule(better['patches'], better['split'])}: peak SRAM {quantity('peak_sram_bytes', better['peak_sram_bytes'])}"
-            f" at {100 * extra:+.1f} % MACs (--schedule {better['patches']}x{better['split']})"
+            f"  with {schedule(better['patches'], better['split'])}: peak SRAM "
+            f"{quantity('peak_sram_bytes', better['peak_sram_bytes'])} at {100 * extra:+.1f} % MACs (--schedule {better['patches']}x{better['split']})"
         )
     if layers:
         console.print()

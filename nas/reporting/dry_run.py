@@ -73,7 +73,8 @@ def print_dry_run(console: "Console", document: dict[str, Any]) -> None:
 
     console.print(f"space {document['space']}: {document['networks']:.2g} networks")
     console.print(
-        f"feasible: {100 * document['feasible_share']:.3g} % of {document['sampled']:,} sampled, {100 * document['patched_share']:.0f} % of these by patches"
+        f"feasible: {100 * document['feasible_share']:.3g} % of {document['sampled']:,} sampled, "
+        f"{100 * document['patched_share']:.0f} % of these by patches"
     )
     for column, (least, median, most) in document["feasible_min_median_max"].items():
         console.print(
@@ -97,6 +98,6 @@ def print_dry_run(console: "Console", document: dict[str, Any]) -> None:
         console.print(table)
     seconds = document["expected_seconds"]
     console.print(
-        f"expected time: supernet {seconds['supernet']:.0f} s, {seconds['trials']} evaluations {seconds['evaluations']:.0f} s "
-        f"(from {seconds['timed_steps']} timed steps on this machine)"
+        f"expected time: supernet {seconds['supernet']:.0f} s, {seconds['trials']} evaluations "
+        f"{seconds['evaluations']:.0f} s (from {seconds['timed_steps']} timed steps on this machine)"
     )

@@ -38,12 +38,13 @@ def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
     if document["trained"]:
         trained = document["trained"]
         console.print(
-            f"{trained['weights']} for {trained['epochs']} epochs: validation {quantity('top1', trained['validation_top1'])}, "
-            f"test {quantity('top1', trained['test_top1'])}"
+            f"{trained['weights']} for {trained['epochs']} epochs: validation "
+            f"{quantity('top1', trained['validation_top1'])}, test {quantity('top1', trained['test_top1'])}"
         )
     else:
         console.print(
-            f"not trained yet (accuracy is that of inherited weights); type: nas train {run.name} --pick {trial.architecture.id}"
+            f"not trained yet (accuracy is that of inherited weights); type: nas train {run.name} --pick "
+            f"{trial.architecture.id}"
         )
 
 

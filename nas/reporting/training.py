@@ -17,7 +17,7 @@ def print_training(console: "Console", run: StoredRun, report: MemberReport) -> 
     console.print(
         f"network {report.id}, {report.weights}, {report.epochs} epochs in {report.seconds:.0f} s: "
         f"validation {100 * report.validation.top1:.1f} %, test {100 * report.test.top1:.1f} % "
-        f"(mean over classes {100 * report.test.balanced_top1:.1f} %), {int(report.test.confusion.sum()):,} test pictures"
+        f"(mean over classes {100 * report.test.balanced_top1:.1f} %), {int(report.test.confusion.sum()):,} pictures"
     )
     if len(report.class_names) <= _MOST_CLASSES_IN_TABLE:
         console.print(confusion_table(report))

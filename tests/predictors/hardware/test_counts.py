@@ -5,7 +5,9 @@ from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, Kind, Layer,
 
 
 def one(kind: Kind, inside: int, out: int, side: int = 4, **more: int) -> LayerTable:
-    return LayerTable.from_layers([Layer("x", kind, NETWORK_INPUT, NO_INPUT, inside, out, side, side, side, side, **more)])
+    return LayerTable.from_layers(
+        [Layer("x", kind, NETWORK_INPUT, NO_INPUT, inside, out, side, side, side, side, **more)]
+    )
 
 
 def figures(table: LayerTable) -> tuple[int, int, dict[str, int]]:
@@ -36,7 +38,9 @@ def test_a_depthwise_convolution() -> None:
 
 
 def test_a_linear_layer_on_tokens() -> None:
-    table = LayerTable.from_layers([Layer("x", Kind.LINEAR, NETWORK_INPUT, NO_INPUT, 32, 64, 50, 1, 50, 1, channel_params=1)])
+    table = LayerTable.from_layers(
+        [Layer("x", Kind.LINEAR, NETWORK_INPUT, NO_INPUT, 32, 64, 50, 1, 50, 1, channel_params=1)]
+    )
     macs, weights, counted = figures(table)
     assert (weights, macs) == (32 * 64, 32 * 64 * 50)
     assert counted["params"] == weights + 64

@@ -5,7 +5,9 @@ from predictors.hardware.geometry import Form, Steps, admits_split
 from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, Kind, Layer, LayerTable
 
 
-def layer(name: str, kind: Kind, a: int, b: int = NO_INPUT, kernel: int = 1, stride: int = 1, cut: bool = True) -> Layer:
+def layer(
+    name: str, kind: Kind, a: int, b: int = NO_INPUT, kernel: int = 1, stride: int = 1, cut: bool = True
+) -> Layer:
     return Layer(name, kind, a, b, 4, 4, 16, 16, 16, 16, kernel=kernel, stride=stride, cut=cut)
 
 
@@ -54,7 +56,13 @@ def test_a_chain_may_be_split_after_every_block_that_something_follows() -> None
 
 
 def test_no_split_inside_a_residual() -> None:
-    held = (STEM, layer("a", Kind.CONV, 0), layer("b", Kind.CONV, 1), layer("add", Kind.ADD, 2, 0), layer("c", Kind.CONV, 3))
+    held = (
+        STEM,
+        layer("a", Kind.CONV, 0),
+        layer("b", Kind.CONV, 1),
+        layer("add", Kind.ADD, 2, 0),
+        layer("c", Kind.CONV, 3),
+    )
     assert admitted(*held) == "stem add"
     # the other way round the addition reads the same tensors
     assert admitted(*held[:3], layer("add", Kind.ADD, 0, 2), held[4]) == "stem add"
@@ -72,7 +80,9 @@ def test_no_split_behind_a_branch() -> None:
 
 def test_no_split_before_the_image_is_read_again() -> None:
     again = layer("add", Kind.ADD, 1, NETWORK_INPUT)
-    assert admitted(STEM, layer("a", Kind.CONV, 0), again, layer("b", Kind.CONV, 2), layer("c", Kind.CONV, 3)) == "add b"
+    assert (
+        admitted(STEM, layer("a", Kind.CONV, 0), again, layer("b", Kind.CONV, 2), layer("c", Kind.CONV, 3)) == "add b"
+    )
 
 
 @pytest.mark.parametrize("absent", ["a", "b"])

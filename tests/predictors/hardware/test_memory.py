@@ -98,7 +98,10 @@ def test_a_gate_is_multiplied_in_place() -> None:
 
 def test_tinyengine_rounds_tensors_up_to_4_bytes() -> None:
     odd = layer("stem", Kind.CONV, NETWORK_INPUT, inside=3, out=3)._replace(out_height=3, out_width=3)
-    assert work("tinyengine", odd, layer("end", Kind.POOL, 0, inside=3, out=3)._replace(out_height=1, out_width=1)) == [28, 32]
+    assert work("tinyengine", odd, layer("end", Kind.POOL, 0, inside=3, out=3)._replace(out_height=1, out_width=1)) == [
+        28,
+        32,
+    ]
     assert work("c", odd, layer("end", Kind.POOL, 0, inside=3, out=3)._replace(out_height=1, out_width=1)) == [27, 30]
 
 

@@ -30,7 +30,9 @@ def test_a_residual_block_operator_by_operator() -> None:
 
 
 def test_absent_parts_leave_no_operator() -> None:
-    layers = network(block(mid=0, kernel=1, residual=False, out=12), block(**{"in": 12}, out=16, stride=2, residual=False))
+    layers = network(
+        block(mid=0, kernel=1, residual=False, out=12), block(**{"in": 12}, out=16, stride=2, residual=False)
+    )
     assert [layer.name for layer in layers] == [
         "stem",
         "block0.project",
