@@ -99,9 +99,9 @@ def _why_nothing_fits(pricer: Pricer) -> str:
     for column, limit in broken:
         metric, smallest = _METRIC_OF[column], float(least[column].min())
         lines.append(
-            f"nothing in the space '{name}' fits: {metric.key} <= {format_quantity(metric, limit)}, but its smallest network "
-            f"needs {format_quantity(metric, smallest)}{_at_resolution(pricer, least, column)}, runtime {pricer.runtime}"
-            f"{' (a proved lower bound)' if proved else ''}"
+            f"nothing in the space '{name}' fits: {metric.key} <= {format_quantity(metric, limit)}, but its smallest "
+            f"network needs {format_quantity(metric, smallest)}{_at_resolution(pricer, least, column)}, runtime "
+            f"{pricer.runtime}{' (a proved lower bound)' if proved else ''}"
         )
     return "\n".join([*lines, *_what_would_fit(pricer, broken)])
 

@@ -116,9 +116,7 @@ class StoredRun:
             ids = [trial.architecture.id for trial in trials]
             what = "several trials begin so" if found else "there is no such trial"
             hint = did_you_mean(which, [*_PICKS, *ids]) or "."
-            raise NotFound(
-                f"'{which}' in run '{self.name}': {what}{hint} Give best, knee, a number or an id; see nas show {self.name}"
-            )
+            raise NotFound(f"'{which}' in run '{self.name}': {what}{hint} Give best, knee, a number or an id")
         return found[0]
 
     def data_document(self) -> Mapping[str, Any]:

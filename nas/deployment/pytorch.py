@@ -51,7 +51,7 @@ with torch.no_grad():
 
 
 def export(run: StoredRun, trial: Trial, folder: Path, *, force: bool = False) -> Path:
-    """Writes the folder, loads it in a clean interpreter and compares logits; `FitnasError` where they differ by 1e-5."""
+    """Writes the folder, loads it in a clean interpreter and compares; `FitnasError` where logits differ by 1e-5."""
     open_folder(folder, force)
     network, weights = network_of(run, trial)
     blueprint = run.parts.space.blueprint(trial.architecture)

@@ -35,7 +35,8 @@ def print_cost(console: "Console", cost: Cost, layers: bool) -> None:
         extra = better["macs"] / cost.figures["macs"] - 1
         console.print(
             f"  with {schedule(better['patches'], better['split'])}: peak SRAM "
-            f"{quantity('peak_sram_bytes', better['peak_sram_bytes'])} at {100 * extra:+.1f} % MACs (--schedule {better['patches']}x{better['split']})"
+            f"{quantity('peak_sram_bytes', better['peak_sram_bytes'])} at {100 * extra:+.1f} % MACs "
+            f"(--schedule {better['patches']}x{better['split']})"
         )
     if layers:
         console.print()
