@@ -11,9 +11,11 @@ every patch schedule.
 import argparse
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from results import write_section
 from torch.utils.flop_counter import FlopCounterMode
 
 import nas
@@ -36,7 +38,7 @@ def seconds(call: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
-def count_by_building(space: SearchSpace, architecture: Architecture) -> int:
+def count_by_building(space: SearchSpace[Any], architecture: Architecture) -> int:
     """Multiply-accumulates of the network itself, as `torch.utils.flop_counter` counts them."""
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
         space.build(architecture).eval()(torch.zeros((1, *space.input_size(architecture))))
@@ -55,7 +57,7 @@ def build_and_check(population: Population) -> float:
 
 
 def main() -> None:
-    """Prints one line a figure."""
+    """Prints one line a figure, and writes them to RESULTS.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architectures", type=int, default=20_000)
     parser.add_argument("--modules", type=int, default=20)
@@ -73,19 +75,15 @@ def main() -> None:
     decoding = len(population) / seconds(lambda: decode_in_pieces(population), options.repeats)
     ratio = rate * build_and_check(population[: options.modules])
 
+    floor = f"at least {FLOOR_PER_SECOND:,}, goal {GOAL_PER_SECOND:,}"
     rows = [
-        (
-            f"nas.price, budget {options.budget}",
-            f"{rate:,.0f}/s",
-            f"at least {FLOOR_PER_SECOND:,}, goal {GOAL_PER_SECOND:,}",
-        ),
-        ("nas.price, no budget: least peak", f"{freely:,.0f}/s", ""),
-        ("decoding alone", f"{decoding:,.0f}/s", ""),
-        ("against building and counting each", f"{ratio:,.0f} x", f"at least {FLOOR_RATIO}"),
+        {"what": f"nas.price, budget {options.budget}", "measured": f"{rate:,.0f}/s", "wanted": floor},
+        {"what": "nas.price, no budget: least peak", "measured": f"{freely:,.0f}/s"},
+        {"what": "decoding alone", "measured": f"{decoding:,.0f}/s"},
+        {"what": "against building and counting", "measured": f"{ratio:,.0f} x", "wanted": f"at least {FLOOR_RATIO} x"},
     ]
-    print(f"{options.architectures:,} architectures of mcunetv2 (full), runtime tinyengine, one core")
-    for name, figure, wanted in rows:
-        print(f"  {name:<42} {figure:>14}   {wanted}")
+    note = f"{options.architectures:,} random architectures of mcunetv2 (full), runtime tinyengine, one core"
+    write_section("Pricing: every metric, all patch schedules", rows, [note])
 
 
 def decode_in_pieces(population: Population) -> None:

@@ -160,6 +160,7 @@ class Conductor:
         self._on_event = on_event
         self._trials = {trial.number: trial for trial in recorded}
         self._front = self._front_of(recorded)
+        self._rejected = sum(trial.rejected for trial in recorded)
         self._seen: set[bytes] = set()
         self._next = 0
         self._told = 0
@@ -196,6 +197,7 @@ class Conductor:
             return self.propose()
         self._seen.add(found.key)
         self._next += 1
+        self._rejected += found.rejected
         return self._hand_out(
             Proposal(self._next - 1, found.architecture, found.metrics, found.patches, found.split, found.rejected)
         )
@@ -275,8 +277,7 @@ class Conductor:
     @property
     def rejected(self) -> int:
         """Candidates that were dropped, over budget or seen before."""
-        in_flight = [*self._in_flight.values(), *self._losses.again]
-        return sum(t.rejected for t in self._trials.values()) + sum(p.rejected for p in in_flight)
+        return self._rejected
 
     @property
     def front(self) -> ParetoFront:

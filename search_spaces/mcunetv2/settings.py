@@ -39,7 +39,7 @@ class Backbone:
 
 BACKBONES = {
     "full": Backbone(32, 16, (24, 40, 80, 96, 192), (2, 2, 2, 1, 2), 320, fused_stages=2),
-    "small": Backbone(16, 16, (16, 24, 32, 48, 64), (2, 1, 2, 1, 2), 96, fused_stages=2),
+    "small": Backbone(16, 16, (16, 24, 32, 48, 64), (2, 2, 1, 2, 1), 96, fused_stages=2),
     "micro": Backbone(16, 16, (16, 24, 32), (1, 2, 2), 48, fused_stages=1),
 }
 

@@ -1,65 +1,22 @@
-"""What every search space keeps, and the one of the how-to with them."""
+"""What every search space keeps: names, populations, architectures, operator tables, bounds."""
 
 import json
-import re
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
-import search_spaces
 from predictors.hardware.memory import runtime_names
 from predictors.hardware.price import price_population, price_table
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse
-from search_spaces.core.input_facts import InputFacts
-from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, Kind, Layer
+from search_spaces.core.layer_table import NO_INPUT
 from search_spaces.core.population import Population
 from search_spaces.core.registry import space_class, space_names
 from search_spaces.core.space import SearchSpace
 
-HOW_TO = Path(__file__).parents[2] / "docs" / "how_to" / "add_a_search_space.md"
-FROM_HOW_TO = "separable"
-FACTS = {
-    "published_input": None,
-    "digits": InputFacts(channels=1, height=8, width=8, classes=10, pictures=1797),
-    "upright_pictures": InputFacts(channels=3, height=120, width=90, classes=4, pictures=500),
-}
-
 Space = SearchSpace[Any]
-
-
-@pytest.fixture(scope="module")
-def _how_to_space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The file of the how-to, where the registry finds it; gone after this module."""
-    (code,) = re.findall(r"```python\n(.*?)```", HOW_TO.read_text(), flags=re.DOTALL)
-    folder = tmp_path_factory.mktemp("search_spaces")
-    (folder / f"{FROM_HOW_TO}.py").write_text(code)
-    search_spaces.__path__.append(str(folder))
-    yield
-    search_spaces.__path__.remove(str(folder))
-    sys.modules.pop(f"search_spaces.{FROM_HOW_TO}", None)
-
-
-@pytest.fixture(scope="module", params=[*space_names(), FROM_HOW_TO])
-def space_name(request: pytest.FixtureRequest, _how_to_space: None) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module", params=list(FACTS))
-def space(request: pytest.FixtureRequest, space_name: str) -> Space:
-    return space_class(space_name).configured({}, FACTS[request.param])
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(7)
 
 
 def equal(a: Population, b: Population) -> bool:
@@ -306,139 +263,6 @@ def test_smaller_resolutions_end(space: Space) -> None:
         below = min(here.input_size(here.extremes()[0])[1:])
         assert below < pixels
         pixels, here = below, here.smaller()
-
-
-# the network
-
-
-class Trace(TorchDispatchMode):
-    """What a network computes, as layers: every operator that a table lists, with the operators that made its inputs.
-
-    Batch norm, activations and reshapes belong to the operator before them.
-    """
-
-    def __init__(self, picture: torch.Tensor) -> None:
-        super().__init__()
-        self.layers: list[Layer] = []
-        self.maker = {id(picture): NETWORK_INPUT}
-        self.kept: list[Any] = [picture]  # an id is only good while its object lives
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        output = result[0] if isinstance(result, tuple) else result
-        inputs = [self.maker[id(arg)] for arg in args if id(arg) in self.maker]
-        if inputs:
-            layer = self.layer(func.overloadpacket.__name__, args, output, inputs)
-            self.layers += [layer] if layer else []
-            self.maker[id(output)] = len(self.layers) - 1 if layer else inputs[0]
-            self.kept.append(output)
-        return result
-
-    def layer(self, name: str, args: tuple[Any, ...], output: torch.Tensor, inputs: list[int]) -> Layer | None:
-        kinds = {"add": Kind.ADD, "mul": Kind.MULTIPLY, "mean": Kind.POOL, "_adaptive_avg_pool2d": Kind.POOL}
-        read = next(arg for arg in args if isinstance(arg, torch.Tensor) and id(arg) in self.maker)
-        (inside, *before), (out, *after) = (list(tensor.shape[1:]) for tensor in (read, output))
-        sizes = ((*before, 1, 1)[:2], (*after, 1, 1)[:2])
-        if name == "convolution":
-            kernel, stride, groups = args[1].shape[2], args[3][0], args[8]
-            assert args[1].shape[2] == args[1].shape[3]
-            kind = Kind.DEPTHWISE if args[1].shape[1] == 1 and groups == inside == out else Kind.CONV
-            return Layer("", kind, inputs[0], NO_INPUT, inside, out, *sizes[0], *sizes[1], kernel, stride, groups)
-        if name == "addmm":
-            return Layer("", Kind.LINEAR, inputs[0], NO_INPUT, inside, out, *sizes[0], *sizes[1])
-        if name in kinds:
-            other = max(inputs[0], inputs[1]) if len(inputs) > 1 else NO_INPUT
-            return Layer("", kinds[name], min(inputs), other, inside, out, *sizes[0], *sizes[1])
-        return None
-
-
-def traced(network: torch.nn.Module, size: tuple[int, int, int]) -> list[Layer]:
-    picture = torch.zeros((1, *size), device="meta")
-    with torch.no_grad(), Trace(picture) as trace:
-        network(picture)
-    return trace.layers
-
-
-def comparable(layer: Layer) -> Layer:
-    """Without what a trace does not see: names, block ends, norms; the inputs of two-handed operators in one order."""
-    if layer.input_b >= 0 or layer.kind in (Kind.ADD, Kind.MULTIPLY):
-        inputs = sorted((layer.input_a, layer.input_b))
-        layer = layer._replace(input_a=inputs[0], input_b=inputs[1])
-    return layer._replace(name="", cut=False, channel_params=0)
-
-
-def test_the_table_is_the_network(space: Space, rng: np.random.Generator) -> None:
-    population = space.sample(rng, 6).concatenate(space.population(space.extremes()))
-    table = space.decode(population)
-    priced = price_table(table, space.default_runtime, schedule="none")
-    for row, architecture in enumerate(population):
-        size = space.input_size(architecture)
-        with torch.device("meta"):
-            network = space.build(architecture).eval()
-        layers = [comparable(layer) for layer in table.layers(row)]
-        # a depthwise convolution of one channel is an ordinary one as well
-        assert traced(network, size) == [
-            layer._replace(kind=Kind.DEPTHWISE)
-            if layer.kind == Kind.CONV and layer.groups == layer.out_channels == layer.in_channels
-            else layer
-            for layer in layers
-        ]
-        assert sum(parameter.numel() for parameter in network.parameters()) == priced["params"][row]
-        with FlopCounterMode(display=False) as counter:
-            network(torch.zeros((1, *size), device="meta"))
-        assert counter.get_total_flops() == 2 * priced["macs_layerwise"][row]
-
-
-def test_the_network_runs_on_pictures(space: Space) -> None:
-    smallest, _ = space.extremes()
-    network = space.build(smallest).eval()
-    with torch.no_grad():
-        logits = network(torch.zeros((2, *space.input_size(smallest))))
-    assert logits.shape == (2, space.settings.classes)
-    assert torch.isfinite(logits).all()
-
-
-def test_the_blueprints_module_stands_alone(space: Space) -> None:
-    blueprint = space.blueprint(space.extremes()[0])
-    assert blueprint.module.startswith("search_spaces.blocks.")
-    source = Path(search_spaces.__path__[0]).joinpath("blocks", f"{blueprint.module.rsplit('.', 1)[1]}.py").read_text()
-    imported = re.findall(r"^\s*(?:from|import)\s+(\w+)", source, flags=re.MULTILINE)
-    foreign = set(imported) - {"torch"} - set(sys.stdlib_module_names)
-    assert not foreign
-    json.dumps(blueprint.arguments)
-
-
-def test_the_supernet_contains_every_member(space: Space, rng: np.random.Generator) -> None:
-    if space.default_evaluator != "supernet":
-        pytest.skip("the space is not evaluated by a supernet")
-    supernet: Any = space.supernet().eval()  # type: ignore[attr-defined]
-    for architecture in space.population(space.extremes()).concatenate(space.sample(rng, 2)):
-        supernet.activate(architecture)
-        network = supernet.extract(architecture).eval()
-        expected = space.build(architecture).state_dict()
-        assert {k: v.shape for k, v in network.state_dict().items()} == {k: v.shape for k, v in expected.items()}
-        picture = torch.rand((1, *space.input_size(architecture)))
-        with torch.no_grad():
-            assert torch.allclose(network(picture), supernet(picture), atol=1e-5)
-
-
-# published members
-
-
-def test_published_members_are_priced_and_built(space_name: str) -> None:
-    for name, member in space_class(space_name).members().items():
-        assert member.name == name
-        assert member.source
-        table = member.table()
-        priced = price_table(table, "analytic", schedule="none")
-        blueprint = member.blueprint()
-        with torch.device("meta"):
-            network = blueprint.build().eval()
-        size = (int(table.in_channels[0, 0]), int(table.in_height[0, 0]), int(table.in_width[0, 0]))
-        assert traced(network, size) == [comparable(layer) for layer in table.layers(0)]
-        assert sum(parameter.numel() for parameter in network.parameters()) == priced["params"][0]
 
 
 def test_importing_spaces_loads_no_torch(run_python: Callable[[str], str]) -> None:

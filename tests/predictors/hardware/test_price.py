@@ -162,15 +162,23 @@ def test_patches_that_cost_nothing_are_taken_where_they_lower_the_peak() -> None
 
 def test_kernels_smaller_than_their_stride_may_save_macs() -> None:
     """Patches compute only what is read: a 1x1 convolution of stride 2 skips half of the rows before it."""
-    stem = {"out": 8, "kernel": 3, "stride": 1}
     fused = {"in": 8, "mid": 16, "out": 8, "kernel": 1, "stride": 1, "residual": False, "squeeze": 0}
-    layers = mbconv_layers({"input_size": [3, 32, 32], "stem": stem, "blocks": [fused], "mix": 0, "classes": 2})
+    wide = {**fused, "mid": 200, "kernel": 3}
+    stem = {"out": 8, "kernel": 3, "stride": 1}
+    layers = mbconv_layers({"input_size": [3, 32, 32], "stem": stem, "blocks": [fused, wide], "mix": 0, "classes": 2})
+    halved = [layer._replace(in_height=16, in_width=16, out_height=16, out_width=16) for layer in layers[3:6]]
     skipping = layers[2]._replace(stride=2, out_height=16, out_width=16)
-    pool = layers[3]._replace(in_height=16, in_width=16)
-    table = LayerTable.from_layers([*layers[:2], skipping, pool, layers[4]])
-    columns = price_table(table, "analytic", {"peak_sram_bytes": 1e9})
-    assert (columns["patches"][0], columns["split"][0]) == (4, 2)
-    assert columns["macs"][0] < columns["macs_layerwise"][0]
+    table = LayerTable.from_layers(
+        [*layers[:2], skipping, *halved, layers[6]._replace(in_height=16, in_width=16), layers[7]]
+    )
+    layerwise = price_table(table, "analytic", schedule="none")
+    for limits in ({"peak_sram_bytes": 1e9}, {"macs": float(layerwise["macs"][0] - 1)}):
+        columns = price_table(table, "analytic", limits)
+        assert (columns["patches"][0], columns["split"][0]) == (4, 2)
+        assert columns["macs"][0] < columns["macs_layerwise"][0]
+        # the second block decides the peak, patches or not
+        assert columns["peak_sram_bytes"][0] == layerwise["peak_sram_bytes"][0] == 16 * 16 * (8 + 200)
+        assert columns["fits"][0]
 
 
 @pytest.mark.parametrize(
