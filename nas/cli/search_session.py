@@ -53,6 +53,10 @@ class Session:
             reporter.note(f"space {prepared.parts.space.name}: {line}")
         for line in prepared.parts.budget.describe(prepared.parts.runtime):
             reporter.note(f"budget {line}")
+        if prepared.config.time:
+            reporter.note(
+                "with --time the archive depends on the machine's speed; by --trials alone it follows from the seed"
+            )
         feasible = prepared.feasibility
         if prepared.parts.budget and not feasible.binding:
             reporter.note(

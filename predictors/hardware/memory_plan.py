@@ -366,10 +366,11 @@ class _Network:
     def _shared_with(self, i: int) -> int | None:
         """The tensor whose storage the output of operator i takes over."""
         layer = self.layers[i]
-        if self.rule.accumulates and self.readers[i] and self.last_use[i] == self.readers[i][0]:
-            reader = self.layers[self.readers[i][0]]
-            if reader.kind == Kind.ADD and reader.input_a == i and 0 <= reader.input_b < i:
-                return reader.input_b
+        if self.rule.accumulates and self.readers[i] == [i + 1]:
+            add = self.layers[i + 1]
+            earlier = 0 <= add.input_b < i and self.last_use[add.input_b] == i + 1
+            if add.kind == Kind.ADD and add.input_a == i and earlier:
+                return add.input_b
         free = layer.input_a >= 0 and self.last_use[layer.input_a] == i
         fits = _elements(layer) <= layer.in_channels * layer.in_height * layer.in_width
         return layer.input_a if layer.kind in self.rule.in_place and free and fits else None

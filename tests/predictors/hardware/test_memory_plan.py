@@ -390,3 +390,18 @@ def test_a_schedule_that_cannot_be_is_wrong_use(patches: int, split: int, words:
 def test_an_unknown_runtime_is_wrong_use() -> None:
     with pytest.raises(WrongUse, match="did you mean 'tinyengine'"):
         lifetimes(BLOCK, 0, "tinyengin")
+
+
+def test_a_residual_that_is_read_again_is_not_accumulated_onto():
+    """Written onto, it would be lost for its second reader: the plan needs what the price says."""
+    size = {"in_height": 10, "in_width": 10, "out_height": 10, "out_width": 10}
+    layers = [
+        Layer("first", Kind.CONV, -1, -2, 3, 4, **size),
+        Layer("second", Kind.CONV, 0, -2, 4, 4, **size),
+        Layer("add", Kind.ADD, 1, 0, 4, 4, **size),
+        Layer("third", Kind.CONV, 2, -2, 4, 4, **size),
+        Layer("add_again", Kind.ADD, 3, 0, 4, 4, **size),
+    ]
+    table = LayerTable.from_layers(layers)
+    priced = price_table(table, "analytic", schedule="none")["peak_sram_bytes"][0]
+    assert plan(lifetimes(table, 0, "analytic")).peak_bytes == priced
