@@ -20,6 +20,8 @@ import numpy as np
 from results import write_section
 
 import nas
+from nas.api import Run
+from nas.cli.console import TerminalReporter
 from nas.core.pareto import ParetoFront
 from nas.core.trial import Trial
 from nas.member import train_member
@@ -42,17 +44,26 @@ class Found:
     best_test: float
 
 
-def ours(data: Path, seed: int, trials: int, root: Path) -> tuple[nas.api.Run, Found]:
+def ours(data: Path, seed: int, trials: int, root: Path) -> tuple[Run, Found]:
     """Search, then 25 epochs for the best of the front."""
     began = time.monotonic()
-    run = nas.search(space="mcunetv2", budget=BUDGET, data=data, trials=trials, seed=seed, root=root, run=f"s{seed}")
+    run = nas.search(
+        space="mcunetv2",
+        budget=BUDGET,
+        data=data,
+        trials=trials,
+        seed=seed,
+        root=root,
+        run=f"s{seed}",
+        reporter=TerminalReporter(),
+    )
     hypervolume = run.pareto.hypervolume
     report = train_member(run, "best", epochs=FINE_TUNE_EPOCHS)
     seconds = time.monotonic() - began
     return run, Found(seconds, trials, hypervolume, report.validation.top1, report.test.top1)
 
 
-def baseline(run: nas.api.Run, data: Path, seconds: float, epochs: int) -> Found:
+def baseline(run: Run, data: Path, seconds: float, epochs: int) -> Found:
     """Random feasible networks, each trained alone, until the time is over."""
     began = time.monotonic()
     parts, seed = run.parts, run.config.seed

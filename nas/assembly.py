@@ -13,7 +13,7 @@ from predictors.hardware.device import Device, device_names, load_device
 from predictors.hardware.memory import memory_rule, runtime_names
 from predictors.hardware.price import parse_schedule
 from search_spaces.core.architecture import Architecture
-from search_spaces.core.errors import WrongUse, did_you_mean
+from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.registry import space_class, space_names
 from search_spaces.core.space import PublishedMember, SearchSpace
@@ -105,9 +105,7 @@ def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
     """The evaluator of a search; `WrongUse` with the nearest known name otherwise."""
     name = config.evaluator or space.default_evaluator
     if name not in EVALUATORS:
-        raise WrongUse(
-            f"unknown evaluator '{name}'{did_you_mean(name, EVALUATORS) or '.'} Known: {', '.join(EVALUATORS)}"
-        )
+        raise WrongUse(unknown("evaluator", name, EVALUATORS))
     return name
 
 

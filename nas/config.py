@@ -20,10 +20,11 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from nas.core.budget import Budget, parse_reserve
-from nas.core.names import checked_run_name, shown
+from nas.core.budget import Budget
+from nas.core.names import checked_run_name
 from nas.core.objective import Objective, parse_objectives
-from search_spaces.core.errors import NotFound, WrongUse, did_you_mean
+from predictors.hardware.device import parse_reserve
+from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_SECONDS = 366 * 86400.0

@@ -7,12 +7,11 @@ from typing import Any
 
 from nas.assembly import device_budget, published_members, restore_space
 from nas.core.budget import Budget
-from nas.core.names import shown
 from predictors.hardware.device import load_device
 from predictors.hardware.layer_profile import LayerCost, layer_profile
 from predictors.hardware.price import Schedule, parse_schedule, price_table
 from search_spaces.core.architecture import Architecture
-from search_spaces.core.errors import NotFound, WrongUse, did_you_mean
+from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.registry import space_names
 

@@ -1,7 +1,6 @@
 """Hard limits on metrics: the user's, and those that a device gives."""
 
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -9,14 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nas.core.names import shown
 from predictors.core.metric import METRICS, Metric, format_quantity, parse_quantity
-from search_spaces.core.errors import WrongUse, did_you_mean
+from search_spaces.core.errors import WrongUse, did_you_mean, shown
 
 _BY_COLUMN = {metric.column: metric for metric in METRICS.values()}
 # Whose figure it is: these metrics mean nothing without the runtime that executes the network.
 _KEYS_OF_A_RUNTIME = frozenset({"sram", "flash", "latency", "throughput", "energy"})
-_KEYS_OF_A_RESERVE = ("sram", "flash")
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Budget:
         `WrongUse` where the text is empty, a key is unknown or stands twice, or a limit is no positive, finite,
         plausible number with a unit of the metric's kind.
         """
-        return cls(_parsed(text, "--budget", METRICS, parse_quantity))
+        return cls(_parsed(text))
 
     @classmethod
     def from_limits(cls, limits: Mapping[str, float], origin: str) -> "Budget":
@@ -121,47 +118,29 @@ class Budget:
             yield ", ".join(parts)
 
 
-def parse_reserve(text: str) -> dict[str, float]:
-    """'sram=32k,flash=0' as bytes by column: what the rest of the firmware keeps of a device. Zero is allowed.
-
-    `WrongUse` as `Budget.parse`, and for any metric but sram and flash.
-    """
-    known = {key: METRICS[key] for key in _KEYS_OF_A_RESERVE}
-    return _parsed(text, "--reserve", known, _quantity_or_zero)
-
-
 def _broken(metric: Metric, values: ArrayLike, limit: float) -> NDArray[np.bool_]:
     array = np.atleast_1d(np.asarray(values, dtype=np.float64))
     within = array <= limit if metric.better == "less" else array >= limit
     return ~(within & np.isfinite(array))
 
 
-def _parsed(
-    text: str, flag: str, known: Mapping[str, Metric], quantity: Callable[[Metric, str], float]
-) -> dict[str, float]:
-    """'key=value,...' as values by column; `flag` and `known` are for the messages."""
+def _parsed(text: str) -> dict[str, float]:
+    """'key=value,...' as values by column."""
     limits: dict[str, float] = {}
     for item in text.split(","):
         key, equals, value = (part.strip() for part in item.partition("="))
         if not (key and equals and value):
             what = f"no limit in {shown(item)}" if text.strip() else "empty; leave it away for no limits"
-            raise WrongUse(f"{flag}: {what}; write metric=value with commas between, for example sram=256k,flash=1M")
-        if key not in known:
-            raise WrongUse(f"{flag}: unknown metric {shown(key)}{_key_hint(key, known)} Known: {', '.join(known)}")
-        metric = known[key]
+            raise WrongUse(f"--budget: {what}; write metric=value with commas between, for example sram=256k,flash=1M")
+        if key not in METRICS:
+            raise WrongUse(f"--budget: unknown metric {shown(key)}{_key_hint(key)} Known: {', '.join(METRICS)}")
+        metric = METRICS[key]
         if metric.column in limits:
-            raise WrongUse(f"{flag}: '{key}' stands twice in {shown(text)}; keep one of them")
-        limits[metric.column] = quantity(metric, value)
-        if metric.unit == "fraction" and limits[metric.column] > 1:
-            raise WrongUse(f"{flag}: {key} is at most 1 or 100%, got '{value}'; write for example {key}=90%")
+            raise WrongUse(f"--budget: '{key}' stands twice in {shown(text)}; keep one of them")
+        limits[metric.column] = parse_quantity(metric, value)
     return limits
 
 
-def _key_hint(key: str, known: Mapping[str, Metric]) -> str:
-    of_column = [metric.key for metric in known.values() if metric.column == key]
-    return f"; in flags it is called '{of_column[0]}'." if of_column else did_you_mean(key, known) or "."
-
-
-def _quantity_or_zero(metric: Metric, text: str) -> float:
-    zero = re.fullmatch(r"0+(?:\.0*)?\s*(\S*)", text)
-    return 0.0 if zero and zero[1] in metric.suffixes else parse_quantity(metric, text)
+def _key_hint(key: str) -> str:
+    of_column = [metric.key for metric in METRICS.values() if metric.column == key]
+    return f"; in flags it is called '{of_column[0]}'." if of_column else did_you_mean(key, METRICS) or "."

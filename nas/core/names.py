@@ -2,21 +2,9 @@
 
 import re
 
-from search_spaces.core.errors import WrongUse
+from search_spaces.core.errors import WrongUse, shown
 
 RUN_NAME_RULE = "[a-z0-9][a-z0-9._-]{0,63}"
-_LONGEST_SHOWN = 60
-
-
-def shown(text: str, longest: int = _LONGEST_SHOWN) -> str:
-    r"""`text` quoted for an error message: control characters escaped, cut after `longest` characters.
-
-    >>> shown("a" + chr(0))
-    "'a\\x00'"
-    """
-    if len(text) <= longest:
-        return repr(text)
-    return f"{text[:longest]!r}... ({len(text):,} characters)"
 
 
 def checked_run_name(name: str) -> str:

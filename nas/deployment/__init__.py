@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nas.run import StoredRun
-from search_spaces.core.errors import WrongUse, did_you_mean
+from search_spaces.core.errors import WrongUse, unknown
 
 _NOT_FORMATS = {"artifact"}
 
@@ -20,7 +20,7 @@ def exporter(name: str) -> Callable[..., Path]:
     """The `export(run, trial, folder, *, force)` of that format; `WrongUse` with the nearest known name otherwise."""
     known = format_names()
     if name not in known:
-        raise WrongUse(f"unknown format '{name}'{did_you_mean(name, known) or '.'} Known: {', '.join(known)}")
+        raise WrongUse(unknown("format", name, known))
     export: Callable[..., Path] = importlib.import_module(f"nas.deployment.{name}").export
     return export
 

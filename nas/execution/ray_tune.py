@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import tempfile
 import time
 from collections import deque
@@ -30,7 +31,7 @@ from nas.execution.backend import Accounting, Backend, MakeEvaluator, Outcome, S
 from nas.execution.ray_cluster import private_cluster
 from nas.execution.signals import StopOnSignals
 from search_spaces.core.architecture import Architecture
-from search_spaces.core.errors import FitnasError
+from search_spaces.core.errors import FitnasError, WrongUse
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -45,6 +46,7 @@ _PRIVATE_CLUSTER = {"RAY_AUTH_MODE": "disabled"}  # it listens on the loopback i
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SPARE_STORE_BYTES = 96 * 2**20
 _NAP_S = 0.2
+_LONGEST_ANSWER_S = 5.0
 _PATIENCE_S = 60.0
 _SHORT = Path("/tmp")
 
@@ -64,6 +66,7 @@ class RayTune(Backend):
             stack.enter_context(StopOnSignals(conductor))
             stack.enter_context(_environment(workers, private=self.settings.ray_address is None))
             folder = stack.enter_context(_folder())
+            _check_address(self.settings.ray_address)
             address = self.settings.ray_address or stack.enter_context(
                 private_cluster(workers, _store_bytes(make_evaluator), folder)
             )
@@ -94,6 +97,7 @@ class _Link:
         self._first: Proposal | None = None
         self._numbers: dict[str, int] = {}
         self._naps: set[str] = set()
+        self._replacements = 0
         self._waiting_since: float | None = None
         self._inbox: deque[tuple[int, str | None]] = deque()
 
@@ -111,9 +115,13 @@ class _Link:
         self.drain()
         if len(self._numbers) + len(self._naps) >= self._workers:
             return None
+        if self._replacements:
+            # The worker that takes the place of a lost one starts for a nap: what was lost goes to one that is up.
+            self._replacements -= 1
+            return self._nap(trial_id)
         proposal = self._pulled()
         if proposal is None:
-            return self._nap(trial_id)
+            return self._nap(trial_id) if self._is_patient() else None
         self._waiting_since = None
         self._numbers[trial_id] = proposal.number
         return {"architecture": proposal.architecture.to_json()}
@@ -129,21 +137,25 @@ class _Link:
             raise _Ended
         return proposal if isinstance(proposal, Proposal) else None
 
-    def _nap(self, trial_id: str) -> dict[str, Any] | None:
+    def _nap(self, trial_id: str) -> dict[str, Any]:
         """A trial that only sleeps, for a worker that has to wait.
 
         Without one, Tune ends idle workers, or gives them the trial of a worker that is still starting and ends that
         one: the search would go on with fewer. After a while it may: the one that is starting may never come.
         """
-        now = time.monotonic()
-        self._waiting_since = now if self._waiting_since is None else self._waiting_since
-        if now - self._waiting_since > _PATIENCE_S:
-            return None
         self._naps.add(trial_id)
         return {"nap_s": _NAP_S}
 
+    def _is_patient(self) -> bool:
+        """False where no proposal could be handed out for long."""
+        now = time.monotonic()
+        self._waiting_since = now if self._waiting_since is None else self._waiting_since
+        return now - self._waiting_since < _PATIENCE_S
+
     def put(self, trial_id: str, outcome: str | None) -> None:
         """Keeps what came of a trial; None where its worker died. Tune reports one death twice."""
+        was_running = trial_id in self._naps or trial_id in self._numbers
+        self._replacements += was_running and outcome is None
         self._naps.discard(trial_id)
         number = self._numbers.pop(trial_id, None)
         if number is not None:
@@ -296,6 +308,24 @@ def _store_bytes(make_evaluator: MakeEvaluator) -> int:
     size = len(dumps(make_evaluator, protocol=5, buffer_callback=buffers.append))
     size += sum(int(buffer.raw().nbytes) for buffer in buffers)
     return _SPARE_STORE_BYTES + 2 * size
+
+
+def _check_address(address: str | None) -> None:
+    """Refuses what cannot work, at once; Ray would try for minutes and can then not be stopped by a signal."""
+    if address is None or address == "auto":
+        return
+    if "://" in address:
+        raise WrongUse(
+            f"--ray-address {address}: a search holds its own loop and store, which a Ray client cannot; run nas on a "
+            "machine of the cluster with --ray-address auto or HOST:PORT of its head"
+        )
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdigit()):
+        raise WrongUse(f"--ray-address is auto or HOST:PORT, for example 192.168.0.10:6379; got '{address}'")
+    try:
+        socket.create_connection((host, int(port)), timeout=_LONGEST_ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise FitnasError(f"no Ray cluster answers at '{address}' ({error}); leave --ray-address away") from None
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from nas.core.names import checked_run_name, shown
+from nas.core.names import checked_run_name
 from nas.storage.files import os_errors_explained, remove_leftovers, write_atomically
-from search_spaces.core.errors import NotFound, Refused, WrongUse, did_you_mean
+from search_spaces.core.errors import NotFound, Refused, WrongUse, did_you_mean, shown
 
 _LOCK = "driver.lock"
 _HOLDER = "driver.json"

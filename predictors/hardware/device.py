@@ -109,11 +109,11 @@ def parse_reserve(text: str | None) -> dict[str, int]:
     for part in (text or "").split(",") if text and text.strip() else []:
         key, sign, value = (piece.strip() for piece in part.partition("="))
         if key not in _RESERVABLE:
-            raise WrongUse(f"reserve: unknown key '{key}'{did_you_mean(key, _RESERVABLE)}. Known: sram, flash")
+            raise WrongUse(f"--reserve: unknown key '{key}'{did_you_mean(key, _RESERVABLE)}. Known: sram, flash")
         if not sign or not value:
-            raise WrongUse(f"reserve: expected {key}=BYTES, for example {key}=16k, got '{part.strip()}'")
+            raise WrongUse(f"--reserve: expected {key}=BYTES, for example {key}=16k, got '{part.strip()}'")
         if key in result:
-            raise WrongUse(f"reserve: '{key}' is given twice; give it once")
+            raise WrongUse(f"--reserve: '{key}' is given twice; give it once")
         result[key] = _reserved_bytes(METRICS[key], value)
     return result
 

@@ -74,7 +74,7 @@ def test_other_durations_are_wrong_use(text: str) -> None:
         ({"backend": "ray"}, "backend is .*did you mean 'ray_tune'"),
         ({"budget": "ram=256k"}, "did you mean 'sram'"),
         ({"budget": "{}"}, "no limit in '{}'"),
-        ({"reserve": "macs=1"}, "--reserve: unknown metric"),
+        ({"reserve": "macs=1"}, "--reserve: unknown key 'macs'"),
         ({"objectives": "acuracy"}, "did you mean 'accuracy'"),
         ({"objectives": ""}, "objectives are metrics"),
         ({"run": "../x"}, "run name"),

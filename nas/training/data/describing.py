@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from nas.core.names import shown
 from nas.training.data import digits
 from nas.training.data.arrays import NOT_FINITE, read_arrays
 from nas.training.data.curating import curate
@@ -14,7 +13,7 @@ from nas.training.data.files import open_files
 from nas.training.data.layout import ALL, TEST, TRAIN, VALIDATION, in_order
 from nas.training.data.scanning import Found, Progress, scan
 from nas.training.data.splitting import Record, content_hash, planned_counts
-from search_spaces.core.errors import NotFound, WrongUse, did_you_mean
+from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
 from search_spaces.core.input_facts import InputFacts
 
 _KINDS = "'digits', a folder or a zip of class folders, or an .npz"

@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 
-from nas.core.budget import Budget, parse_reserve
+from nas.core.budget import Budget
 from search_spaces.core.errors import WrongUse
 
 
@@ -128,11 +128,3 @@ def test_a_budget_is_a_value() -> None:
         assert twin == budget
     with pytest.raises(TypeError):
         budget.limits["macs"] = 9  # type: ignore[index]
-
-
-def test_a_reserve_may_be_zero_and_is_of_memory_alone() -> None:
-    assert parse_reserve("sram=32k,flash=0") == {"peak_sram_bytes": 32_768, "flash_bytes": 0}
-    assert parse_reserve("sram=0.0kB") == {"peak_sram_bytes": 0}
-    for text, said in (("macs=1", "unknown metric"), ("sram=-1", "positive"), ("sram=0ms", "no unit"), ("", "empty")):
-        with pytest.raises(WrongUse, match=said):
-            parse_reserve(text)

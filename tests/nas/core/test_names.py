@@ -1,7 +1,7 @@
 import pytest
 
-from nas.core.names import checked_run_name, shown
-from search_spaces.core.errors import WrongUse
+from nas.core.names import checked_run_name
+from search_spaces.core.errors import WrongUse, shown
 
 
 @pytest.mark.parametrize("name", ["a", "0", "signs", "mcunetv2-001", "a.b_c-d", "a" * 64])

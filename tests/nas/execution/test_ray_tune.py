@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +15,7 @@ from nas.core.objective import parse_objectives
 from nas.core.trial import Trial
 from nas.execution.backend import Settings
 from nas.execution.inline import Inline
+from nas.execution.ray_cluster import private_cluster
 from nas.execution.ray_tune import RayTune
 from nas.strategies.evolution import Evolution
 from search_spaces.core.errors import FitnasError, WrongUse
@@ -55,7 +56,19 @@ def undisturbed() -> list[object]:
     return facts(conductor.trials)
 
 
-def test_killed_workers_lose_and_double_nothing(tmp_path: Path, undisturbed: list[object]) -> None:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster that several searches share."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory(prefix="nas-test-", dir="/tmp") as folder,
+    ):
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        with private_cluster(2, 100 * 2**20, Path(folder)) as address:
+            yield address
+
+
+def test_killed_workers_lose_and_double_nothing(cluster: str, tmp_path: Path, undisturbed: list[object]) -> None:
     killed: list[int] = []
     lost: list[int] = []
 
@@ -68,7 +81,7 @@ def test_killed_workers_lose_and_double_nothing(tmp_path: Path, undisturbed: lis
             killed.append(victim)
 
     conductor = conductor_of(60, on_event)
-    RayTune(Settings(workers=2)).run(conductor, functools.partial(Signed, tmp_path, 0.1))
+    RayTune(Settings(workers=2, ray_address=cluster)).run(conductor, functools.partial(Signed, tmp_path, 0.1))
     assert facts(conductor.trials) == undisturbed
     assert len(killed) == 3
     assert lost
@@ -76,38 +89,41 @@ def test_killed_workers_lose_and_double_nothing(tmp_path: Path, undisturbed: lis
     assert len(list(tmp_path.iterdir())) == 5
 
 
-def test_what_recording_raises_ends_the_search(tmp_path: Path) -> None:
+def test_what_recording_raises_ends_the_search(cluster: str) -> None:
     def full(trial: Trial) -> None:
         if trial.number == 3:
             raise FitnasError("the disk is full")
 
     conductor = conductor_of(60, record=full)
     with pytest.raises(FitnasError, match="the disk is full"):
-        RayTune(Settings(workers=1)).run(conductor, ToyEvaluator)
+        RayTune(Settings(workers=1, ray_address=cluster)).run(conductor, ToyEvaluator)
     assert len(conductor.trials) == 3
 
 
-def test_another_thread_may_stop_it() -> None:
-    conductor = conductor_of(10_000)
-    threads = [threading.Thread(target=lambda: RayTune(Settings(workers=1)).run(conductor, ToyEvaluator))]
-    threads[0].start()
-    while len(conductor.trials) < 5:
-        time.sleep(0.05)
-    conductor.stop(StopReason.INTERRUPTED)
-    threads[0].join(30)
-    assert not threads[0].is_alive()
+def test_a_deadline_awaits_the_evaluations_under_way(cluster: str) -> None:
+    conductor = conductor_of(60)
+
+    def on_event(event: Event) -> None:
+        if event.done == 4:
+            conductor.stop(StopReason.DEADLINE)
+
+    conductor = conductor_of(60, on_event)
+    RayTune(Settings(workers=2, ray_address=cluster)).run(conductor, functools.partial(ToyEvaluator, seconds=0.2))
+    assert conductor.reason is StopReason.DEADLINE
+    assert len(conductor.trials) == 5
+    assert conductor.in_flight == 0
 
 
 @pytest.fixture
-def search(tmp_path: Path) -> Iterator[Callable[[], "subprocess.Popen[str]"]]:
+def search(tmp_path: Path) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
     """Starts a search of 60 trials in a process group of its own, which is ended after the test."""
     processes: list[subprocess.Popen[str]] = []
 
-    def start() -> "subprocess.Popen[str]":
+    def start(backend: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "tests.nas.execution.toy_search", str(tmp_path / "trials"), "60", "0.1"]
         processes.append(
             subprocess.Popen(
-                [*command, "ray_tune"],
+                [*command, backend],
                 cwd=ROOT,
                 text=True,
                 stdout=subprocess.PIPE,
@@ -129,40 +145,34 @@ def wait_for(path: Path, count: int) -> None:
         time.sleep(0.02)
 
 
-def test_a_search_that_is_interrupted_killed_and_terminated_ends_equal(
-    tmp_path: Path, search: Callable[[], "subprocess.Popen[str]"], undisturbed: list[object]
+def test_a_search_that_is_terminated_and_killed_ends_equal(
+    tmp_path: Path, search: Callable[[str], "subprocess.Popen[str]"], undisturbed: list[object]
 ) -> None:
     path = tmp_path / "trials"
-    first = search()
+    first = search("ray_tune")
     wait_for(path, 8)
-    os.killpg(first.pid, signal.SIGINT)  # as a terminal does: to the whole group
-    assert first.communicate(timeout=60) == ("INTERRUPTED\n", "")
-    assert first.returncode == 130
+    os.killpg(first.pid, signal.SIGTERM)  # as `timeout` and batch systems do: to the whole group
+    assert first.communicate(timeout=60) == ("TERMINATED\n", "")
+    assert first.returncode == 143
 
-    second = search()
+    second = search("ray_tune")
     wait_for(path, 20)
     second.kill()
     second.communicate(timeout=60)
     assert 20 <= len(read(path)) < 60
 
-    third = search()
-    wait_for(path, 35)
-    os.killpg(third.pid, signal.SIGTERM)  # as `timeout` and batch systems do
-    assert third.communicate(timeout=60) == ("TERMINATED\n", "")
-    assert third.returncode == 143
-
-    last = search()
+    last = search("inline")
     assert last.communicate(timeout=120) == ("TRIALS\n", "")
     assert last.returncode == 0
     assert facts(read(path)) == undisturbed
 
 
-def test_a_cluster_that_does_not_answer_is_an_error_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+def test_a_cluster_that_does_not_answer_is_an_error_with_the_way_out() -> None:
     with pytest.raises(FitnasError, match=r"no Ray cluster answers at '127.0.0.1:1'.*--ray-address"):
         RayTune(Settings(ray_address="127.0.0.1:1")).run(conductor_of(5), ToyEvaluator)
 
 
-def test_the_client_protocol_is_refused() -> None:
-    with pytest.raises(WrongUse, match="ray://"):
-        RayTune(Settings(ray_address="ray://head:10001")).run(conductor_of(5), ToyEvaluator)
+@pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:port", ""])
+def test_addresses_that_cannot_work_are_wrong_use(address: str) -> None:
+    with pytest.raises(WrongUse, match="--ray-address"):
+        RayTune(Settings(ray_address=address)).run(conductor_of(5), ToyEvaluator)
