@@ -1,65 +1,84 @@
-"""A Ray cluster of its own for one search, in a process of its own. Does not import Ray."""
+"""A Ray cluster of its own for one search, held by a process of its own. Does not import Ray."""
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from search_spaces.core.errors import FitnasError
 
-_LONGEST_END_S = 15.0
+_SHORT = Path("/tmp")
 _PROGRAM = """
-import json, shutil, sys
-import ray
+import json, shutil, signal, sys
 options = json.loads(sys.argv[1])
-ray.init("local", include_dashboard=False, log_to_driver=False, **options)
-print("address", ray.get_runtime_context().gcs_address, flush=True)
-sys.stdin.read()
-ray.shutdown()
-shutil.rmtree(options["_temp_dir"], ignore_errors=True)
+try:
+    import ray
+    ray.init("local", include_dashboard=False, log_to_driver=False, **options)
+    print("address", ray.get_runtime_context().gcs_address, flush=True)
+    sys.stdin.read()
+    signal.alarm(30)  # whatever Ray may wait for, this process ends, and Ray's own processes die with it
+    ray.shutdown()
+finally:
+    shutil.rmtree(options["_temp_dir"], ignore_errors=True)
 """
 
 
 @contextmanager
-def private_cluster(workers: int, store_bytes: int, folder: Path) -> Iterator[str]:
-    """The address of a private cluster, held by a process in a session of its own.
+def private_cluster(workers: int, store_bytes: int) -> Iterator[str]:
+    """The address of a private cluster of so many cores, with room for so many bytes in its object store.
 
-    So a signal that a terminal, `timeout` or a batch system sends to the whole process group reaches the search, which
-    saves, and not its workers. The process ends the cluster and deletes the folder when its input closes: at the end of
-    the search, or when the search is killed.
+    The process that holds it has a session of its own. So a signal that a terminal, `timeout` or a batch system sends
+    to the whole process group reaches the search, which saves, and not its workers. When its input closes, at the end
+    of the search or because the search was killed, it ends the cluster and deletes its files: two seconds that nobody
+    waits for. `FitnasError` where the cluster does not start.
     """
-    options = {"num_cpus": workers, "object_store_memory": store_bytes, "_temp_dir": str(folder)}
-    errors = folder / "cluster.err"
-    with errors.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, json.dumps(options)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            start_new_session=True,
-        )
-    with process:
+    # Ray's sockets need a short path, whatever the folder for temporary files is.
+    folder = tempfile.mkdtemp(prefix="nas-ray-", dir=_SHORT if _SHORT.is_dir() else None)
+    options = {"num_cpus": workers, "object_store_memory": store_bytes, "_temp_dir": folder}
+    with tempfile.TemporaryFile() as errors:
         try:
-            yield _address_of(process, errors)
+            process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, json.dumps(options)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise _did_not_start(str(error)) from None
+        try:
+            address = _address_of(process)
+            if not address:
+                process.wait()
+                errors.seek(0)
+                lines = errors.read().decode(errors="replace").strip().splitlines()
+                raise _did_not_start(lines[-1] if lines else "no message")
+            yield address
         finally:
-            _end(process)
+            _close(process)
 
 
-def _address_of(process: "subprocess.Popen[bytes]", errors: Path) -> str:
+def _address_of(process: "subprocess.Popen[bytes]") -> str:
+    """What the program prints when the cluster is up; empty where it ends before."""
     for line in process.stdout or ():
         if line.startswith(b"address "):
             return line.split()[1].decode()
-    process.wait()
-    last = errors.read_text(errors="replace").strip().splitlines()[-1:]
-    raise FitnasError(f"Ray could not start: {' '.join(last) or 'no message'}. --backend inline does without it")
+    return ""
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        process.wait(_LONGEST_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()  # Ray's own processes die with it
+def _close(process: "subprocess.Popen[bytes]") -> None:
+    """Ends the cluster in the background."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
+    threading.Thread(target=process.wait, daemon=True, name="end of the Ray cluster").start()
+
+
+def _did_not_start(message: str) -> FitnasError:
+    return FitnasError(f"Ray could not start: {message}. --backend inline does without it")

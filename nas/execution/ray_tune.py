@@ -8,6 +8,7 @@ store and are read there without a copy. Nothing that Tune writes is read again:
 import json
 import logging
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -42,13 +43,11 @@ _ENVIRONMENT = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "1e9",  # Tune's snapshots grow with the number of trials, and nobody reads them
 }
-_PRIVATE_CLUSTER = {"RAY_AUTH_MODE": "disabled"}  # it listens on the loopback interface alone
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SPARE_STORE_BYTES = 96 * 2**20
 _NAP_S = 0.2
 _LONGEST_ANSWER_S = 5.0
 _PATIENCE_S = 60.0
-_SHORT = Path("/tmp")
 
 
 class RayTune(Backend):
@@ -68,7 +67,7 @@ class RayTune(Backend):
             folder = stack.enter_context(_folder())
             _check_address(self.settings.ray_address)
             address = self.settings.ray_address or stack.enter_context(
-                private_cluster(workers, _store_bytes(make_evaluator), folder)
+                private_cluster(workers, _store_bytes(make_evaluator))
             )
             stack.enter_context(_connection(address, private=self.settings.ray_address is None))
             stack.enter_context(StopOnSignals(conductor))  # again: Ray set a handler of its own
@@ -141,24 +140,23 @@ class _Link:
         """A trial that only sleeps, for a worker that has to wait.
 
         Without one, Tune ends idle workers, or gives them the trial of a worker that is still starting and ends that
-        one: the search would go on with fewer. After a while it may: the one that is starting may never come.
+        one: the search would go on with fewer.
         """
         self._naps.add(trial_id)
         return {"nap_s": _NAP_S}
 
     def _is_patient(self) -> bool:
-        """False where no proposal could be handed out for long."""
+        """False where nothing could be handed out for long: the worker that all wait for may never start."""
         now = time.monotonic()
         self._waiting_since = now if self._waiting_since is None else self._waiting_since
         return now - self._waiting_since < _PATIENCE_S
 
     def put(self, trial_id: str, outcome: str | None) -> None:
         """Keeps what came of a trial; None where its worker died. Tune reports one death twice."""
-        was_running = trial_id in self._naps or trial_id in self._numbers
-        self._replacements += was_running and outcome is None
         self._naps.discard(trial_id)
         number = self._numbers.pop(trial_id, None)
         if number is not None:
+            self._replacements += outcome is None
             self._inbox.append((number, outcome))
 
     def drain(self) -> None:
@@ -270,7 +268,7 @@ def _tuner(link: _Link, make_evaluator: MakeEvaluator, settings: Settings, folde
         tune.with_resources(tune.with_parameters(_Worker, payload=payload), resources),
         tune_config=tune.TuneConfig(
             search_alg=_Puller(link),
-            scheduler=_Scheduler(),
+            scheduler=_Scheduler(),  # type: ignore[no-untyped-call]
             num_samples=-1,
             reuse_actors=True,
             trial_dirname_creator=_trial_name,
@@ -293,8 +291,8 @@ def _trial_name(trial: Any) -> str:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder that vanishes at the end. Its path is short, as Ray's sockets need it."""
-    path = Path(tempfile.mkdtemp(prefix="nas-ray-", dir=_SHORT if _SHORT.is_dir() else None))
+    """A folder that vanishes at the end."""
+    path = Path(tempfile.mkdtemp(prefix="nas-tune-"))
     try:
         yield path
     finally:
@@ -335,6 +333,7 @@ def _connection(address: str, private: bool) -> Iterator[None]:
         raise FitnasError("this process uses Ray already: call ray.shutdown() first, or choose --backend inline")
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     given: dict[str, Any] = {} if private else {"runtime_env": {"env_vars": _ONE_THREAD}}
+    _look_again_at_the_secret()
     try:
         ray.init(address, log_to_driver=False, configure_logging=False, **given)
         yield
@@ -344,12 +343,22 @@ def _connection(address: str, private: bool) -> Iterator[None]:
         ray.shutdown()
 
 
+def _look_again_at_the_secret() -> None:
+    """Ray reads RAY_AUTH_MODE and RAY_AUTH_TOKEN when it is imported, and keeps them."""
+    internals: Any = ray._raylet
+    internals.Config.initialize("")
+    internals.AuthenticationTokenLoader.instance().reset_cache()
+
+
 @contextmanager
 def _environment(workers: int, private: bool) -> Iterator[None]:
     """Sets what Ray reads from the environment, and puts back what was there."""
     values = {**_ENVIRONMENT, "TUNE_MAX_PENDING_TRIALS_PG": str(workers)}
     if private:
-        values |= {**_PRIVATE_CLUSTER, **_ONE_THREAD}
+        values |= _ONE_THREAD
+    if private and "RAY_AUTH_MODE" not in os.environ:
+        # Ray listens on every interface of the machine: without a secret anybody in the network could give orders.
+        values |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

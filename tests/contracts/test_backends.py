@@ -40,9 +40,7 @@ class CannotBeBuilt(ToyEvaluator):
 def conductor_of(record: list[Trial], trials: int = TRIALS, limit: float = 3000) -> Conductor:
     space = ToySpace()
     strategy = Evolution(space, OBJECTIVES, trials)
-    return Conductor(
-        space, strategy, Price(limit), objectives=OBJECTIVES, record=record.append, trials=trials, seed=4
-    )
+    return Conductor(space, strategy, Price(limit), objectives=OBJECTIVES, record=record.append, trials=trials, seed=4)
 
 
 @pytest.fixture(params=backend_names())

@@ -62,19 +62,29 @@ def nas_process(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
         process.communicate()
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A folder of two classes that can be told apart: bright discs and dark squares, 24 pictures of 32 x 32 each."""
+def _draw_pictures(folder: Path) -> Path:
+    """Two classes that can be told apart: bright discs and dark squares, 24 pictures of 32 x 32 each."""
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:32, :32]
     for name, mask, level in (
         ("disc", (rows - 16) ** 2 + (columns - 16) ** 2 < 90, 220),
         ("square", (abs(rows - 16) < 7) & (abs(columns - 16) < 7), 40),
     ):
-        folder = tmp_path / "pictures" / name
-        folder.mkdir(parents=True)
+        (folder / name).mkdir(parents=True)
         for index in range(24):
             image = rng.integers(100, 150, (32, 32, 3))
             image[np.roll(mask, rng.integers(-4, 5, 2), (0, 1))] = level
-            Image.fromarray(image.astype(np.uint8)).save(folder / f"{index}.png")
-    return tmp_path / "pictures"
+            Image.fromarray(image.astype(np.uint8)).save(folder / name / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of class folders."""
+    return _draw_pictures(tmp_path / "pictures")
+
+
+@pytest.fixture(scope="session")
+def shared_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for tests that leave it as it is."""
+    return _draw_pictures(tmp_path_factory.mktemp("data") / "pictures")

@@ -199,14 +199,15 @@ def test_a_search_in_which_everything_fails_stops_with_the_reason() -> None:
     for _ in range(4):
         conductor.report_failure(proposed(conductor).number, "RuntimeError: no such layer")
     fifth = proposed(conductor)
-    with pytest.raises(FitnasError, match="first 5 evaluations failed.*no such layer.*resume"):
+    with pytest.raises(FitnasError, match=r"first 5 evaluations failed.*no such layer.*resume"):
         conductor.report_failure(fifth.number, "RuntimeError: no such layer")
     assert len(conductor.trials) == 5
 
 
 def test_where_nothing_ever_fits_the_error_names_limit_and_nearest_miss() -> None:
     small = make(10, space=ToySpace(ToySettings(choices=3)), limit=900, budget=Budget({"macs": 900.0}), runtime="r")
-    with pytest.raises(Infeasible, match=r"no architecture of this space fits \(macs <= 900\).*nearest needs macs 1,000"):
+    said = r"no architecture of this space fits \(macs <= 900\).*nearest needs macs 1,000"
+    with pytest.raises(Infeasible, match=said):
         small.propose()
     large = make(10, space=ToySpace(ToySettings(choices=30)), limit=900)
     with pytest.raises(Infeasible, match="none found that fits in 28,192 candidates"):

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Choice
+from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
 
@@ -38,7 +39,7 @@ class ToySpace(SearchSpace[ToySettings]):
         self.choices = tuple(Choice(f"c{index:02d}", options) for index in range(self.settings.choices))
 
     @classmethod
-    def configured(cls, options: Mapping[str, str], facts: object = None) -> "ToySpace":
+    def configured(cls, options: Mapping[str, str], facts: InputFacts | None = None) -> "ToySpace":  # noqa: ARG003
         return cls(ToySettings(**{name: int(value) for name, value in options.items()}))
 
     @classmethod

@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,14 +56,12 @@ def undisturbed() -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def cluster() -> Iterator[str]:
     """The address of a cluster that several searches share."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        tempfile.TemporaryDirectory(prefix="nas-test-", dir="/tmp") as folder,
-    ):
-        patch.setenv("RAY_AUTH_MODE", "disabled")
-        with private_cluster(2, 100 * 2**20, Path(folder)) as address:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef0123456789abcdef")
+        with private_cluster(2, 100 * 2**20) as address:
             yield address
 
 

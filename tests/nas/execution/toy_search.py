@@ -1,4 +1,6 @@
-"""A resumable search on the toy space, as a script: python -m tests.nas.execution.toy_search FILE TRIALS SECONDS BACKEND
+"""A resumable search on the toy space, as a script.
+
+    python -m tests.nas.execution.toy_search FILE TRIALS SECONDS BACKEND
 
 Appends a line a trial to FILE. Prints why the search ended; the exit code is the command's.
 """

@@ -54,7 +54,8 @@ def test_what_breaks_a_limit_comes_last_and_what_is_not_finite_never() -> None:
 
 def test_it_scales_with_the_number_of_trials() -> None:
     space = ToySpace()
-    sizes = {n: (s.random_trials, s.parent_count) for n in (1, 200, 300, 2000, 9000) for s in [Evolution(space, BOTH, n)]}
+    strategies = {n: Evolution(space, BOTH, n) for n in (1, 200, 300, 2000, 9000)}
+    sizes = {n: (strategy.random_trials, strategy.parent_count) for n, strategy in strategies.items()}
     assert sizes == {1: (8, 8), 200: (10, 10), 300: (15, 15), 2000: (100, 20), 9000: (100, 20)}
 
 
