@@ -49,12 +49,15 @@ class Evolution(Strategy):
         self.random_trials = min(max(share, FEWEST), MOST_RANDOM_TRIALS)
         self.parent_count = min(max(share, FEWEST), MOST_PARENTS)
         self._told: list[Trial] = []
+        self._values: list[list[float]] = []
         self._parents: Population | None = None
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Keeps those with a figure for every objective."""
-        columns = {objective.column for objective in self.objectives}
-        self._told += [t for t in trials if t.state == "complete" and columns <= set(t.metrics)]
+        columns = [objective.column for objective in self.objectives]
+        usable = [t for t in trials if t.state == "complete" and all(column in t.metrics for column in columns)]
+        self._told += usable
+        self._values += [[trial.metrics[column] for column in columns] for trial in usable]
         self._parents = None
 
     def ask(self, n: int, rng: np.random.Generator) -> Population:
@@ -76,8 +79,7 @@ class Evolution(Strategy):
     def parents(self) -> Population:
         """The best trials told so far, the best first; empty where nothing was told."""
         if self._parents is None:
-            rows = [[trial.metrics[objective.column] for objective in self.objectives] for trial in self._told]
-            table = oriented_table(rows, self.objectives)
+            table = oriented_table(self._values, self.objectives)
             chosen = best_rows(table, self._within_budget(), self.parent_count)
             self._parents = self.space.population([self._told[row].architecture for row in chosen])
         return self._parents
