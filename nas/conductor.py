@@ -265,6 +265,11 @@ class Conductor:
         return "" if self._reason is None else self._reason.value
 
     @property
+    def most_at_once(self) -> int:
+        """How many evaluations may run at once: what is left, and at most lag + 1."""
+        return max(1, min(self.total - len(self._trials), self._lag + 1))
+
+    @property
     def in_flight(self) -> int:
         """Proposals that were handed out and not reported."""
         return len(self._in_flight)

@@ -1,6 +1,7 @@
 """What a backend is given, what it does, and what it tells about the time it took."""
 
 import logging
+import os
 import time
 import traceback
 from abc import ABC, abstractmethod
@@ -33,10 +34,11 @@ its arguments are shared between workers without a copy, read-only; torch tensor
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run: `workers` evaluations at once; None means one for each core.
+    """How to run: `workers` evaluations at once, never more than the conductor's lag + 1; None means one for each
+    usable core.
 
-    `ray_address`: a Ray cluster that is up ("auto", "host:port" or "ray://..."); None starts a private one for the
-    search. `gpus_per_worker` may be a fraction.
+    `ray_address`: a Ray cluster that is up ("auto" or "host:port"); None starts a private one for the search.
+    `gpus_per_worker` may be a fraction.
     """
 
     workers: int | None = None
@@ -132,6 +134,11 @@ def evaluate(evaluator: Evaluator, architecture: Architecture) -> Outcome:
         _log.debug("evaluation of %s failed", architecture, exc_info=True)
         return Outcome({}, time.perf_counter() - start, described(error))
     return Outcome(metrics, time.perf_counter() - start)
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may use; a container or `taskset` may give fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def described(error: BaseException) -> str:

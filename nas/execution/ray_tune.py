@@ -24,11 +24,23 @@ os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
 
 import ray
 from ray import tune
+from ray.exceptions import RayError
+from ray.tune.error import TuneError
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from nas.conductor import Conductor, Proposal
-from nas.execution.backend import Accounting, Backend, MakeEvaluator, Outcome, Settings, Stopwatch, described, evaluate
+from nas.execution.backend import (
+    Accounting,
+    Backend,
+    MakeEvaluator,
+    Outcome,
+    Settings,
+    Stopwatch,
+    described,
+    evaluate,
+    usable_cores,
+)
 from nas.execution.ray_cluster import private_cluster
 from nas.execution.signals import StopOnSignals
 from search_spaces.core.architecture import Architecture
@@ -56,7 +68,7 @@ class RayTune(Backend):
     def run(self, conductor: Conductor, make_evaluator: MakeEvaluator) -> Accounting:
         """See `Backend.run`. `FitnasError` where the evaluator cannot be built in a worker, or Ray does not run."""
         watch = Stopwatch()
-        workers = self.settings.workers or os.cpu_count() or 1
+        workers = min(self.settings.workers or usable_cores(), conductor.most_at_once)
         link = _Link(conductor, watch, workers)
         # Before Ray starts, which takes seconds: a search may be over, or have nothing that fits.
         if not link.has_something_to_do():
@@ -71,15 +83,26 @@ class RayTune(Backend):
             )
             stack.enter_context(_connection(address, private=self.settings.ray_address is None))
             stack.enter_context(StopOnSignals(conductor))  # again: Ray set a handler of its own
-            try:
-                _tuner(link, make_evaluator, self.settings, folder).fit()
-            except _Ended as ended:
-                if ended.__cause__ is not None:
-                    raise ended.__cause__ from None
+            if not conductor.stopped:
+                _search(link, _tuner(link, make_evaluator, self.settings, folder))
         return watch.accounting(workers, conductor.evaluation_seconds)
 
 
 BACKEND = RayTune
+
+
+def _search(link: "_Link", tuner: tune.Tuner) -> None:
+    try:
+        tuner.fit()
+    except _Ended as ended:
+        if ended.__cause__ is not None:
+            raise ended.__cause__ from None
+    except (TuneError, RayError) as error:
+        if not link.is_abandoned:
+            raise FitnasError(
+                f"Ray stopped working: {described(error)}. What is recorded is kept: nas resume RUN goes on, "
+                "--backend inline does without Ray"
+            ) from None
 
 
 class _Ended(BaseException):
@@ -102,6 +125,12 @@ class _Link:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Unlinked, ()  # Tune writes searcher and stopper to a file that is never read
+
+    @property
+    def is_abandoned(self) -> bool:
+        """True where evaluations that are under way are to be dropped."""
+        reason = self._conductor.reason
+        return reason is not None and reason.abandons
 
     def has_something_to_do(self) -> bool:
         """Takes the first proposal and keeps it for Tune."""
@@ -166,8 +195,7 @@ class _Link:
                 self._report(*self._inbox.popleft())
         except FitnasError as error:
             raise _Ended from error
-        reason = self._conductor.reason
-        if reason is not None and reason.abandons:
+        if self.is_abandoned:
             raise _Ended
 
     def _report(self, number: int, text: str | None) -> None:

@@ -291,6 +291,15 @@ def test_events_tell_the_state_of_the_search() -> None:
     assert document["architecture"] == complete[-1].architecture.id
 
 
+def test_no_more_evaluations_run_at_once_than_the_lag_and_what_is_left_allow() -> None:
+    assert make(40).most_at_once == 9
+    assert make(40, lag=3).most_at_once == 4
+    done = make(5)
+    work(done)
+    assert done.most_at_once == 1
+    assert make(7, recorded=done.trials).most_at_once == 2
+
+
 @pytest.mark.parametrize("options", [{"trials": 0}, {"trials": 5, "lag": -1}])
 def test_impossible_settings_are_refused(options: dict[str, int]) -> None:
     build: Callable[..., Conductor] = make
