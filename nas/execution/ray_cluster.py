@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -9,28 +10,40 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from search_spaces.core.errors import FitnasError
+from search_spaces.core.errors import FitnasError, WrongUse
 
 _SHORT = Path("/tmp")
+_LONGEST_ANSWER_S = 5.0
 _PROGRAM = """
-import json, shutil, signal, sys
+import json, shutil, signal, sys, time
 options = json.loads(sys.argv[1])
 try:
     import ray
     ray.init("local", include_dashboard=False, log_to_driver=False, **options)
-    print("address", ray.get_runtime_context().gcs_address, flush=True)
-    sys.stdin.read()
-    signal.alarm(30)  # whatever Ray may wait for, this process ends, and Ray's own processes die with it
-    ray.shutdown()
+    try:
+        print("address", ray.get_runtime_context().gcs_address, flush=True)
+        sys.stdin.read()
+    finally:
+        signal.alarm(30)  # whatever Ray may wait for, this process ends, and Ray's own processes die with it
+        ray.shutdown()
+        time.sleep(1)  # its last processes still write
 finally:
     shutil.rmtree(options["_temp_dir"], ignore_errors=True)
 """
 
 
+class Cluster(NamedTuple):
+    """Where a cluster answers, and a folder that is deleted with it."""
+
+    address: str
+    folder: Path
+
+
 @contextmanager
-def private_cluster(workers: int, store_bytes: int) -> Iterator[str]:
-    """The address of a private cluster of so many cores, with room for so many bytes in its object store.
+def private_cluster(workers: int, store_bytes: int) -> Iterator[Cluster]:
+    """A private cluster of so many cores, with room for so many bytes in its object store.
 
     The process that holds it has a session of its own. So a signal that a terminal, `timeout` or a batch system sends
     to the whole process group reaches the search, which saves, and not its workers. When its input closes, at the end
@@ -59,7 +72,7 @@ def private_cluster(workers: int, store_bytes: int) -> Iterator[str]:
                 errors.seek(0)
                 lines = errors.read().decode(errors="replace").strip().splitlines()
                 raise _did_not_start(lines[-1] if lines else "no message")
-            yield address
+            yield Cluster(address, Path(folder))
         finally:
             _close(process)
 
@@ -82,3 +95,21 @@ def _close(process: "subprocess.Popen[bytes]") -> None:
 
 def _did_not_start(message: str) -> FitnasError:
     return FitnasError(f"Ray could not start: {message}. --backend inline does without it")
+
+
+def check_address(address: str) -> None:
+    """Refuses what cannot work, at once; Ray would try for minutes and can then not be stopped by a signal."""
+    if address == "auto":
+        return
+    if "://" in address:
+        raise WrongUse(
+            f"--ray-address {address}: a search holds its own loop and store, which a Ray client cannot; run nas on a "
+            "machine of the cluster with --ray-address auto or HOST:PORT of its head"
+        )
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdigit()):
+        raise WrongUse(f"--ray-address is auto or HOST:PORT, for example 192.168.0.10:6379; got '{address}'")
+    try:
+        socket.create_connection((host, int(port)), timeout=_LONGEST_ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise FitnasError(f"no Ray cluster answers at '{address}' ({error}); leave --ray-address away") from None

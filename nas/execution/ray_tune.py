@@ -9,8 +9,6 @@ import json
 import logging
 import os
 import secrets
-import shutil
-import socket
 import tempfile
 import time
 from collections import deque
@@ -41,10 +39,10 @@ from nas.execution.backend import (
     evaluate,
     usable_cores,
 )
-from nas.execution.ray_cluster import private_cluster
+from nas.execution.ray_cluster import Cluster, check_address, private_cluster
 from nas.execution.signals import StopOnSignals
 from search_spaces.core.architecture import Architecture
-from search_spaces.core.errors import FitnasError, WrongUse
+from search_spaces.core.errors import FitnasError
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -58,7 +56,6 @@ _ENVIRONMENT = {
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SPARE_STORE_BYTES = 96 * 2**20
 _NAP_S = 0.2
-_LONGEST_ANSWER_S = 5.0
 _PATIENCE_S = 60.0
 
 
@@ -76,15 +73,11 @@ class RayTune(Backend):
         with ExitStack() as stack:
             stack.enter_context(StopOnSignals(conductor))
             stack.enter_context(_environment(workers, private=self.settings.ray_address is None))
-            folder = stack.enter_context(_folder())
-            _check_address(self.settings.ray_address)
-            address = self.settings.ray_address or stack.enter_context(
-                private_cluster(workers, _store_bytes(make_evaluator))
-            )
-            stack.enter_context(_connection(address, private=self.settings.ray_address is None))
+            cluster = stack.enter_context(_cluster(self.settings, workers, make_evaluator))
+            stack.enter_context(_connection(cluster.address, private=self.settings.ray_address is None))
             stack.enter_context(StopOnSignals(conductor))  # again: Ray set a handler of its own
             if not conductor.stopped:
-                _search(link, _tuner(link, make_evaluator, self.settings, folder))
+                _search(link, _tuner(link, make_evaluator, self.settings, cluster.folder))
         return watch.accounting(workers, conductor.evaluation_seconds)
 
 
@@ -318,13 +311,15 @@ def _trial_name(trial: Any) -> str:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder that vanishes at the end."""
-    path = Path(tempfile.mkdtemp(prefix="nas-tune-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+def _cluster(settings: Settings, workers: int, make_evaluator: MakeEvaluator) -> Iterator[Cluster]:
+    """The given cluster with a folder of our own, else a private one."""
+    if settings.ray_address is None:
+        with private_cluster(workers, _store_bytes(make_evaluator)) as cluster:
+            yield cluster
+        return
+    check_address(settings.ray_address)
+    with tempfile.TemporaryDirectory(prefix="nas-tune-", ignore_cleanup_errors=True) as folder:
+        yield Cluster(settings.ray_address, Path(folder))
 
 
 def _store_bytes(make_evaluator: MakeEvaluator) -> int:
@@ -334,24 +329,6 @@ def _store_bytes(make_evaluator: MakeEvaluator) -> int:
     size = len(dumps(make_evaluator, protocol=5, buffer_callback=buffers.append))
     size += sum(int(buffer.raw().nbytes) for buffer in buffers)
     return _SPARE_STORE_BYTES + 2 * size
-
-
-def _check_address(address: str | None) -> None:
-    """Refuses what cannot work, at once; Ray would try for minutes and can then not be stopped by a signal."""
-    if address is None or address == "auto":
-        return
-    if "://" in address:
-        raise WrongUse(
-            f"--ray-address {address}: a search holds its own loop and store, which a Ray client cannot; run nas on a "
-            "machine of the cluster with --ray-address auto or HOST:PORT of its head"
-        )
-    host, colon, port = address.rpartition(":")
-    if not (colon and port.isdigit()):
-        raise WrongUse(f"--ray-address is auto or HOST:PORT, for example 192.168.0.10:6379; got '{address}'")
-    try:
-        socket.create_connection((host, int(port)), timeout=_LONGEST_ANSWER_S).close()
-    except (OSError, OverflowError) as error:
-        raise FitnasError(f"no Ray cluster answers at '{address}' ({error}); leave --ray-address away") from None
 
 
 @contextmanager

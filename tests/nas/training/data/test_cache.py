@@ -1,6 +1,9 @@
 import json
 import os
 import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -99,27 +102,33 @@ def test_large_parts_are_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert np.array_equal(mapped.images, IMAGES)
 
 
-@pytest.fixture
-def full_disk() -> object:
-    """No file may grow beyond 4 KiB, which writing meets like a full disk: an `OSError`."""
-    import signal
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow beyond 4 KiB, which writing meets like a full disk: an `OSError`.
 
+    Only around the call: the file that this very test run prints to may be longer.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, ignored)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
-def test_a_full_disk_costs_only_the_cache(tmp_path: Path, full_disk: object) -> None:
+def test_a_full_disk_costs_only_the_cache(tmp_path: Path) -> None:
     large = Decoded(np.zeros((100, 3, 32, 32), np.uint8), np.zeros(100, np.int64), {})
-    assert not write_cached(tmp_path / "x.npy", large)
+    with full_disk():
+        written = write_cached(tmp_path / "x.npy", large)
+    assert not written
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_under_a_large_set_is_an_error(tmp_path: Path, full_disk: object) -> None:
+def test_a_full_disk_under_a_large_set_is_an_error(tmp_path: Path) -> None:
     rows = ((np.zeros((3, 32, 32), np.uint8), 0, "x") for _ in range(100))
-    with pytest.raises(FitnasError, match=r"need 307,200 bytes .* free space there or choose a lower resolution"):
+    message = r"need 307,200 bytes .* free space there or choose a lower resolution"
+    with full_disk(), pytest.raises(FitnasError, match=message):
         stream_to_cache(tmp_path / "x.npy", (100, 3, 32, 32), rows)
     assert list(tmp_path.iterdir()) == []
