@@ -47,11 +47,11 @@ def search(
     ] = None,
     accelerator: Annotated[Text, _option("--accelerator", help="auto (default), cpu, cuda or mps.")] = None,
     workers: Annotated[
-        int | None, _option("--workers", help="Evaluations at once; default: one for each core.")
+        int | None, _option("--workers", help="Evaluations at once, at most 9; default: one for each core.")
     ] = None,
     backend: Annotated[Text, _option("--backend", help="ray_tune (default) or inline.")] = None,
     ray_address: Annotated[
-        Text, _option("--ray-address", help="A Ray cluster that is up; default: a private one.")
+        Text, _option("--ray-address", help="auto or HOST:PORT of a Ray cluster that is up; default: a private one.")
     ] = None,
     store: Annotated[
         Text, _option("--store", help="SQLAlchemy URL of the trials; default: run.db in the run's folder.")
