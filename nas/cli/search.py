@@ -68,16 +68,10 @@ def search(
     quiet: Quiet = False,
 ) -> int:
     """Search a space for the networks that are best for your data and fit your budget."""
-    flags = {
-        "space": space, "budget": budget, "device": device, "reserve": reserve, "runtime": runtime,
-        "schedule": schedule, "count_input": count_input or None, "data": data, "objectives": objectives,
-        "strategy": strategy, "evaluator": evaluator, "trials": trials, "time": time,
-        "supernet_epochs": supernet_epochs, "supernet_from": supernet_from, "accelerator": accelerator,
-        "workers": workers, "backend": backend, "ray_address": ray_address, "store": store, "seed": seed, "run": run,
-    }  # fmt: skip
+    given = locals().copy()  # the options by the names that the configuration uses, and this command's own
     from nas.cli.search_session import Session
 
-    session = Session({name: value for name, value in flags.items() if value is not None}, set_ or [], config)
+    session = Session(given, set_ or [], config)
     if dry_run:
         return session.dry_run(as_json=json, quiet=quiet)
     return session.search(force=force, as_json=json, json_events=json_events, quiet=quiet)

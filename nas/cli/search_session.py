@@ -26,7 +26,9 @@ _EXIT_OF = {
 class Session:
     """One `nas search`: the configuration from flags and file, then the search or its dry run."""
 
-    def __init__(self, flags: dict[str, Any], settings: list[str], file: Path | None) -> None:
+    def __init__(self, given: dict[str, Any], settings: list[str], file: Path | None) -> None:
+        named = {name: given[name] for name in RunConfig.model_fields if name in given}
+        flags = {name: value for name, value in named.items() if value is not None and value is not False}
         if "budget" in flags:
             Budget.parse(flags["budget"])  # an empty --budget is a mistake in a script, not a wish for no budget
         changes = flags | ({"set": _parsed(settings)} if settings else {})
