@@ -14,7 +14,7 @@ from nas.core.trial import Trial
 from nas.progress import Reporter, Silent
 from nas.run import StoredRun
 from nas.training.checkpoint import from_arrays, model_arrays, previous_path
-from nas.training.data import DataDescription, Pictures, augmentation, describe, load
+from nas.training.data import DataDescription, Pictures, augmentation, load
 from nas.training.device import cores, random_numbers
 from nas.training.loop import FINE_TUNE_RATE, SCORE_BATCH, SCRATCH_RATE, Scores, evaluate, fit, prepare
 from nas.training.recalibrate import calibration_sample, even_parts, recalibrate
@@ -60,7 +60,7 @@ class MemberReport:
 
 def member_folder(run: StoredRun, architecture_id: str) -> Path:
     """Where a trained member's weights and report lie."""
-    return run.path / "members" / architecture_id
+    return run.members / architecture_id
 
 
 def train_member(
@@ -171,14 +171,8 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
 def _data(run: StoredRun, include_test: bool) -> tuple[DataDescription, Pictures]:
     """The run's pictures at its largest resolution; `WrongUse` where they have changed."""
-    description = describe(run.config.data)
-    if description.hash != run.record.data_hash:
-        raise WrongUse(
-            f"the data of run '{run.name}' ({run.config.data}) has changed since it was started; put the old back"
-        )
-    space = run.parts.space
-    size = space.input_size(space.extremes()[1])[1:]
-    pictures = load(description, size, run.config.seed, include_test=include_test, cache=run.cache)
+    description = run.described_data()
+    pictures = load(description, run.picture_size, run.config.seed, include_test=include_test, cache=run.cache)
     return description, pictures
 
 

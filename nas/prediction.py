@@ -60,7 +60,7 @@ def classifier_of_run(run: StoredRun, pick: str | None) -> Classifier:
 
 
 def _newest_trained(run: StoredRun) -> str | None:
-    reports = (run.path / "members").glob("*/report.json")
+    reports = run.members.glob("*/report.json")
     newest = max(reports, key=lambda path: path.stat().st_mtime, default=None)
     return newest.parent.name if newest else None
 

@@ -14,7 +14,8 @@ from nas.core.pareto import ParetoFront, Reference
 from nas.core.trial import Trial
 from nas.storage.run_directory import RunDirectory, run_directory_at
 from nas.storage.store import RunRecord, Store, sqlite_url
-from search_spaces.core.errors import NotFound, did_you_mean
+from nas.training.data import DataDescription, describe
+from search_spaces.core.errors import NotFound, WrongUse, did_you_mean
 from search_spaces.core.registry import space_class
 
 if TYPE_CHECKING:
@@ -125,6 +126,27 @@ class StoredRun:
             raise NotFound(f"run '{self.name}' has not read its data yet; type: nas resume {self.name}")
         document: dict[str, Any] = json.loads(self.data_path.read_text(encoding="utf-8"))
         return document
+
+    def described_data(self) -> DataDescription:
+        """The run's data, read anew; `WrongUse` where it is no longer what the run was started with."""
+        description = describe(self.config.data)
+        if description.hash != self.record.data_hash:
+            raise WrongUse(
+                f"the data of run '{self.name}' ({self.config.data}) has changed since it was started, so that new "
+                "figures cannot be compared with its trials; put the old pictures back, or start a new run"
+            )
+        return description
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """(height, width) at which pictures are decoded: the largest resolution of the space."""
+        space = self.parts.space
+        return space.input_size(space.extremes()[1])[1:]
+
+    @property
+    def members(self) -> Path:
+        """`members/`: a folder for each trained member."""
+        return self.path / "members"
 
     @property
     def data_path(self) -> Path:

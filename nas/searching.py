@@ -22,7 +22,7 @@ from nas.shared_weights import shared_weights, take_supernet
 from nas.storage.run_directory import RunDirectory
 from nas.storage.store import RunState, Store, sqlite_url
 from nas.training.data import DataDescription, describe, load, skipped_lines
-from search_spaces.core.errors import FitnasError, WrongUse
+from search_spaces.core.errors import FitnasError
 
 if TYPE_CHECKING:
     from nas.training.data import Pictures
@@ -86,12 +86,7 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
 def resume(run: StoredRun, reporter: Reporter) -> Outcome:
     """Goes on with an interrupted run from its last recorded trial. `WrongUse` where its data has changed."""
     with run.directory.lock():
-        description = describe(run.config.data)
-        if description.hash != run.record.data_hash:
-            raise WrongUse(
-                f"the data of run '{run.name}' ({run.config.data}) has changed since it was started, so that its "
-                "trials cannot be compared with new ones; put the old pictures back, or start a new run"
-            )
+        description = run.described_data()
         return _Search(run, description, survey(run.parts.pricer, run.config.seed), reporter).go()
 
 
@@ -162,13 +157,11 @@ class _Search:
         return Outcome(self.run, reason, conductor.conclusion, time.monotonic() - self.began, trained, accounting)
 
     def _pictures(self) -> "Pictures":
-        space, seed = self.parts.space, self.config.seed
-        size = space.input_size(space.extremes()[1])[1:]
         with self.reporter.progress("reading pictures") as report:
             pictures = load(
                 self.description,
-                size,
-                seed,
+                self.run.picture_size,
+                self.config.seed,
                 cache=self.run.cache,
                 progress=lambda done, total: report(done, total, ""),
             )

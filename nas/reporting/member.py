@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def member_document(run: StoredRun, trial: Trial) -> dict[str, Any]:
     """A trial as JSON, with the report of its training where it was trained."""
-    report = run.path / "members" / trial.architecture.id / "report.json"
+    report = run.members / trial.architecture.id / "report.json"
     trained = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else None
     return {"id": trial.architecture.id, **trial.to_dict(), "trained": trained}
 
