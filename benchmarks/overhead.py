@@ -1,7 +1,7 @@
 """How much of a search's wall time the workers do not spend evaluating: 200 real supernet evaluations by evolution.
 
 The supernet is trained for one epoch only, since its quality does not matter here. Ray's start is included in the first
-share and left out of the second.
+share and left out of the second; its cluster comes up while the supernet is trained.
 
     FITNAS_DATA=... python benchmarks/overhead.py --workers 2
 """

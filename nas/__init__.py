@@ -7,7 +7,12 @@
 Importing this package loads neither torch nor Ray nor pandas; its functions do when they are called.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# torch reads it when it is imported: threads that wait by spinning for long slow each other down tenfold where other
+# programs run
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 if TYPE_CHECKING:
     from nas.api import load, price, search, space

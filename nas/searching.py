@@ -13,7 +13,8 @@ from nas.conductor import Conductor, StopReason
 from nas.config import RunConfig
 from nas.core.pareto import Reference
 from nas.core.trial import Trial
-from nas.execution.backend import Accounting
+from nas.execution import backend_class
+from nas.execution.backend import Accounting, Backend, MakeEvaluator, Settings, usable_cores
 from nas.feasibility import Feasibility, least_figures, survey
 from nas.pricing import EXACT_COLUMNS, Pricer
 from nas.progress import Reporter
@@ -145,13 +146,15 @@ class _Search:
             self._export()
             return Outcome(self.run, StopReason.TRIALS, StopReason.TRIALS.value, time.monotonic() - self.began)
         pictures = self._pictures()
-        store.set_state(self.run.name, "training")
-        began = time.monotonic()
-        weights = shared_weights(self.run, pictures, self.description, self.feasibility, self.reporter)
-        trained = time.monotonic() - began
-        store.set_state(self.run.name, "searching")
-        conductor = self._conductor(store, recorded)
-        accounting = self._evaluate(conductor, weights, pictures)
+        backend, workers = self._backend()
+        with backend.warming_up(workers, self._shared_bytes(pictures)):
+            store.set_state(self.run.name, "training")
+            began = time.monotonic()
+            weights = shared_weights(self.run, pictures, self.description, self.feasibility, self.reporter)
+            trained = time.monotonic() - began
+            store.set_state(self.run.name, "searching")
+            conductor = self._conductor(store, recorded)
+            accounting = backend.run(conductor, self._evaluator(weights, pictures))
         self._export()
         reason = conductor.reason or StopReason.TRIALS
         return Outcome(self.run, reason, conductor.conclusion, time.monotonic() - self.began, trained, accounting)
@@ -197,25 +200,31 @@ class _Search:
             on_event=self.reporter.event,
         )
 
-    def _evaluate(self, conductor: Conductor, weights: Mapping[str, Any], pictures: "Pictures") -> Accounting:
+    def _backend(self) -> tuple[Backend, int]:
+        """Who evaluates, and how many at once."""
+        config = self.config
+        workers = min(config.workers or usable_cores(), config.lag + 1, config.trials)
+        return backend_class(config.backend)(Settings(workers=workers, ray_address=config.ray_address)), workers
+
+    def _shared_bytes(self, pictures: "Pictures") -> int:
+        """About what the evaluator's arrays take: pictures and float32 weights of the largest network."""
+        largest = Pricer(self.parts.space, self.parts.runtime, schedule="none").one(self.parts.space.extremes()[1])
+        return int(pictures.validation.images.nbytes + pictures.train.images.nbytes + 4 * largest["params"])
+
+    def _evaluator(self, weights: Mapping[str, Any], pictures: "Pictures") -> MakeEvaluator:
         from nas.evaluation.supernet import SupernetEvaluator
-        from nas.execution import backend_class
-        from nas.execution.backend import Settings
         from nas.training.recalibrate import calibration_sample
 
-        config = self.config
-        make = functools.partial(
+        return functools.partial(
             SupernetEvaluator,
             self.parts.space,
             weights=weights,
-            calibration=calibration_sample(pictures.train.images, config.seed),
+            calibration=calibration_sample(pictures.train.images, self.config.seed),
             images=pictures.validation.images,
             labels=pictures.validation.labels,
             mean=pictures.mean,
             std=pictures.std,
         )
-        settings = Settings(workers=config.workers, ray_address=config.ray_address)
-        return backend_class(config.backend)(settings).run(conductor, make)
 
     def _export(self) -> None:
         from nas.storage.exports import write_front, write_trials

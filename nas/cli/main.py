@@ -57,8 +57,6 @@ def run() -> None:
 
 def main(arguments: list[str]) -> int:
     """Runs one command line and returns its exit code; prints errors without a traceback unless `--debug` is given."""
-    # threads of torch that wait by spinning for long slow each other down tenfold where other programs run
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     before = {number: signal.signal(number, _stop) for number in _WORD_OF}

@@ -5,7 +5,8 @@ import os
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -97,6 +98,15 @@ class Backend(ABC):
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
+
+    @contextmanager
+    def warming_up(self, workers: int, shared_bytes: int) -> Iterator[None]:
+        """While entered, `run` starts sooner: what takes seconds is begun here, in the background.
+
+        `workers`: evaluations at once; `shared_bytes`: what the evaluator's arrays will take, about. Leaving ends what
+        was begun. May be left out.
+        """
+        yield
 
     @abstractmethod
     def run(self, conductor: Conductor, make_evaluator: MakeEvaluator) -> Accounting:

@@ -1,14 +1,14 @@
 """A Ray cluster of its own for one search, held by a process of its own. Does not import Ray."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,40 +41,52 @@ class Cluster(NamedTuple):
     folder: Path
 
 
-@contextmanager
-def private_cluster(workers: int, store_bytes: int) -> Iterator[Cluster]:
-    """A private cluster of so many cores, with room for so many bytes in its object store.
+class PrivateCluster:
+    """A private cluster that starts at once, in the background; `wait` gives it when it is up.
 
     The process that holds it has a session of its own. So a signal that a terminal, `timeout` or a batch system sends
     to the whole process group reaches the search, which saves, and not its workers. When its input closes, at the end
     of the search or because the search was killed, it ends the cluster and deletes its files: two seconds that nobody
-    waits for. `FitnasError` where the cluster does not start.
+    waits for.
     """
-    # Ray's sockets need a short path, whatever the folder for temporary files is.
-    folder = tempfile.mkdtemp(prefix="nas-ray-", dir=_SHORT if _SHORT.is_dir() else None)
-    options = {"num_cpus": workers, "object_store_memory": store_bytes, "_temp_dir": folder}
-    with tempfile.TemporaryFile() as errors:
+
+    def __init__(self, workers: int, store_bytes: int, environment: Mapping[str, str]) -> None:
+        """So many cores, room for so many bytes in the object store; `environment` goes over this process's own."""
+        # Ray's sockets need a short path, whatever the folder for temporary files is.
+        self._folder = tempfile.mkdtemp(prefix="nas-ray-", dir=_SHORT if _SHORT.is_dir() else None)
+        self.store_bytes = store_bytes
+        options = {"num_cpus": workers, "object_store_memory": store_bytes, "_temp_dir": self._folder}
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         try:
-            process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, json.dumps(options)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=errors,
+                stderr=self._errors,
                 start_new_session=True,
+                env={**os.environ, **environment},
             )
         except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._errors.close()
             raise _did_not_start(str(error)) from None
-        try:
-            address = _address_of(process)
-            if not address:
-                process.wait()
-                errors.seek(0)
-                lines = errors.read().decode(errors="replace").strip().splitlines()
-                raise _did_not_start(lines[-1] if lines else "no message")
-            yield Cluster(address, Path(folder))
-        finally:
-            _close(process)
+
+    def wait(self) -> Cluster:
+        """The cluster, once it answers; `FitnasError` where it does not start."""
+        address = _address_of(self._process)
+        if address:
+            return Cluster(address, Path(self._folder))
+        self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        raise _did_not_start(lines[-1] if lines else "no message")
+
+    def close(self) -> None:
+        """Ends the cluster in the background."""
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream is not None:
+                stream.close()
+        threading.Thread(target=self._process.wait, daemon=True, name="end of the Ray cluster").start()
 
 
 def _address_of(process: "subprocess.Popen[bytes]") -> str:
@@ -83,14 +95,6 @@ def _address_of(process: "subprocess.Popen[bytes]") -> str:
         if line.startswith(b"address "):
             return line.split()[1].decode()
     return ""
-
-
-def _close(process: "subprocess.Popen[bytes]") -> None:
-    """Ends the cluster in the background."""
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            stream.close()
-    threading.Thread(target=process.wait, daemon=True, name="end of the Ray cluster").start()
 
 
 def _did_not_start(message: str) -> FitnasError:

@@ -39,7 +39,7 @@ from nas.execution.backend import (
     evaluate,
     usable_cores,
 )
-from nas.execution.ray_cluster import Cluster, check_address, private_cluster
+from nas.execution.ray_cluster import Cluster, PrivateCluster, check_address
 from nas.execution.signals import StopOnSignals
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError
@@ -62,6 +62,25 @@ _PATIENCE_S = 60.0
 class RayTune(Backend):
     """Evaluates in worker processes, each on one core with one thread."""
 
+    def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__(settings)
+        self._private = self.settings.ray_address is None
+        self._variables = _variables(self._private)
+        self._warm: PrivateCluster | None = None
+
+    @contextmanager
+    def warming_up(self, workers: int, shared_bytes: int) -> Iterator[None]:
+        """See `Backend.warming_up`: starts the private cluster."""
+        if not self._private:
+            yield
+            return
+        self._warm = PrivateCluster(workers, _SPARE_STORE_BYTES + 2 * shared_bytes, self._variables)
+        try:
+            yield
+        finally:
+            self._warm.close()
+            self._warm = None
+
     def run(self, conductor: Conductor, make_evaluator: MakeEvaluator) -> Accounting:
         """See `Backend.run`. `FitnasError` where the evaluator cannot be built in a worker, or Ray does not run."""
         watch = Stopwatch()
@@ -72,13 +91,31 @@ class RayTune(Backend):
             return watch.accounting(workers, 0.0)
         with ExitStack() as stack:
             stack.enter_context(StopOnSignals(conductor))
-            stack.enter_context(_environment(workers, private=self.settings.ray_address is None))
-            cluster = stack.enter_context(_cluster(self.settings, workers, make_evaluator))
-            stack.enter_context(_connection(cluster.address, private=self.settings.ray_address is None))
+            stack.enter_context(_environment(self._variables | {"TUNE_MAX_PENDING_TRIALS_PG": str(workers)}))
+            cluster = stack.enter_context(self._cluster(workers, make_evaluator))
+            stack.enter_context(_connection(cluster.address, private=self._private))
             stack.enter_context(StopOnSignals(conductor))  # again: Ray set a handler of its own
             if not conductor.stopped:
                 _search(link, _tuner(link, make_evaluator, self.settings, cluster.folder))
         return watch.accounting(workers, conductor.evaluation_seconds)
+
+    @contextmanager
+    def _cluster(self, workers: int, make_evaluator: MakeEvaluator) -> Iterator[Cluster]:
+        """The given cluster with a folder of our own, else a private one: the warm one where it is large enough."""
+        if self.settings.ray_address is not None:
+            check_address(self.settings.ray_address)
+            with tempfile.TemporaryDirectory(prefix="nas-tune-", ignore_cleanup_errors=True) as folder:
+                yield Cluster(self.settings.ray_address, Path(folder))
+            return
+        needed = _store_bytes(make_evaluator)
+        if self._warm is not None and self._warm.store_bytes >= needed:
+            yield self._warm.wait()
+            return
+        own = PrivateCluster(workers, needed, self._variables)
+        try:
+            yield own.wait()
+        finally:
+            own.close()
 
 
 BACKEND = RayTune
@@ -310,18 +347,6 @@ def _trial_name(trial: Any) -> str:
     return str(trial.trial_id)
 
 
-@contextmanager
-def _cluster(settings: Settings, workers: int, make_evaluator: MakeEvaluator) -> Iterator[Cluster]:
-    """The given cluster with a folder of our own, else a private one."""
-    if settings.ray_address is None:
-        with private_cluster(workers, _store_bytes(make_evaluator)) as cluster:
-            yield cluster
-        return
-    check_address(settings.ray_address)
-    with tempfile.TemporaryDirectory(prefix="nas-tune-", ignore_cleanup_errors=True) as folder:
-        yield Cluster(settings.ray_address, Path(folder))
-
-
 def _store_bytes(make_evaluator: MakeEvaluator) -> int:
     """Room for the evaluator's arrays, which lie in the object store once."""
     buffers: list[Any] = []
@@ -355,15 +380,20 @@ def _look_again_at_the_secret() -> None:
     internals.AuthenticationTokenLoader.instance().reset_cache()
 
 
-@contextmanager
-def _environment(workers: int, private: bool) -> Iterator[None]:
-    """Sets what Ray reads from the environment, and puts back what was there."""
-    values = {**_ENVIRONMENT, "TUNE_MAX_PENDING_TRIALS_PG": str(workers)}
+def _variables(private: bool) -> dict[str, str]:
+    """What Ray reads from the environment, here and in a private cluster."""
+    values = dict(_ENVIRONMENT)
     if private:
         values |= _ONE_THREAD
     if private and "RAY_AUTH_MODE" not in os.environ:
         # Ray listens on every interface of the machine: without a secret anybody in the network could give orders.
         values |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    return values
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Sets these variables, and puts back what was there."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

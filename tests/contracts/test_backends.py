@@ -78,6 +78,18 @@ def test_an_evaluator_that_cannot_be_built_ends_the_search_with_its_message(name
         )
 
 
+@pytest.mark.parametrize("shared_bytes", [1000, 2**27])
+def test_a_warm_backend_gives_the_same_archive(name: str, shared_bytes: int) -> None:
+    make = functools.partial(ToyEvaluator, offsets=np.linspace(0, 0.1, 20_000_000))  # more than the smaller promise
+    record: list[Trial] = []
+    backend = backend_class(name)(Settings(workers=2))
+    with backend.warming_up(2, shared_bytes):
+        backend.run(conductor_of(record), make)
+    alone: list[Trial] = []
+    backend_class("inline")().run(conductor_of(alone), make)
+    assert {trial.number: trial.metrics for trial in record} == {trial.number: trial.metrics for trial in alone}
+
+
 def test_what_cannot_fit_ends_before_a_worker_starts(name: str) -> None:
     def never() -> ToyEvaluator:
         raise AssertionError

@@ -14,7 +14,7 @@ from nas.core.objective import parse_objectives
 from nas.core.trial import Trial
 from nas.execution.backend import Settings
 from nas.execution.inline import Inline
-from nas.execution.ray_cluster import private_cluster
+from nas.execution.ray_cluster import PrivateCluster
 from nas.execution.ray_tune import RayTune
 from nas.strategies.evolution import Evolution
 from search_spaces.core.errors import FitnasError, WrongUse
@@ -61,8 +61,11 @@ def cluster() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef0123456789abcdef")
-        with private_cluster(2, 100 * 2**20) as started:
-            yield started.address
+        started = PrivateCluster(2, 100 * 2**20, {})
+        try:
+            yield started.wait().address
+        finally:
+            started.close()
 
 
 def test_killed_workers_lose_and_double_nothing(cluster: str, tmp_path: Path, undisturbed: list[object]) -> None:
