@@ -40,7 +40,7 @@ def search(
     trials: Annotated[int | None, _option("--trials", help="Networks to evaluate; default 200.")] = None,
     time: Annotated[Text, _option("--time", help="Stop after this long, e.g. 10m; supernet training included.")] = None,
     supernet_epochs: Annotated[
-        int | None, _option("--supernet-epochs", help="Default: about 38,400 pictures, 5 to 20 epochs.")
+        int | None, _option("--supernet-epochs", help="Default: about 38,400 pictures, 5 to 15 epochs.")
     ] = None,
     supernet_from: Annotated[
         Text, _option("--supernet-from", metavar="RUN", help="Take the shared weights of that run.")
