@@ -30,7 +30,7 @@ from nas.core.trial import Trial
 from nas.member import train_member
 from nas.training.data import augmentation, describe, load
 from nas.training.device import cores, random_numbers
-from nas.training.loop import SCRATCH_RATE, evaluate, fit
+from nas.training.loop import SCRATCH_RATE, Fit, evaluate, fit
 
 BUDGET = "sram=64k,flash=512k"
 FINE_TUNE_EPOCHS = 25
@@ -89,11 +89,9 @@ def baseline(run: Run, data: Path, seconds: float, epochs: int) -> Found:
         fit(
             network,
             pictures,
+            Fit(epochs, SCRATCH_RATE, augmentation=vary),
             size=own,
-            epochs=epochs,
-            learning_rate=SCRATCH_RATE,
             seed=seed,
-            augmentation=vary,
             threads=cores(),
         )
         scores = [

@@ -21,7 +21,7 @@ from search_spaces.core.space import PublishedMember, SearchSpace
 if TYPE_CHECKING:
     from nas.strategies.strategy import Strategy
 
-EVALUATORS = ("supernet",)
+SUPERNET, TRAIN, TABLE = EVALUATORS = ("supernet", "train", "table")
 MEASURED_COLUMNS = ("top1",)
 _STRATEGY_OF_AUTO = "evolution"
 
@@ -56,11 +56,15 @@ class Parts:
     budget: Budget
     objectives: tuple[Objective, ...]
     pricer: Pricer
+    evaluator: str
 
 
 def assemble(config: RunConfig, facts: InputFacts | None) -> Parts:
     """Resolves everything that a configuration names, for data of these facts; every unknown name is `WrongUse`."""
-    return assemble_for(make_space(config.space, config.set, facts), config)
+    options = dict(config.set)
+    if config.recipe and config.fidelity:
+        options.setdefault("recipe_epochs", "")  # the fidelity says how long
+    return assemble_for(make_space(config.space_name, options, facts), config)
 
 
 def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
@@ -74,10 +78,10 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     if device is not None:
         budget = budget.merged_with(device_budget(device, config.reserve))
     check_columns(budget, config, runtime)
-    evaluator_name(config, space)
+    evaluator = evaluator_name(config, space)
     strategy_class(config.strategy)
     pricer = Pricer(space, runtime, budget, parse_schedule(config.schedule), config.count_input)
-    return Parts(space, device, runtime, budget, config.parsed_objectives, pricer)
+    return Parts(space, device, runtime, budget, config.parsed_objectives, pricer, evaluator)
 
 
 def device_budget(device: Device, reserve: str | None) -> Budget:
@@ -102,10 +106,23 @@ def check_columns(budget: Budget, config: RunConfig, runtime: str) -> None:
 
 
 def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
-    """The evaluator of a search; `WrongUse` with the nearest known name otherwise."""
-    name = config.evaluator or space.default_evaluator
+    """The evaluator of a search; `WrongUse` where it is unknown, or options are given that belong to another."""
+    name = config.evaluator or (TABLE if config.table else TRAIN if config.fidelity else space.default_evaluator)
     if name not in EVALUATORS:
         raise WrongUse(unknown("evaluator", name, EVALUATORS))
+    options: dict[str, dict[str, object]] = {
+        SUPERNET: {"--supernet-epochs": config.supernet_epochs, "--supernet-from": config.supernet_from},
+        TRAIN: {"--fidelity": config.fidelity},
+        TABLE: {"--table": config.table},
+    }
+    for owner, theirs in options.items():
+        for flag, value in theirs.items():
+            if value is not None and owner != name:
+                raise WrongUse(f"{flag} belongs to --evaluator {owner}; this search has {name}: leave one of them away")
+    if name == TABLE and not config.table:
+        raise WrongUse("--evaluator table needs known results: --table FILE.csv or .parquet")
+    if name == SUPERNET and config.recipe:
+        raise WrongUse("shared weights know nothing of a recipe; with --recipe choose --evaluator train or table")
     return name
 
 

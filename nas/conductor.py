@@ -21,6 +21,7 @@ from nas.core.budget import Budget
 from nas.core.objective import Objective
 from nas.core.pareto import ParetoFront, Reference
 from nas.core.trial import Trial
+from nas.halving import Halving
 from nas.strategies.strategy import Strategy
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError, Infeasible
@@ -116,7 +117,7 @@ class Conductor:
     `price` gives the exact figures of a population (see `Candidates`). `record` writes one trial for good; it is called
     once a trial, in the order of completion. `recorded` are the trials of an earlier part of the same search: they are
     told and counted, not evaluated again. `deadline` is a moment of `clock`, after which nothing new is proposed.
-    `runtime` is named in messages about the budget.
+    `runtime` is named in messages about the budget. `halving` ends evaluations early that come in stages.
 
     The archive is the same for any backend and number of workers as long as the evaluation of an architecture gives
     equal results and the search does not end by its deadline. Not safe for threads: one thread calls everything but
@@ -141,6 +142,7 @@ class Conductor:
         clock: Callable[[], float] = time.monotonic,
         lag: int = LAG,
         on_event: Callable[[Event], None] | None = None,
+        halving: Halving | None = None,
     ) -> None:
         if trials < 1 or lag < 0:
             raise ValueError(f"expected at least 1 trial and a lag of 0 or more, got {trials} and {lag}")
@@ -158,6 +160,7 @@ class Conductor:
         self._clock = clock
         self._lag = lag
         self._on_event = on_event
+        self._halving = halving
         self._trials = {trial.number: trial for trial in recorded}
         self._front = self._front_of(recorded)
         self._rejected = sum(trial.rejected for trial in recorded)
@@ -201,6 +204,14 @@ class Conductor:
         return self._hand_out(
             Proposal(self._next - 1, found.architecture, found.metrics, found.patches, found.split, found.rejected)
         )
+
+    def goes_on(self, number: int, metrics: Mapping[str, float]) -> bool:
+        """Whether an evaluation that reached a stage with `metrics` is to go on to its next; if not, it is finished."""
+        proposal = self._in_flight.get(number)
+        if proposal is None or self.stopped:
+            return False
+        peers = [self._trials[n] for n in range(number - self._lag) if n in self._trials]
+        return self._halving is None or self._halving.goes_on({**proposal.metrics, **metrics}, peers)
 
     def report(self, number: int, metrics: Mapping[str, float], seconds: float) -> None:
         """The evaluation of a proposal gave `metrics`; a NaN, or an objective without figure, makes it a failure.

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from nas.core.budget import Budget
+from nas.core.fidelity import Fidelity
 from nas.core.names import checked_run_name
 from nas.core.objective import Objective, parse_objectives
 from predictors.hardware.device import parse_reserve
@@ -86,8 +87,9 @@ _Count = Annotated[StrictInt, Field(ge=1, le=10_000_000)]
 class RunConfig(BaseModel):
     """One search. Build it with `checked`, `from_toml` or `updated`: their errors are `WrongUse`, a line a problem.
 
-    None means: chosen later and printed (device: none; reserve: the device's; runtime: the space's; workers: the usable
-    processors; store: `run.db` in the run's folder; run: numbered after the space; ray_address: a local cluster).
+    None means: chosen later and printed (device: none; reserve: the device's; runtime and evaluator: the space's;
+    fidelity: 10 epochs, or the recipe's; backend: inline for a table, else ray_tune; workers: the usable processors;
+    store: `run.db` in the run's folder; run: numbered after the space; ray_address: a local cluster).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,11 +104,14 @@ class RunConfig(BaseModel):
     objectives: Annotated[StrictStr, _if_it_parses(parse_objectives)] = "accuracy,macs"
     strategy: _Text = "auto"
     evaluator: _Text | None = None
+    fidelity: Annotated[StrictStr, _if_it_parses(Fidelity.parse)] | None = None
+    table: _Text | None = None
+    recipe: StrictBool = False
     trials: _Count = 200
     time: _Seconds | None = None
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     workers: _Count | None = None
-    backend: Literal["ray_tune", "inline"] = "ray_tune"
+    backend: Literal["ray_tune", "inline"] | None = None
     ray_address: _Text | None = None
     store: _Text | None = None
     seed: Annotated[StrictInt, Field(ge=0, le=_LARGEST_SEED)] = 0
@@ -145,6 +150,11 @@ class RunConfig(BaseModel):
     def updated(self, **changes: Any) -> "RunConfig":
         """A configuration with some values changed, checked again."""
         return RunConfig.checked(**(self.model_dump() | changes))
+
+    @property
+    def space_name(self) -> str:
+        """The space with what is searched beside it: `mcunetv2+recipe` with `recipe`."""
+        return f"{self.space}+recipe" if self.recipe else self.space
 
     @property
     def limits(self) -> Budget:

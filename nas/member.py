@@ -10,20 +10,26 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
+from nas.assembly import TRAIN
 from nas.core.trial import Trial
 from nas.progress import Reporter, Silent
 from nas.run import StoredRun
 from nas.training.checkpoint import from_arrays, model_arrays, previous_path
 from nas.training.data import DataDescription, Pictures, augmentation, load
 from nas.training.device import cores, random_numbers
-from nas.training.loop import FINE_TUNE_RATE, SCORE_BATCH, SCRATCH_RATE, Scores, evaluate, fit, prepare
+from nas.training.loop import FINE_TUNE_RATE, SCORE_BATCH, Scores, evaluate, fit, prepare
 from nas.training.recalibrate import calibration_sample, even_parts, recalibrate
+from nas.training.recipes import fit_of
+from search_spaces.combinators.recipe import recipe_of
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 
 if TYPE_CHECKING:
     from nas.training.epochs import Progress
 
+EPOCHS = 25
+WEIGHTS_FILE, REPORT_FILE = "model.safetensors", "report.json"
 INHERITED, FINE_TUNED, FROM_SCRATCH = "inherited", "fine-tuned", "trained from scratch"
+IN_SEARCH = "trained in the search"
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def train_member(
     run: StoredRun,
     pick: str = "knee",
     *,
-    epochs: int = 25,
+    epochs: int | None = None,
     from_scratch: bool = False,
     seed: int | None = None,
     learning_rate: float | None = None,
@@ -75,12 +81,16 @@ def train_member(
 ) -> MemberReport:
     """Trains one member on the training pictures and scores it on validation and test.
 
-    It starts from the weights inherited from the supernet at a learning rate of 1e-3, or with `from_scratch` from
-    random ones at 1e-2. A training that was killed goes on when the same command is typed again. The newest training of
+    It starts from the weights that it has in the search at a learning rate of 1e-3 (those inherited from the supernet,
+    or those of its own training), or with `from_scratch` from random ones at 1e-2. A recipe that was searched says
+    otherwise: all of it holds from scratch, all but the learning rate from weights that are trained already. 25 epochs,
+    or the recipe's. A training that was killed goes on when the same command is typed again. The newest training of
     a member replaces the one before.
     """
     reporter = reporter or Silent()
     trial, seed = run.pick(pick), run.config.seed if seed is None else seed
+    recipe = recipe_of(trial.architecture)
+    epochs = int(recipe.get("epochs", EPOCHS)) if epochs is None else epochs
     if epochs < 1:
         raise WrongUse(f"--epochs is 1 or more, got {epochs}")
     began = time.monotonic()
@@ -90,7 +100,8 @@ def train_member(
         size = run.parts.space.input_size(trial.architecture)[1:]
         kind = "scratch" if from_scratch else "fine"
         checkpoint = run.directory.checkpoints / f"member-{trial.architecture.id}-{kind}.safetensors"
-        rate = learning_rate or (SCRATCH_RATE if from_scratch else FINE_TUNE_RATE)
+        rate = learning_rate or (None if from_scratch else FINE_TUNE_RATE)
+        vary = augmentation(description, pictures.size)
         with reporter.progress(f"training {trial.architecture.id}") as report:
 
             def progress(at: "Progress") -> None:
@@ -99,12 +110,10 @@ def train_member(
             fitted = fit(
                 network,
                 pictures,
+                fit_of(recipe, epochs=epochs, vary=vary, learning_rate=rate),
                 size=size,
-                epochs=epochs,
-                learning_rate=rate,
                 seed=seed,
                 accelerator=run.config.accelerator,
-                augmentation=augmentation(description, pictures.size),
                 threads=cores(),
                 progress=progress,
                 checkpoint=checkpoint,
@@ -126,24 +135,59 @@ def train_member(
     return result
 
 
+def train_seeds(
+    run: StoredRun, pick: str, seeds: int, *, reporter: Reporter | None = None, seed: int | None = None, **options: Any
+) -> list[MemberReport]:
+    """Trains one member with so many seeds, counted from `seed` (default: the run's); best validation accuracy first.
+
+    The weights of the best, ties to the earlier seed, are what stays: its test accuracy was not looked at for that.
+    """
+    if seeds < 1:
+        raise WrongUse(f"--seeds is 1 or more, got {seeds}")
+    first = run.config.seed if seed is None else seed
+    best: MemberReport | None = None
+    reports = []
+    for number in range(first, first + seeds):
+        kept = _aside(best) if best else {}
+        report = train_member(run, pick, seed=number, reporter=reporter, **options)
+        reports.append(report)
+        if best is not None and report.validation.top1 <= best.validation.top1:
+            for path, content in kept.items():
+                run.directory.write(path, content)
+        else:
+            best = report
+    return sorted(reports, key=lambda report: -report.validation.top1)
+
+
+def _aside(report: MemberReport) -> dict[Path, bytes]:
+    """What a training left, to be put back where the next one is worse."""
+    return {path: path.read_bytes() for path in (report.path / name for name in (WEIGHTS_FILE, REPORT_FILE))}
+
+
 def network_of(run: StoredRun, trial: Trial) -> tuple[nn.Module, dict[str, Any]]:
     """The member in eval mode: as trained where it was, else with inherited weights; and a document of its weights'
     origin and scores.
     """
     folder = member_folder(run, trial.architecture.id)
-    report = folder / "report.json"
+    report = folder / REPORT_FILE
     if report.is_file():
         network = run.parts.space.build(trial.architecture)
-        load_weights(network, folder / "model.safetensors")
+        load_weights(network, folder / WEIGHTS_FILE)
         document: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         return network.eval(), document
     _, pictures = _data(run, include_test=False)
     network = inherited_network(run, trial, pictures)
-    return network, {"weights": INHERITED, "validation_top1": trial.metrics.get("top1")}
+    origin = IN_SEARCH if run.parts.evaluator == TRAIN else INHERITED
+    return network, {"weights": origin, "validation_top1": trial.metrics.get("top1")}
 
 
 def inherited_network(run: StoredRun, trial: Trial, pictures: Pictures) -> nn.Module:
-    """The member with the supernet's weights, its batch norms recalibrated, in eval mode."""
+    """The member with the weights that it was scored with in the search, in eval mode.
+
+    The supernet's with batch norms recalibrated, or those of its own training. `NotFound` where they were not kept.
+    """
+    if run.parts.evaluator == TRAIN:
+        return _kept_network(run, trial)
     space = run.parts.space
     if not run.supernet_path.is_file():
         raise NotFound(
@@ -156,6 +200,18 @@ def inherited_network(run: StoredRun, trial: Trial, pictures: Pictures) -> nn.Mo
     sample = torch.from_numpy(calibration_sample(pictures.train.images, run.config.seed))
     parts = even_parts(len(sample), SCORE_BATCH)
     recalibrate(network, (prepare(sample[part], size, pictures.mean, pictures.std) for part in parts))
+    return network.eval()
+
+
+def _kept_network(run: StoredRun, trial: Trial) -> nn.Module:
+    path = run.kept_weights / f"{trial.architecture.id}.safetensors"
+    if not path.is_file():
+        raise NotFound(
+            f"the weights of network {trial.architecture.id} were not kept: only those of the front are; type: nas "
+            f"train {run.name} --pick {trial.architecture.id} --from-scratch"
+        )
+    network = run.parts.space.build(trial.architecture)
+    load_weights(network, path)
     return network.eval()
 
 
@@ -189,5 +245,5 @@ def _scores(network: nn.Module, pictures: Pictures, part: str, size: tuple[int, 
 def _keep(run: StoredRun, network: nn.Module, report: MemberReport) -> None:
     report.path.mkdir(parents=True, exist_ok=True)
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    run.directory.write(report.path / "model.safetensors", save(state))
-    run.directory.write(report.path / "report.json", json.dumps(report.to_document(), indent=2) + "\n")
+    run.directory.write(report.path / WEIGHTS_FILE, save(state))
+    run.directory.write(report.path / REPORT_FILE, json.dumps(report.to_document(), indent=2) + "\n")

@@ -55,7 +55,7 @@ class StoredRun:
     def parts(self) -> Parts:
         """Space, budget, runtime and objectives of the run, exactly as it was started."""
         recorded = json.loads(self.record.space_json)
-        space = space_class(self.config.space).restored(recorded["settings"])
+        space = space_class(self.config.space_name).restored(recorded["settings"])
         return assemble_for(space, self.config)
 
     @contextmanager
@@ -157,6 +157,11 @@ class StoredRun:
     def cache(self) -> Path:
         """Decoded pictures; may be deleted at any time."""
         return self.path / "cache"
+
+    @property
+    def kept_weights(self) -> Path:
+        """`checkpoints/trials/`: weights of the front's networks, where they were trained alone in the search."""
+        return self.directory.checkpoints / "trials"
 
     @property
     def supernet_path(self) -> Path:

@@ -3,23 +3,23 @@
 import functools
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nas.assembly import Parts, assemble, strategy_class
-from nas.conductor import Conductor, StopReason
+from nas.assembly import TABLE, Parts, assemble, strategy_class
+from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
 from nas.core.pareto import Reference
 from nas.core.trial import Trial
 from nas.execution import backend_class
-from nas.execution.backend import Accounting, Backend, MakeEvaluator, Settings, usable_cores
+from nas.execution.backend import Accounting, Backend, Settings, usable_cores
 from nas.feasibility import Feasibility, least_figures, survey
+from nas.measuring import Measuring, known_results, measuring, shared_bytes
 from nas.pricing import EXACT_COLUMNS, Pricer
 from nas.progress import Reporter
 from nas.run import StoredRun
-from nas.shared_weights import shared_weights, take_supernet
+from nas.shared_weights import take_supernet
 from nas.storage.run_directory import RunDirectory
 from nas.storage.store import RunState, Store, sqlite_url
 from nas.training.data import DataDescription, describe, load, skipped_lines
@@ -57,6 +57,8 @@ def prepare(config: RunConfig) -> Prepared:
     """Reads the data's headers, resolves every name, prices a sample. `Infeasible` where nothing fits."""
     description = describe(config.data)
     parts = assemble(config, description.facts)
+    if parts.evaluator == TABLE:
+        known_results(parts.space, config)  # a table that cannot serve is told before a folder is made
     return Prepared(config, description, parts, survey(parts.pricer, config.seed))
 
 
@@ -66,7 +68,10 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
     other = StoredRun(RunDirectory.open(root, prepared.config.supernet_from)) if prepared.config.supernet_from else None
     directory = RunDirectory.create(root, prepared.config.run, prepared.config.space, force=force)
     with directory.lock():
-        config = prepared.config.updated(run=directory.name, data=description.source, runtime=parts.runtime)
+        table = str(Path(prepared.config.table).absolute()) if prepared.config.table else None
+        config = prepared.config.updated(
+            run=directory.name, data=description.source, runtime=parts.runtime, table=table, evaluator=parts.evaluator
+        )
         run = StoredRun(directory)
         if other is not None:
             take_supernet(parts.space, run, other)
@@ -147,14 +152,14 @@ class _Search:
             return Outcome(self.run, StopReason.TRIALS, StopReason.TRIALS.value, time.monotonic() - self.began)
         pictures = self._pictures()
         backend, workers = self._backend()
-        with backend.warming_up(workers, self._shared_bytes(pictures)):
+        with backend.warming_up(workers, shared_bytes(self.run, pictures)):
             store.set_state(self.run.name, "training")
             began = time.monotonic()
-            weights = shared_weights(self.run, pictures, self.description, self.feasibility, self.reporter)
+            how = measuring(self.run, pictures, self.description, self.feasibility, self.reporter)
             trained = time.monotonic() - began
             store.set_state(self.run.name, "searching")
-            conductor = self._conductor(store, recorded)
-            accounting = backend.run(conductor, self._evaluator(weights, pictures))
+            conductor = self._conductor(store, recorded, how)
+            accounting = backend.run(conductor, how.make)
         self._export()
         reason = conductor.reason or StopReason.TRIALS
         return Outcome(self.run, reason, conductor.conclusion, time.monotonic() - self.began, trained, accounting)
@@ -181,12 +186,17 @@ class _Search:
         self.run.directory.write(self.run.data_path, json.dumps(document, indent=2) + "\n")
         return pictures
 
-    def _conductor(self, store: Store, recorded: list[Trial]) -> Conductor:
+    def _conductor(self, store: Store, recorded: list[Trial], how: Measuring) -> Conductor:
         parts, config = self.parts, self.config
-        return Conductor(
+
+        def told(event: Event) -> None:
+            how.tidy(event, conductor.front)
+            self.reporter.event(event)
+
+        conductor = Conductor(
             parts.space,
-            strategy_class(config.strategy)(parts.space, parts.objectives, config.trials, parts.budget),
-            parts.pricer,
+            how.strategy(strategy_class(config.strategy)(parts.space, parts.objectives, config.trials, parts.budget)),
+            how.price(parts.pricer),
             objectives=parts.objectives,
             record=functools.partial(store.record, self.run.name),
             trials=config.trials,
@@ -197,34 +207,17 @@ class _Search:
             recorded=recorded,
             deadline=self.began + config.time if config.time else None,
             lag=config.lag,
-            on_event=self.reporter.event,
+            on_event=told,
+            halving=how.halving,
         )
+        return conductor
 
     def _backend(self) -> tuple[Backend, int]:
-        """Who evaluates, and how many at once."""
+        """Who evaluates, and how many at once; a table is read faster than it is sent to a worker."""
         config = self.config
+        name = config.backend or ("inline" if self.parts.evaluator == TABLE else "ray_tune")
         workers = min(config.workers or usable_cores(), config.lag + 1, config.trials)
-        return backend_class(config.backend)(Settings(workers=workers, ray_address=config.ray_address)), workers
-
-    def _shared_bytes(self, pictures: "Pictures") -> int:
-        """About what the evaluator's arrays take: pictures and float32 weights of the largest network."""
-        largest = Pricer(self.parts.space, self.parts.runtime, schedule="none").one(self.parts.space.extremes()[1])
-        return int(pictures.validation.images.nbytes + pictures.train.images.nbytes + 4 * largest["params"])
-
-    def _evaluator(self, weights: Mapping[str, Any], pictures: "Pictures") -> MakeEvaluator:
-        from nas.evaluation.supernet import SupernetEvaluator
-        from nas.training.recalibrate import calibration_sample
-
-        return functools.partial(
-            SupernetEvaluator,
-            self.parts.space,
-            weights=weights,
-            calibration=calibration_sample(pictures.train.images, self.config.seed),
-            images=pictures.validation.images,
-            labels=pictures.validation.labels,
-            mean=pictures.mean,
-            std=pictures.std,
-        )
+        return backend_class(name)(Settings(workers=workers, ray_address=config.ray_address)), workers
 
     def _export(self) -> None:
         from nas.storage.exports import write_front, write_trials

@@ -1,19 +1,62 @@
 """How long a search would take, from a few real training steps and evaluations on this machine."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas.assembly import TABLE, TRAIN
+from nas.core.fidelity import Fidelity
+from nas.measuring import DEFAULT_FIDELITY
 from nas.searching import Prepared
 from nas.shared_weights import BATCH, curriculum, default_epochs
 
+if TYPE_CHECKING:
+    from nas.training.data import Pictures
+
 _TIMED_STEPS = 2
+_TIMED_PICTURES = 128
 _TIMED_EVALUATIONS = 3
 
 
 def expected_seconds(prepared: Prepared) -> dict[str, Any]:
-    """Seconds of supernet training and of all evaluations, extrapolated from random pictures of the right size."""
+    """Seconds of preparation and of all evaluations, extrapolated from random pictures of the right size."""
+    if prepared.parts.evaluator == TABLE:
+        return {"supernet": 0.0, "evaluations": 0.0, "trials": prepared.config.trials, "timed_steps": 0}
+    if prepared.parts.evaluator == TRAIN:
+        return _training_alone(prepared)
+    return _shared_weights(prepared)
+
+
+def _training_alone(prepared: Prepared) -> dict[str, Any]:
+    """Every network trained to the end; with halving most end sooner."""
+    from nas.evaluation.train import TrainEvaluator
+    from nas.training.device import cores
+
+    parts, config = prepared.parts, prepared.config
+    space = parts.space
+    rng = np.random.default_rng([config.seed, 4])
+    fidelity = Fidelity.parse(config.fidelity) if config.fidelity else DEFAULT_FIDELITY
+    pictures = _random_pictures(prepared, rng, _TIMED_PICTURES)
+    evaluator = TrainEvaluator(space, pictures, Fidelity((1,)), seed=config.seed, accelerator=config.accelerator)
+    columns = prepared.feasibility.columns["fits"]
+    drawn = [prepared.feasibility.population[int(row)] for row in np.flatnonzero(columns)[:_TIMED_EVALUATIONS]]
+    began = time.monotonic()
+    for architecture in drawn or [space.extremes()[0]]:
+        evaluator.evaluate(architecture)
+    epoch = (time.monotonic() - began) / max(len(drawn), 1) / _TIMED_PICTURES
+    train = sum(prepared.description.counts["train"])
+    each = epoch * train * fidelity.epochs
+    return {
+        "supernet": 0.0,
+        "evaluations": each * config.trials / (config.workers or cores()),
+        "trials": config.trials,
+        "epochs": fidelity.epochs,
+        "timed_steps": len(drawn),
+    }
+
+
+def _shared_weights(prepared: Prepared) -> dict[str, Any]:
     from nas.evaluation.supernet import SupernetEvaluator
     from nas.training.checkpoint import to_arrays
     from nas.training.device import cores
@@ -24,7 +67,7 @@ def expected_seconds(prepared: Prepared) -> dict[str, Any]:
     counts = {part: sum(numbers) for part, numbers in prepared.description.counts.items()}
     rng = np.random.default_rng([config.seed, 4])
     size = space.input_size(space.extremes()[1])
-    step = _seconds_a_step(prepared, rng, size)
+    step = _seconds_a_step(prepared, rng)
     epochs = config.supernet_epochs or default_epochs(counts["train"])
     steps = epochs * -(-counts["train"] // BATCH)
     images = rng.integers(0, 256, (BATCH, *size), dtype=np.uint8)
@@ -48,19 +91,13 @@ def expected_seconds(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _seconds_a_step(prepared: Prepared, rng: np.random.Generator, size: tuple[int, int, int]) -> float:
+def _seconds_a_step(prepared: Prepared, rng: np.random.Generator) -> float:
     """One supernet step of 64 pictures, the first (slower) one left out."""
-    from nas.training.data import Labelled, Pictures
     from nas.training.device import cores
     from nas.training.supernet import train_supernet
 
     parts = prepared.parts
-    count = BATCH * (_TIMED_STEPS + 1)
-    images = rng.integers(0, 256, (count, *size), dtype=np.uint8)
-    labelled = Labelled(images, np.arange(count, dtype=np.int64) % parts.space.settings.classes)
-    names = prepared.description.class_names
-    mean, std = (0.5,) * size[0], (0.25,) * size[0]
-    pictures = Pictures(labelled, labelled, None, mean, std, size[1:], names, 0, "", {}, ())
+    pictures = _random_pictures(prepared, rng, BATCH * (_TIMED_STEPS + 1))
     times: list[float] = []
     plan = curriculum(parts.space, parts.pricer, prepared.feasibility, prepared.config.seed)
     train_supernet(
@@ -76,3 +113,15 @@ def _seconds_a_step(prepared: Prepared, rng: np.random.Generator, size: tuple[in
         smallest=plan.smallest,
     )
     return (times[-1] - times[0]) / (len(times) - 1)
+
+
+def _random_pictures(prepared: Prepared, rng: np.random.Generator, count: int) -> "Pictures":
+    """So many, of the size and classes that the space expects."""
+    from nas.training.data import Labelled, Pictures
+
+    space = prepared.parts.space
+    size = space.input_size(space.extremes()[1])
+    images = rng.integers(0, 256, (count, *size), dtype=np.uint8)
+    labelled = Labelled(images, np.arange(count, dtype=np.int64) % space.settings.classes)
+    mean, std = (0.5,) * size[0], (0.25,) * size[0]
+    return Pictures(labelled, labelled, None, mean, std, size[1:], prepared.description.class_names, 0, "", {}, ())

@@ -36,7 +36,17 @@ def search(
         Text, _option("--objectives", help="Default accuracy,macs; also params, sram, flash, size.")
     ] = None,
     strategy: Annotated[Text, _option("--strategy", help="auto (default), evolution or random.")] = None,
-    evaluator: Annotated[Text, _option("--evaluator", help="How accuracy is measured; default: the space's.")] = None,
+    evaluator: Annotated[Text, _option("--evaluator", help="supernet, train or table; default: the space's.")] = None,
+    fidelity: Annotated[
+        Text,
+        _option("--fidelity", help="How long each network trains alone: epochs=10, or with halving epochs=3,9,27."),
+    ] = None,
+    table: Annotated[
+        Text, _option("--table", metavar="FILE", help="Known results, .csv or .parquet, for --evaluator table.")
+    ] = None,
+    recipe: Annotated[
+        bool, typer.Option("--recipe", help="Search learning rate, weight decay, augmentation, epochs as well.")
+    ] = False,
     trials: Annotated[int | None, _option("--trials", help="Networks to evaluate; default 200.")] = None,
     time: Annotated[Text, _option("--time", help="Stop after this long, e.g. 10m; supernet training included.")] = None,
     supernet_epochs: Annotated[
@@ -49,7 +59,7 @@ def search(
     workers: Annotated[
         int | None, _option("--workers", help="Evaluations at once, at most 9; default: one for each core.")
     ] = None,
-    backend: Annotated[Text, _option("--backend", help="ray_tune (default) or inline.")] = None,
+    backend: Annotated[Text, _option("--backend", help="ray_tune (default) or inline (of a table).")] = None,
     ray_address: Annotated[
         Text, _option("--ray-address", help="auto or HOST:PORT of a Ray cluster that is up; default: a private one.")
     ] = None,

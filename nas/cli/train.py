@@ -10,7 +10,10 @@ from nas.cli.options import Json, Pick, Quiet, RunName
 def train(
     run: RunName,
     pick: Pick = "knee",
-    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the training pictures.")] = 25,
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", help="Passes over the pictures; default 25, or the recipe's.", show_default=False),
+    ] = None,
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Random weights instead of inherited ones.")
     ] = False,
@@ -18,22 +21,24 @@ def train(
         float | None, typer.Option("--learning-rate", help="Default 1e-3, from scratch 1e-2.", show_default=False)
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Default: the run's.", show_default=False)] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="Trainings with successive seeds: mean and spread.")] = 1,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Train one network of a run and score it on test pictures that the search never saw."""
     from nas.cli.console import TerminalReporter, stdout
     from nas.cli.search_session import print_json
-    from nas.member import train_member
-    from nas.reporting.training import print_training
+    from nas.member import train_seeds
+    from nas.reporting.training import print_training, training_document
     from nas.run import StoredRun
     from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     opened = StoredRun(RunDirectory.open(RUNS, run))
-    report = train_member(
+    reports = train_seeds(
         opened,
         pick,
+        seeds,
         epochs=epochs,
         from_scratch=from_scratch,
         learning_rate=learning_rate,
@@ -41,6 +46,6 @@ def train(
         reporter=TerminalReporter(quiet),
     )
     if json:
-        print_json(report.to_document() | {"path": str(report.path)})
+        print_json(training_document(reports))
     else:
-        print_training(stdout(), opened, report)
+        print_training(stdout(), opened, reports)

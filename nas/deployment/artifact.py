@@ -12,6 +12,7 @@ from nas.run import StoredRun
 from nas.storage.files import os_errors_explained, write_atomically
 from nas.training.data import preprocessing
 from predictors.core.metric import METRICS, format_quantity
+from search_spaces.combinators.recipe import recipe_of
 from search_spaces.core.errors import WrongUse
 
 _PACKAGES = ("fitnas", "torch", "torchvision", "numpy")
@@ -58,6 +59,7 @@ def _manifest(run: StoredRun, trial: Trial, weights: Mapping[str, Any], data: Ma
         "precision": "the figures hold for int8 weights and activations; the weights in this folder are float32",
         "weights": {key: value for key, value in weights.items() if key != "confusion"},
         "data": {"source": Path(data["source"]).name, "hash": data["hash"], "split_hash": data["split_hash"]},
+        "recipe": recipe_of(trial.architecture) or None,
         "seed": run.config.seed,
         "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
     }

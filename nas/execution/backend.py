@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from nas.conductor import Conductor
 from search_spaces.core.architecture import Architecture
@@ -19,10 +19,21 @@ _log = logging.getLogger(__name__)
 
 
 class Evaluator(Protocol):
-    """Measures architectures: a pure function of the architecture, whatever it evaluated before."""
+    """Measures architectures: a pure function of the architecture, whatever it evaluated before.
+
+    One that measures in stages, each more exact and more expensive, has a method `stages` as well: an iterator over
+    `Stage`. The search may end an evaluation after any stage; the figures of the last one reached count.
+    """
 
     def evaluate(self, architecture: Architecture) -> Mapping[str, float]:
         """Figures by column, such as `top1`."""
+
+
+class Stage(NamedTuple):
+    """What an evaluation found so far; `last`: there is no further stage."""
+
+    metrics: Mapping[str, float]
+    last: bool
 
 
 MakeEvaluator = Callable[[], Evaluator]
@@ -121,11 +132,12 @@ class Backend(ABC):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one evaluation gave: metrics, or an error."""
+    """What an evaluation gave so far: metrics, or an error. `last`: it cannot go on."""
 
     metrics: Mapping[str, float]
     seconds: float
     error: str = ""
+    last: bool = True
 
     def report_to(self, conductor: Conductor, number: int) -> None:
         """Hands it to the conductor."""
@@ -135,15 +147,28 @@ class Outcome:
             conductor.report(number, self.metrics, self.seconds)
 
 
-def evaluate(evaluator: Evaluator, architecture: Architecture) -> Outcome:
-    """The evaluation, timed; its figures as plain numbers, its exception as text."""
-    start = time.perf_counter()
+def outcomes(evaluator: Evaluator, architecture: Architecture) -> Iterator[Outcome]:
+    """The evaluation stage by stage, timed; its figures as plain numbers, its exception as text. At least one."""
+    seconds, start = 0.0, time.perf_counter()
     try:
-        metrics = {column: float(value) for column, value in evaluator.evaluate(architecture).items()}
+        for stage in _stages(evaluator, architecture):
+            metrics = {column: float(value) for column, value in stage.metrics.items()}
+            seconds += time.perf_counter() - start
+            yield Outcome(metrics, seconds, last=stage.last)
+            if stage.last:
+                return
+            start = time.perf_counter()
+        raise ValueError("the evaluation ended without a last stage")
     except Exception as error:  # noqa: BLE001 - an evaluator is foreign code: what it raises is the result of one trial
         _log.debug("evaluation of %s failed", architecture, exc_info=True)
-        return Outcome({}, time.perf_counter() - start, described(error))
-    return Outcome(metrics, time.perf_counter() - start)
+        yield Outcome({}, seconds + time.perf_counter() - start, described(error))
+
+
+def _stages(evaluator: Evaluator, architecture: Architecture) -> Iterator[Stage]:
+    if hasattr(evaluator, "stages"):
+        yield from evaluator.stages(architecture)
+    else:
+        yield Stage(evaluator.evaluate(architecture), last=True)
 
 
 def usable_cores() -> int:

@@ -2,18 +2,30 @@
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from search_spaces.core.errors import FitnasError, WrongUse
 
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints errors even where it is told to be silent
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours saves and stops
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",  # Tune's snapshots grow with the number of trials, and nobody reads them
+}
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SHORT = Path("/tmp")
 _LONGEST_ANSWER_S = 5.0
 _PROGRAM = """
@@ -117,3 +129,29 @@ def check_address(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=_LONGEST_ANSWER_S).close()
     except (OSError, OverflowError) as error:
         raise FitnasError(f"no Ray cluster answers at '{address}' ({error}); leave --ray-address away") from None
+
+
+def variables(private: bool) -> dict[str, str]:
+    """What Ray reads from the environment, here and in a private cluster."""
+    values = dict(_ENVIRONMENT)
+    if private:
+        values |= ONE_THREAD
+    if private and "RAY_AUTH_MODE" not in os.environ:
+        # Ray listens on every interface of the machine: without a secret anybody in the network could give orders.
+        values |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    return values
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Sets these variables, and puts back what was there."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -8,7 +8,6 @@ store and are read there without a copy. Nothing that Tune writes is read again:
 import json
 import logging
 import os
-import secrets
 import tempfile
 import time
 from collections import deque
@@ -36,24 +35,14 @@ from nas.execution.backend import (
     Settings,
     Stopwatch,
     described,
-    evaluate,
+    outcomes,
     usable_cores,
 )
-from nas.execution.ray_cluster import Cluster, PrivateCluster, check_address
+from nas.execution.ray_cluster import ONE_THREAD, Cluster, PrivateCluster, check_address, environment, variables
 from nas.execution.signals import StopOnSignals
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError
 
-_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints errors even where it is told to be silent
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours saves and stops
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",  # Tune's snapshots grow with the number of trials, and nobody reads them
-}
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SPARE_STORE_BYTES = 96 * 2**20
 _NAP_S = 0.2
 _PATIENCE_S = 60.0
@@ -65,7 +54,7 @@ class RayTune(Backend):
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__(settings)
         self._private = self.settings.ray_address is None
-        self._variables = _variables(self._private)
+        self._variables = variables(self._private)
         self._warm: PrivateCluster | None = None
 
     @contextmanager
@@ -91,7 +80,7 @@ class RayTune(Backend):
             return watch.accounting(workers, 0.0)
         with ExitStack() as stack:
             stack.enter_context(StopOnSignals(conductor))
-            stack.enter_context(_environment(self._variables | {"TUNE_MAX_PENDING_TRIALS_PG": str(workers)}))
+            stack.enter_context(environment(self._variables | {"TUNE_MAX_PENDING_TRIALS_PG": str(workers)}))
             cluster = stack.enter_context(self._cluster(workers, make_evaluator))
             stack.enter_context(_connection(cluster.address, private=self._private))
             stack.enter_context(StopOnSignals(conductor))  # again: Ray set a handler of its own
@@ -218,6 +207,11 @@ class _Link:
             self._replacements += outcome is None
             self._inbox.append((number, outcome))
 
+    def goes_on(self, trial_id: str, outcome: str) -> bool:
+        """Whether the trial that reached a stage is to go on."""
+        number = self._numbers.get(trial_id)
+        return number is not None and self._conductor.goes_on(number, json.loads(outcome)["metrics"])
+
     def drain(self) -> None:
         """Reports what came in; leaves Tune's loop on an error or an interruption."""
         try:
@@ -284,12 +278,23 @@ class _Stopper(tune.Stopper):
 
 
 class _Scheduler(FIFOScheduler):
-    """Lets Tune start trials in the order of their arrival.
+    """Lets Tune start trials in the order of their arrival, and asks the conductor which go on after a stage.
+
+    Tune's own ASHA compares a trial with whatever has finished by then, by one metric: the archive would depend on who
+    is faster, and cheap networks would never be trained to the end.
 
     Tune's own choice would be the oldest trial that waits: it would give that one the worker that just became free,
     and end the worker that is still starting for it. Where starting takes longer than an evaluation, a search would
     never get its second worker.
     """
+
+    def __init__(self, link: _Link) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._link = link
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
+        """Called after each stage but the last."""
+        return str(self.CONTINUE if self._link.goes_on(trial.trial_id, result["outcome"]) else self.STOP)
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:
         """No choice."""
@@ -301,12 +306,14 @@ class _Worker(tune.Trainable):
     def setup(self, config: dict[str, Any], payload: Mapping[str, Any] | None = None) -> None:
         self._broken = ""
         self._evaluator: Any = None
+        self._outcomes: Iterator[Outcome] | None = None
         try:
             self._evaluator = ray.get(payload["make_evaluator"])() if payload else None
         except Exception as error:  # noqa: BLE001 - foreign code; raised here it would look like a worker that died
             self._broken = described(error)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._outcomes = None
         return True
 
     def step(self) -> dict[str, Any]:
@@ -315,8 +322,10 @@ class _Worker(tune.Trainable):
             return {"done": True, "outcome": ""}
         if self._broken:
             return {"done": True, "outcome": json.dumps({"broken": self._broken})}
-        outcome = evaluate(self._evaluator, Architecture.from_json(self.config["architecture"]))
-        return {"done": True, "outcome": json.dumps(vars(outcome))}
+        if self._outcomes is None:
+            self._outcomes = outcomes(self._evaluator, Architecture.from_json(self.config["architecture"]))
+        outcome = next(self._outcomes)
+        return {"done": outcome.last, "outcome": json.dumps(vars(outcome))}
 
 
 def _tuner(link: _Link, make_evaluator: MakeEvaluator, settings: Settings, folder: Path) -> tune.Tuner:
@@ -326,7 +335,7 @@ def _tuner(link: _Link, make_evaluator: MakeEvaluator, settings: Settings, folde
         tune.with_resources(tune.with_parameters(_Worker, payload=payload), resources),
         tune_config=tune.TuneConfig(
             search_alg=_Puller(link),
-            scheduler=_Scheduler(),  # type: ignore[no-untyped-call]
+            scheduler=_Scheduler(link),
             num_samples=-1,
             reuse_actors=True,
             trial_dirname_creator=_trial_name,
@@ -362,7 +371,7 @@ def _connection(address: str, private: bool) -> Iterator[None]:
     if ray.is_initialized():
         raise FitnasError("this process uses Ray already: call ray.shutdown() first, or choose --backend inline")
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    given: dict[str, Any] = {} if private else {"runtime_env": {"env_vars": _ONE_THREAD}}
+    given: dict[str, Any] = {} if private else {"runtime_env": {"env_vars": ONE_THREAD}}
     _look_again_at_the_secret()
     try:
         ray.init(address, log_to_driver=False, configure_logging=False, **given)
@@ -378,29 +387,3 @@ def _look_again_at_the_secret() -> None:
     internals: Any = ray._raylet
     internals.Config.initialize("")
     internals.AuthenticationTokenLoader.instance().reset_cache()
-
-
-def _variables(private: bool) -> dict[str, str]:
-    """What Ray reads from the environment, here and in a private cluster."""
-    values = dict(_ENVIRONMENT)
-    if private:
-        values |= _ONE_THREAD
-    if private and "RAY_AUTH_MODE" not in os.environ:
-        # Ray listens on every interface of the machine: without a secret anybody in the network could give orders.
-        values |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    return values
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Sets these variables, and puts back what was there."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

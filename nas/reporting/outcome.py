@@ -43,8 +43,11 @@ def print_outcome(console: "Console", outcome: Outcome) -> None:
     print_front(console, run)
     console.print(
         f"{len(trials)} networks evaluated{f' ({failed} failed)' if failed else ''}, {rejected:,} candidates rejected "
-        f"before evaluation, in {outcome.seconds:.0f} s ({outcome.supernet_seconds:.0f} s for the supernet)"
+        f"before evaluation, in {outcome.seconds:.0f} s{_of_these(outcome)}"
     )
+    kept = [path.stat().st_size for path in run.kept_weights.glob("*.safetensors")]
+    if kept:
+        console.print(f"weights of the {len(kept)} networks of the front kept: {sum(kept) / 2**20:.1f} MiB")
     account = outcome.accounting
     if account is not None and account.evaluation_seconds > 0:
         console.print(
@@ -55,6 +58,11 @@ def print_outcome(console: "Console", outcome: Outcome) -> None:
     console.print("next:")
     for command in next_commands(run):
         console.print(f"  {command}", markup=False)
+
+
+def _of_these(outcome: Outcome) -> str:
+    is_trained = outcome.run.parts.evaluator == "supernet" and not outcome.run.config.supernet_from
+    return f" ({outcome.supernet_seconds:.0f} s for the supernet)" if is_trained else ""
 
 
 def next_commands(run: StoredRun) -> list[str]:

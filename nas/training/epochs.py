@@ -7,7 +7,7 @@ with equal threads, as one that was not.
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,21 @@ from torch import Tensor, nn
 from nas.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nas.training.device import keep_freed_memory, random_numbers, torch_threads
 from nas.training.recalibrate import even_parts
-from search_spaces.core.errors import FitnasError, WrongUse
+from search_spaces.core.errors import FitnasError, WrongUse, unknown
 
 # Varies uint8 pictures (n, C, H, W), drawing from the generator alone.
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 # Runs forward and backward on uint8 pictures (n, C, H, W) and labels (n,), adds to the gradients, returns the loss.
 Accumulate = Callable[[Tensor, Tensor, np.random.Generator], float]
+OPTIMIZERS = ("adamw", "sgd")
+MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How weights are changed: AdamW, linear warm-up, cosine to zero, clipped gradients."""
+    """How weights are changed: by AdamW, or SGD with Nesterov momentum; linear warm-up, cosine to zero, clipped
+    gradients.
+    """
 
     epochs: int
     learning_rate: float
@@ -39,12 +43,22 @@ class Recipe:
     warm_up: float = 0.05  # share of all steps
     clip: float = 5.0  # largest norm of the gradient
     ema_decay: float = 0.0  # of the moving average of weights and statistics; 0: none is kept
+    optimizer: str = "adamw"
 
     def __post_init__(self) -> None:
         positive = {"epochs": self.epochs, "learning_rate": self.learning_rate, "batch_size": self.batch_size}
         for name, value in positive.items():
             if not 0 < value < math.inf:
                 raise WrongUse(f"{name} is a number above 0, got {value}")
+        if self.optimizer not in OPTIMIZERS:
+            raise WrongUse(unknown("optimizer", self.optimizer, OPTIMIZERS))
+
+    def optimizer_of(self, network: nn.Module) -> torch.optim.Optimizer:
+        """The optimizer over all parameters of `network`."""
+        parameters, rate, decay = network.parameters(), self.learning_rate, self.weight_decay
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(parameters, rate, MOMENTUM, weight_decay=decay, nesterov=True, fused=True)
+        return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of step 0..steps-1."""
@@ -94,8 +108,7 @@ class Trainer:
         if len(self.images) < 2:
             raise WrongUse(f"training needs at least 2 pictures, got {len(self.images)}")
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        rate, decay = self.recipe.learning_rate, self.recipe.weight_decay
-        self._optimizer = torch.optim.AdamW(self.network.parameters(), rate, weight_decay=decay, fused=True)
+        self._optimizer = self.recipe.optimizer_of(self.network)
         self._parts = even_parts(len(self.images), self.recipe.batch_size)
         self._epochs = self.recipe.epochs  # becomes less where the time does not suffice
         self._losses: list[float] = []
@@ -131,6 +144,23 @@ class Trainer:
         if self._average:
             self.network.load_state_dict(self._average)
         return FitReport(len(self._losses), tuple(self._losses), time.monotonic() - began)
+
+    def stages(self, accumulate: Accumulate, rungs: Sequence[int], threads: int | None = None) -> Iterator[int]:
+        """Trains to each of the rising numbers of epochs in turn and yields it.
+
+        While it is suspended the network holds the moving averages, where they are kept. The learning rate is that of
+        the whole training, so that the last stage ends where `run` would.
+        """
+        keep_freed_memory()
+        for rung in rungs:
+            with torch_threads(threads), random_numbers(self.seed):
+                while len(self._losses) < rung:
+                    self._run_epoch(accumulate, None, time.monotonic())
+            own = {name: value.clone() for name, value in self.network.state_dict().items()}
+            if self._average:
+                self.network.load_state_dict(self._average)
+            yield rung
+            self.network.load_state_dict(own)
 
     def _run_epoch(self, accumulate: Accumulate, progress: Callable[[Progress], None] | None, began: float) -> None:
         epoch, total, seen = len(self._losses), 0.0, 0

@@ -1,6 +1,6 @@
 """Training one network, and scoring it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from torch.nn import functional
 from torch.utils.dlpack import from_dlpack
 
 from nas.training.data import Pictures, resize, to_float
-from nas.training.device import mixed_precision, pick_accelerator
-from nas.training.epochs import Augmentation, FitReport, Progress, Recipe, Trainer
+from nas.training.device import mixed_precision, pick_accelerator, torch_threads
+from nas.training.epochs import Accumulate, Augmentation, FitReport, Progress, Recipe, Trainer
 from nas.training.recalibrate import even_parts
 from search_spaces.core.errors import FitnasError
 
@@ -89,20 +89,43 @@ def evaluate(
     return score(logits.argmax(axis=1), labels, logits.shape[1])
 
 
+@dataclass(frozen=True)
+class Fit:
+    """How one network is trained alone: everything but the network, the pictures and the place.
+
+    `augmentation` varies training pictures. The moving averages of weights and batch-norm statistics (`ema_decay`; 0:
+    none) are what a training ends with.
+    """
+
+    epochs: int
+    learning_rate: float = FINE_TUNE_RATE
+    batch_size: int = 64
+    label_smoothing: float = 0.1
+    ema_decay: float = 0.99
+    weight_decay: float = 1e-4
+    optimizer: str = "adamw"
+    augmentation: Augmentation | None = None
+
+    def recipe(self) -> Recipe:
+        """What the trainer needs of it."""
+        return Recipe(
+            self.epochs,
+            self.learning_rate,
+            self.batch_size,
+            self.weight_decay,
+            ema_decay=self.ema_decay,
+            optimizer=self.optimizer,
+        )
+
+
 def fit(
     network: nn.Module,
     pictures: Pictures,
+    how: Fit,
     *,
     size: Size,
-    epochs: int,
-    learning_rate: float = FINE_TUNE_RATE,
     seed: int = 0,
     accelerator: str = "auto",
-    batch_size: int = 64,
-    label_smoothing: float = 0.1,
-    ema_decay: float = 0.99,
-    weight_decay: float = 1e-4,
-    augmentation: Augmentation | None = None,
     threads: int | None = None,
     deadline: float | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -110,23 +133,50 @@ def fit(
 ) -> FitReport:
     """Trains `network` in place on `pictures.train` at `size` (height, width).
 
-    Afterwards the network is on the CPU in eval mode and holds the moving averages of weights and batch-norm
-    statistics (`ema_decay` 0: the last ones). `checkpoint` is a file: where it holds an earlier stand of this very
-    training, that goes on; the result is the same as without the break. See `Trainer.run` for `deadline` and errors.
+    Afterwards the network is on the CPU in eval mode and holds the moving averages. `checkpoint` is a file: where it
+    holds an earlier stand of this very training, that goes on; the result is the same as without the break. See
+    `Trainer.run` for `deadline` and errors.
     """
     device = pick_accelerator(accelerator)
-    images, labels = pictures.train
+    identity = {"training": "fit", "data": pictures.hash, "size": list(size), "label_smoothing": how.label_smoothing}
+    trainer = Trainer(network, how.recipe(), *pictures.train, device, seed, how.augmentation, checkpoint, identity)
+    report = trainer.run(_accumulate(network, pictures, how, size, device), threads, progress, deadline)
+    network.to("cpu").eval()
+    return report
+
+
+def fit_in_stages(
+    network: nn.Module,
+    pictures: Pictures,
+    how: Fit,
+    rungs: Sequence[int],
+    *,
+    size: Size,
+    seed: int = 0,
+    accelerator: str = "auto",
+    threads: int | None = None,
+) -> Iterator[tuple[int, Scores]]:
+    """As `fit`, but pauses after each of the rising numbers of epochs, the last of which is `how.epochs`.
+
+    Yields the epochs done and the scores on the validation pictures, which the network as it then stands would give.
+    """
+    device = pick_accelerator(accelerator)
+    trainer = Trainer(network, how.recipe(), *pictures.train, device, seed, how.augmentation)
+    for rung in trainer.stages(_accumulate(network, pictures, how, size, device), rungs, threads):
+        images, labels = pictures.validation
+        with torch_threads(threads):
+            scores = evaluate(network, images, labels, size, pictures.mean, pictures.std, device)
+        yield rung, scores
+
+
+def _accumulate(network: nn.Module, pictures: Pictures, how: Fit, size: Size, device: torch.device) -> Accumulate:
+    """One step's gradients of the cross-entropy."""
 
     def accumulate(batch: Tensor, targets: Tensor, _: np.random.Generator) -> float:
         with mixed_precision(device):
             logits = network(prepare(batch, size, pictures.mean, pictures.std))
-            loss = functional.cross_entropy(logits, targets, label_smoothing=label_smoothing)
+            loss = functional.cross_entropy(logits, targets, label_smoothing=how.label_smoothing)
         torch.autograd.backward(loss)
         return float(loss.detach())
 
-    recipe = Recipe(epochs, learning_rate, batch_size, weight_decay, ema_decay=ema_decay)
-    identity = {"training": "fit", "data": pictures.hash, "size": list(size), "label_smoothing": label_smoothing}
-    trainer = Trainer(network, recipe, images, labels, device, seed, augmentation, checkpoint, identity)
-    report = trainer.run(accumulate, threads, progress, deadline)
-    network.to("cpu").eval()
-    return report
+    return accumulate

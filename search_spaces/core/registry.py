@@ -1,16 +1,21 @@
-"""Search spaces by name: one file is one space; other distributions add theirs by entry point."""
+"""Search spaces by name: one file is one space; other distributions add theirs by entry point.
 
+`mcunetv2+recipe` names a space with more choices: `search_spaces/combinators/recipe.py` over `mcunetv2`.
+"""
+
+import functools
 import importlib
 import pkgutil
 from importlib.metadata import entry_points
 from typing import Any
 
 import search_spaces
+import search_spaces.combinators
 from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.space import SearchSpace
 
 ENTRY_POINT_GROUP = "fitnas.search_spaces"
-_NOT_SPACES = {"core", "blocks"}
+_NOT_SPACES = {"core", "blocks", "combinators"}
 
 
 def space_names() -> list[str]:
@@ -21,8 +26,11 @@ def space_names() -> list[str]:
 def space_class(name: str) -> type[SearchSpace[Any]]:
     """The class that `search_spaces/<name>.py` exports as `SPACE`, or that an entry point names; our own files first.
 
-    `WrongUse` with the nearest known name where there is none.
+    `NAME+COMBINATOR` is that space extended. `WrongUse` with the nearest known name where there is none.
     """
+    base, plus, combinator = name.rpartition("+")
+    if plus:
+        return _extended(base, combinator)
     if name in _files():
         space: type[SearchSpace[Any]] = importlib.import_module(f"search_spaces.{name}").SPACE
         return space
@@ -31,6 +39,29 @@ def space_class(name: str) -> type[SearchSpace[Any]]:
             loaded: type[SearchSpace[Any]] = point.load()
             return loaded
     raise WrongUse(unknown("space", name, space_names()))
+
+
+def combinator_names() -> list[str]:
+    """What every space can be extended by, sorted; none is imported."""
+    return sorted(module.name for module in pkgutil.iter_modules(search_spaces.combinators.__path__))
+
+
+@functools.cache
+def _extended(base: str, combinator: str) -> type[SearchSpace[Any]]:
+    """The combinator's class over the space `base`; the same class at every call."""
+    if combinator not in combinator_names():
+        raise WrongUse(unknown("combinator", combinator, combinator_names()))
+    kind: Any = importlib.import_module(f"search_spaces.combinators.{combinator}").COMBINATOR
+    inner = space_class(base)
+    told = {
+        "inner_class": inner,
+        "name": f"{base}+{combinator}",
+        "title": f"{inner.title}; with {combinator}",
+        "source": inner.source,
+        "default_runtime": inner.default_runtime,
+    }
+    extended: type[SearchSpace[Any]] = type(f"{inner.__name__}{kind.__name__}", (kind,), told)
+    return extended
 
 
 def _files() -> set[str]:

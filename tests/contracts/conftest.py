@@ -1,4 +1,4 @@
-"""Every search space there is, and the one of the how-to, on several kinds of data."""
+"""Every search space there is, the one of the how-to, and each combinator over one, on several kinds of data."""
 
 import re
 import sys
@@ -11,11 +11,12 @@ import pytest
 
 import search_spaces
 from search_spaces.core.input_facts import InputFacts
-from search_spaces.core.registry import space_class, space_names
+from search_spaces.core.registry import combinator_names, space_class, space_names
 from search_spaces.core.space import SearchSpace
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how_to" / "add_a_search_space.md"
 FROM_HOW_TO = "separable"
+COMBINED = [f"mcunetv2+{name}" for name in combinator_names()]
 FACTS = {
     "published_input": None,
     "digits": InputFacts(channels=1, height=8, width=8, classes=10, pictures=1797),
@@ -37,7 +38,7 @@ def _how_to_space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     sys.modules.pop(f"search_spaces.{FROM_HOW_TO}", None)
 
 
-@pytest.fixture(scope="module", params=[*space_names(), FROM_HOW_TO])
+@pytest.fixture(scope="module", params=[*space_names(), FROM_HOW_TO, *COMBINED])
 def space_name(request: pytest.FixtureRequest, _how_to_space: None) -> str:
     return str(request.param)
 

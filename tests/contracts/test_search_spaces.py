@@ -27,7 +27,7 @@ def equal(a: Population, b: Population) -> bool:
 
 
 def test_the_registry_lists_it(space_name: str) -> None:
-    assert space_name in space_names()
+    assert space_name.partition("+")[0] in space_names()
     chosen = space_class(space_name)
     assert chosen.name == space_name
     assert chosen.title

@@ -70,6 +70,19 @@ def test_from_pictures_to_an_exported_network(nas, pictures, searched):
     assert nas("cost", f"signs:{trained['id']}", "--json").document["macs"] == priced["macs"]
 
 
+def test_several_seeds_give_mean_and_spread_and_keep_the_best(nas, pictures, searched):
+    found = nas("train", "signs", "--pick", "best", "--epochs", "1", "--seeds", "3", "--json").document
+    assert {one["seed"] for one in found["seeds"]} == {3, 4, 5}
+    tests = [one["test_top1"] for one in found["seeds"]]
+    assert found["spread"]["test"]["mean"] == pytest.approx(sum(tests) / 3)
+    assert found["validation_top1"] == found["spread"]["validation"]["greatest"]
+    kept = json.loads((Path(found["path"]) / "report.json").read_text())
+    assert (kept["seed"], kept["test_top1"]) == (found["seed"], found["test_top1"])
+    again = nas("train", "signs", "--pick", "best", "--epochs", "1", "--seeds", "2")
+    assert "2 seeds" in again.out
+    assert nas("train", "signs", "--seeds", "0").code == 2
+
+
 def test_an_export_runs_with_torch_and_safetensors_alone(nas, searched):
     assert nas("export", "signs", "--pick", "knee", "--out", "out").code == 0
     script = (

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nas.training.data import Pictures
 from nas.training.epochs import Progress
-from nas.training.loop import evaluate, fit, logits_of, prepare, score
+from nas.training.loop import Fit, evaluate, fit, logits_of, prepare, score
 from search_spaces.core.errors import FitnasError
 from search_spaces.mcunetv2.space import Mcunetv2
 
@@ -61,7 +61,7 @@ def test_prepare_normalises_channels() -> None:
 def test_fit_learns_digits(space: Mcunetv2, digits: Pictures) -> None:
     torch.manual_seed(0)
     network = space.build(space.extremes()[0])
-    report = fit(network, digits, size=(16, 16), epochs=6, learning_rate=1e-2, accelerator="cpu", threads=1)
+    report = fit(network, digits, Fit(6, 1e-2), size=(16, 16), accelerator="cpu", threads=1)
     scores = evaluate(network, digits.validation.images, digits.validation.labels, (16, 16), digits.mean, digits.std)
     assert scores.top1 > 0.85
     assert report.epochs == len(report.losses) == 6
@@ -79,9 +79,8 @@ def test_fit_repeats_itself_and_resumes(space: Mcunetv2, few: Pictures, tmp_path
         fit(
             network,
             few,
+            Fit(3, batch_size=32),
             size=(8, 8),
-            epochs=3,
-            batch_size=32,
             accelerator="cpu",
             threads=1,
             progress=progress,

@@ -1,0 +1,78 @@
+"""Accuracy of a network trained alone from random weights, in stages where a fidelity has several."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+from torch import nn
+
+from nas.core.fidelity import Fidelity
+from nas.execution.backend import Stage
+from nas.storage.files import write_atomically
+from nas.training.data import Augmentation, Pictures
+from nas.training.device import random_numbers
+from nas.training.loop import fit_in_stages
+from nas.training.recipes import fit_of
+from search_spaces.combinators.recipe import recipe_of
+from search_spaces.core.architecture import Architecture
+from search_spaces.core.space import SearchSpace
+
+
+class TrainEvaluator:
+    """Trains each architecture on the training pictures and scores it on the validation pictures.
+
+    A pure function of the architecture: first weights, order of the pictures and augmentation follow from `seed` alone
+    (on one kind of machine, with equal `threads`). Hyperparameters are those of the architecture's recipe where it has
+    one. `fidelity` says how long; None: the recipe's own epochs. `keep`: a folder in which the weights of each
+    architecture are left under its id, where that folder exists on the machine that evaluates.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace[Any],
+        pictures: Pictures,
+        fidelity: Fidelity | None,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        accelerator: str = "auto",
+        keep: Path | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.space, self.fidelity, self.augmentation, self.seed = space, fidelity, augmentation, seed
+        self.pictures = replace(pictures, test=None)  # nobody who searches may look at it
+        self.accelerator, self.keep, self.threads = accelerator, keep, threads
+
+    def evaluate(self, architecture: Architecture) -> dict[str, float]:
+        """The figures after the last stage."""
+        *_, last = self.stages(architecture)
+        return dict(last.metrics)
+
+    def stages(self, architecture: Architecture) -> Iterator[Stage]:
+        """`top1`, `balanced_top1` (fractions in 0..1) and `epochs` after each rung, and the accuracy at each so far."""
+        recipe = recipe_of(architecture)
+        fidelity = self.fidelity or Fidelity((int(recipe["epochs"]),))
+        with random_numbers(self.seed):
+            network = self.space.build(architecture)
+        so_far: dict[str, float] = {}
+        for epochs, scores in fit_in_stages(
+            network,
+            self.pictures,
+            fit_of(recipe, epochs=fidelity.epochs, vary=self.augmentation),
+            fidelity.rungs,
+            size=self.space.input_size(architecture)[1:],
+            seed=self.seed,
+            accelerator=self.accelerator,
+            threads=self.threads,
+        ):
+            if len(fidelity.rungs) > 1:
+                so_far[fidelity.column(epochs)] = scores.top1
+            self._keep(architecture, network)
+            found = {"top1": scores.top1, "balanced_top1": scores.balanced_top1, "epochs": epochs}
+            yield Stage({**found, **so_far}, last=epochs == fidelity.epochs)
+
+    def _keep(self, architecture: Architecture, network: nn.Module) -> None:
+        if self.keep is not None and self.keep.is_dir():
+            state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+            write_atomically(self.keep / f"{architecture.id}.safetensors", save(state))

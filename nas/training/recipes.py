@@ -1,0 +1,23 @@
+"""How a network is trained alone: our defaults, or the recipe that an architecture carries."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nas.training.epochs import Augmentation
+from nas.training.loop import SCRATCH_RATE, Fit
+
+
+def fit_of(
+    recipe: Mapping[str, Any],
+    *,
+    epochs: int,
+    vary: Augmentation | None,
+    learning_rate: float | None = None,
+) -> Fit:
+    """The training that `recipe` (of `recipe_of`; empty: our defaults) asks for.
+
+    `epochs` and, where given, `learning_rate` go before the recipe's. `vary` is the augmentation that the data ask for.
+    """
+    given = {name: recipe[name] for name in ("optimizer", "weight_decay", "label_smoothing") if name in recipe}
+    rate = learning_rate or recipe.get("learning_rate", SCRATCH_RATE)
+    return Fit(epochs, rate, augmentation=None if recipe.get("augmentation") == "none" else vary, **given)
