@@ -1,0 +1,130 @@
+"""Do shared weights rank networks as training each of them alone would?
+
+Networks are drawn uniformly from one feasible set. Each is scored with shared weights (validation pictures) and trained
+alone from random weights with two seeds (scored on test pictures: disjoint from what shared weights are scored on).
+Printed: Kendall's tau-b of shared against stand-alone accuracy (mean of both seeds), the same for MACs alone, and the
+noise ceiling: tau between the two stand-alone seeds. Intervals are bootstraps over the networks.
+
+    python benchmarks/supernet_ranking.py --data digits --budget sram=16k --networks 40 --epochs 10
+"""
+
+import argparse
+import functools
+import os
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from results import write_section
+from scipy.stats import kendalltau
+
+from nas.config import RunConfig
+from nas.core.fidelity import Fidelity
+from nas.evaluation.supernet import SupernetEvaluator
+from nas.evaluation.train import TrainEvaluator
+from nas.searching import prepare
+from nas.shared_weights import BATCH, curriculum, default_epochs
+from nas.training.data import Pictures, augmentation, load
+from nas.training.device import cores
+from nas.training.recalibrate import calibration_sample
+from nas.training.supernet import train_supernet
+from search_spaces.core.architecture import Architecture
+
+_RESAMPLES = 2000
+
+
+def alone(evaluator: TrainEvaluator, job: tuple[Architecture, int]) -> float:
+    """Test accuracy of one network trained alone with a seed."""
+    architecture, evaluator.seed = job
+    return evaluator.evaluate(architecture)["top1"]
+
+
+def with_interval(a: NDArray[np.float64], b: NDArray[np.float64]) -> str:
+    """Kendall's tau-b with a 95 % bootstrap interval over the networks."""
+    rng = np.random.default_rng(0)
+    rows = rng.integers(len(a), size=(_RESAMPLES, len(a)))
+    taus = [kendalltau(a[row], b[row]).statistic for row in rows]
+    low, high = np.nanpercentile(taus, [2.5, 97.5])
+    return f"{kendalltau(a, b).statistic:.3f} ({low:.2f} to {high:.2f})"
+
+
+def shared_accuracies(prepared: Any, pictures: Pictures, epochs: int, members: list[Architecture]) -> list[float]:
+    """Trains the supernet and scores every member with its weights."""
+    parts, config = prepared.parts, prepared.config
+    plan = curriculum(parts.space, parts.pricer, prepared.feasibility, config.seed)
+    report = train_supernet(
+        parts.space,
+        pictures,
+        epochs=epochs,
+        batch_size=BATCH,
+        seed=config.seed,
+        threads=cores(),
+        augmentation=augmentation(prepared.description, pictures.size),
+        candidates=plan.draw,
+        largest=plan.largest,
+        smallest=plan.smallest,
+    )
+    evaluator = SupernetEvaluator(
+        parts.space,
+        report.weights,
+        calibration_sample(pictures.train.images, config.seed),
+        *pictures.validation,
+        pictures.mean,
+        pictures.std,
+    )
+    return [evaluator.evaluate(member)["top1"] for member in members]
+
+
+def main() -> None:
+    """Measures and writes the section."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="digits", help="digits, or a path below FITNAS_DATA")
+    parser.add_argument("--budget", default="sram=16k")
+    parser.add_argument("--networks", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=10, help="of each stand-alone training")
+    parser.add_argument("--supernet-epochs", type=int, help="default: the search's own")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    data = arguments.data if arguments.data == "digits" else str(Path(os.environ["FITNAS_DATA"]) / arguments.data)
+    prepared = prepare(RunConfig.checked(space="mcunetv2", data=data, budget=arguments.budget, seed=arguments.seed))
+    space = prepared.parts.space
+    with tempfile.TemporaryDirectory() as cache:
+        size = space.input_size(space.extremes()[1])[1:]
+        pictures = load(prepared.description, size, arguments.seed, include_test=True, cache=Path(cache))
+        drawn = space.sample(np.random.default_rng([arguments.seed, 9]), 5000)
+        priced = prepared.parts.pricer(drawn)
+        rows = np.flatnonzero(priced["fits"])[: arguments.networks]
+        members = [drawn[int(row)] for row in rows]
+        macs = priced["macs_layerwise"][rows].astype(np.float64)
+        epochs = arguments.supernet_epochs or default_epochs(len(pictures.train.labels))
+        shared = np.array(shared_accuracies(prepared, pictures, epochs, members))
+        assert pictures.test is not None
+        vary = augmentation(prepared.description, size)
+        scored_on_test = replace(pictures, validation=pictures.test)
+        evaluator = TrainEvaluator(space, scored_on_test, Fidelity((arguments.epochs,)), vary)
+        jobs = [(member, seed) for seed in (101, 102) for member in members]
+        with ProcessPoolExecutor(cores()) as pool:
+            found = list(pool.map(functools.partial(alone, evaluator), jobs))
+    each = np.array(found).reshape(2, -1)
+    mean = each.mean(axis=0)
+    row = {
+        "networks": len(members),
+        "stand-alone accuracy": f"{mean.min():.3f} to {mean.max():.3f}",
+        "shared-weight accuracy": f"{shared.min():.3f} to {shared.max():.3f}",
+        "tau, shared weights": with_interval(shared, mean),
+        "tau, MACs alone": with_interval(macs, mean),
+        "noise ceiling": with_interval(each[0], each[1]),
+    }
+    notes = [
+        "asked: above MACs alone by at least 0.1, and at least 0.5 where the noise ceiling is above 0.7",
+        f"supernet {epochs} epochs, each network alone {arguments.epochs} epochs and two seeds; 95 % intervals",
+    ]
+    write_section(f"Ranking by shared weights: {arguments.data}, {arguments.budget}", [row], notes)
+
+
+if __name__ == "__main__":
+    main()
