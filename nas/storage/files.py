@@ -23,8 +23,12 @@ def disk_full_message(path: Path | str, run: str) -> str:
 
 
 @contextmanager
-def os_errors_explained(path: Path, run: str = "RUN") -> Iterator[None]:
-    """Turns an `OSError` of the body into a `FitnasError` with the way out; `NotFound` where `path` is missing."""
+def os_errors_explained(path: Path, run: str = "") -> Iterator[None]:
+    """Turns an `OSError` of the body into a `FitnasError` with the way out; `NotFound` where `path` is missing.
+
+    `run` is the name to resume; without one it is that of the run whose folder `path` lies in.
+    """
+    run = run or _run_around(Path(path))
     try:
         yield
     except FileNotFoundError as error:
@@ -38,11 +42,15 @@ def os_errors_explained(path: Path, run: str = "RUN") -> Iterator[None]:
         raise FitnasError(f"{path}: {error.strerror or error}; check the disk, then type: nas resume {run}") from error
 
 
-def write_atomically(path: Path, data: bytes | str, run: str = "RUN") -> None:
+def _run_around(path: Path) -> str:
+    return next((folder.name for folder in path.parents if (folder / "config.toml").is_file()), "RUN")
+
+
+def write_atomically(path: Path, data: bytes | str, run: str = "") -> None:
     """Writes `data` (text as UTF-8) so that `path` holds the old content or the new one, never a part of it.
 
     After the return it survives a power cut. `FitnasError` where it fails, for example on a full disk: the old file
-    stands and no temporary file stays. `run` is the name in the advice to resume.
+    stands and no temporary file stays. `run`: see `os_errors_explained`.
     """
     content = data.encode("utf-8") if isinstance(data, str) else data
     temporary = path.with_name(f"{_TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}")

@@ -181,7 +181,7 @@ def test_a_full_disk_loses_nothing(nas_process, tmp_path, undisturbed, command_l
     _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
     assert process.returncode == 1, errors
     assert "disk is full" in errors
-    assert "nas resume" in errors
+    assert "nas resume r" in errors
     assert "Traceback" not in errors
     process = nas_process("resume", "r")
     _, errors = process.communicate(timeout=_PATIENCE_SECONDS)

@@ -53,7 +53,8 @@ def test_the_evaluator_is_not_built_where_nothing_is_left() -> None:
     def never() -> ToyEvaluator:
         raise AssertionError
 
-    Inline().run(make(recorded=done.trials), never)
+    account = Inline().run(make(recorded=done.trials), never)
+    assert account.evaluation_seconds == 0
 
 
 class Signalling(ToyEvaluator):

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -89,7 +90,17 @@ def test_workers_that_cannot_start_are_an_error(two_classes: Path) -> None:
         list(decode_files(two_classes / "gone", ["cat/0.png"], 3, (8, 8), workers=1))
 
 
-def test_stopping_early_leaves_no_process(two_classes: Path) -> None:
+def test_stopping_early_leaves_no_process(two_classes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    class Remembered(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **options)  # type: ignore[call-overload]
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Remembered)
     results = decode_files(two_classes, names_of(two_classes), 3, SIZE, workers=2)
     next(results)
     results.close()  # type: ignore[attr-defined]
+    assert started
+    assert all(process.poll() is not None for process in started)
