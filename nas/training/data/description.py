@@ -28,8 +28,8 @@ class DataDescription:
             all pictures after rotation; of an even number the lower middle one), classes, usable pictures.
         class_names: by label.
         counts: pictures per class in "train", "validation" and "test", the same for every seed.
-        hash: 64 hex digits over part, class and content of every usable picture, and over being spectrograms; file names
-            do not matter.
+        hash: 64 hex digits over part, class and content of every usable picture, and over being spectrograms; file
+            names do not matter.
         skipped: what was left out, names by reason.
         notes: sentences on what was kept but should be known.
         given_parts: the parts that the data set names itself; empty where the split is ours alone.
