@@ -12,7 +12,12 @@ def predict(
     source: Annotated[
         str, typer.Argument(metavar="RUN|DIR", help="A run, or a folder that nas export wrote.", show_default=False)
     ],
-    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="Picture files.", show_default=False)],
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="Picture or WAV files, or rows of an array: X.npz:KEY:ROW.", show_default=False
+        ),
+    ],
     pick: Annotated[
         str | None,
         typer.Option(
@@ -21,7 +26,7 @@ def predict(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Tell the class of pictures."""
+    """Tell the class of pictures or sounds."""
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
     from nas.prediction import classifier_of_folder, classifier_of_run

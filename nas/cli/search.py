@@ -31,7 +31,9 @@ def search(
     runtime: Annotated[Text, _option("--runtime", help="Whose memory rule holds: analytic, tinyengine, c.")] = None,
     schedule: Annotated[Text, _option("--schedule", help="auto, none or PxN patches; default auto.")] = None,
     count_input: Annotated[bool, typer.Option("--count-input", help="Count the input image in SRAM.")] = False,
-    data: Annotated[Text, _option("--data", help="Folder or zip of class folders, .npz, or digits (default).")] = None,
+    data: Annotated[
+        Text, _option("--data", help="Folder or zip of class folders (pictures or .wav), .npz, or digits (default).")
+    ] = None,
     objectives: Annotated[
         Text, _option("--objectives", help="Default accuracy,macs; also params, sram, flash, size.")
     ] = None,

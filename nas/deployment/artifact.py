@@ -10,12 +10,20 @@ from nas.core.trial import Trial
 from nas.pricing import EXACT_COLUMNS
 from nas.run import StoredRun
 from nas.storage.files import os_errors_explained, write_atomically
-from nas.training.data import preprocessing
+from nas.training.data import OWN_RECIPE, Reading, preprocessing, preprocessing_source, spectrogram_preprocessing
 from predictors.core.metric import METRICS, format_quantity
 from search_spaces.combinators.recipe import recipe_of
 from search_spaces.core.errors import WrongUse
 
 _PACKAGES = ("fitnas", "torch", "torchvision", "numpy")
+_SOUND_USAGE = {
+    "sounds": (
+        "",
+        "`preprocessing.py` needs NumPy alone: `network_input(samples)` makes the network's input from mono samples at",
+        "`RECIPE.rate`, `network_bytes(samples)` the bytes before they are normalised.",
+    ),
+    "spectrograms": ("", f"The input is a spectrogram; its recipe is {OWN_RECIPE}."),
+}
 
 
 def open_folder(folder: Path, force: bool) -> None:
@@ -29,11 +37,12 @@ def open_folder(folder: Path, force: bool) -> None:
 
 
 def write_common(run: StoredRun, trial: Trial, folder: Path, weights: Mapping[str, Any]) -> dict[str, Any]:
-    """Writes architecture.json, config.toml, preprocessing.json and manifest.json; returns the manifest."""
+    """Writes architecture.json, config.toml, preprocessing.json and manifest.json; returns the manifest.
+
+    Where the run's data are sounds, also preprocessing.py: the recipe as code.
+    """
     data = run.data_document()
-    channels, height, width = run.parts.space.input_size(trial.architecture)
-    steps = preprocessing(channels, (height, width), data["mean"], data["std"])
-    steps["class_names"] = data["class_names"]
+    steps = _preprocessing(run, trial, folder, data)
     manifest = _manifest(run, trial, weights, data)
     architecture = json.dumps(json.loads(trial.architecture.to_json()), indent=2)
     for name, document in (("preprocessing.json", steps), ("manifest.json", manifest)):
@@ -41,6 +50,29 @@ def write_common(run: StoredRun, trial: Trial, folder: Path, weights: Mapping[st
     write_atomically(folder / "architecture.json", architecture + "\n")
     write_atomically(folder / "config.toml", run.config.to_toml())
     return manifest
+
+
+def _preprocessing(run: StoredRun, trial: Trial, folder: Path, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The steps to the network's input; writes their code where it is ours."""
+    channels, *size = run.parts.space.input_size(trial.architecture)
+    at, own, mean, std = run.picture_size, (size[0], size[1]), data["mean"], data["std"]
+    reading = Reading.from_document(data, channels, own)
+    if reading.recipe is not None:
+        source = preprocessing_source(reading.recipe, at, own, mean, std)
+        write_atomically(folder / "preprocessing.py", source)
+    if reading.spectral:
+        steps = spectrogram_preprocessing(reading.recipe, channels, at, own, mean, std)
+    else:
+        steps = preprocessing(channels, own, mean, std)
+    return steps | {"class_names": data["class_names"]}
+
+
+def _data_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest says of the data; whose the recipe is, where sounds came as spectrograms."""
+    content = data.get("content", "pictures")
+    recipe = {"sounds": data.get("recipe"), "spectrograms": OWN_RECIPE}.get(content)
+    found = {"source": Path(data["source"]).name, "hash": data["hash"], "split_hash": data["split_hash"]}
+    return found | {"content": content} | ({"recipe": recipe} if recipe else {})
 
 
 def _manifest(run: StoredRun, trial: Trial, weights: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +90,7 @@ def _manifest(run: StoredRun, trial: Trial, weights: Mapping[str, Any], data: Ma
         "count_input": run.config.count_input,
         "precision": "the figures hold for int8 weights and activations; the weights in this folder are float32",
         "weights": {key: value for key, value in weights.items() if key != "confusion"},
-        "data": {"source": Path(data["source"]).name, "hash": data["hash"], "split_hash": data["split_hash"]},
+        "data": _data_of(data),
         "recipe": recipe_of(trial.architecture) or None,
         "seed": run.config.seed,
         "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
@@ -110,6 +142,7 @@ def model_card(run: StoredRun, trial: Trial, manifest: Mapping[str, Any], usage:
         "## Use",
         "",
         usage,
+        *_SOUND_USAGE.get(manifest["data"]["content"], ()),
         "",
         f"Space: {run.parts.space.source}.",
     ]

@@ -8,6 +8,9 @@
 - Values, by one rule for all arrays of the file: uint8 as they are; bool as 0 and 255; floats within 0-1 times 255,
   within 0-255 as they are; other integers within 0-255 as they are, within 0-65,535 divided by 257. Else: refused.
   A picture that holds NaN or an infinity is left out and named.
+- What they are: an optional text `kind` says "pictures" or "spectrograms" (rows are frames, columns are bands). Without
+  it, a `sample_rate` or names of speakers (`speaker`, `speaker_train`, ...) mean spectrograms. Grey ones of which
+  nothing is said may be either, and are varied by small shifts alone.
 - Labels: (n,) or (n, 1) whole numbers or text, or (n, classes) one-hot.
 """
 
@@ -19,11 +22,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.training.data.content import PICTURES, SPECTROGRAMS
 from nas.training.data.layout import ALL, PART_WORDS
-from search_spaces.core.errors import WrongUse
+from search_spaces.core.errors import NotFound, WrongUse, shown, unknown
 
 _PICTURE_WORDS = frozenset({"x", "image", "images", "data"})
 _LABEL_WORDS = frozenset({"y", "label", "labels", "target", "targets"})
+_KIND_WORDS = {
+    **dict.fromkeys(("picture", "pictures", "image", "images"), PICTURES),
+    **dict.fromkeys(("spectrogram", "spectrograms", "log-mel", "logmel", "mel", "mfcc"), SPECTROGRAMS),
+}
+_RATE_KEYS = ("sample_rate", "sampling_rate")
+_SPEAKER_WORDS = frozenset({"speaker", "speakers"})
 _NAME_WORDS = ("names", "class_names", "classes", "label_names")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, SyntaxError, MemoryError, RuntimeError)
 _MAX_ARRAY_BYTES = 4 * 2**30
@@ -64,6 +74,46 @@ def read_arrays(path: Path) -> list[ArrayPart]:
     return parts
 
 
+def stated_content(path: Path) -> tuple[str, str]:
+    """What an `.npz` says that it holds, pictures or spectrograms, and where; both empty where it says nothing."""
+    with np.load(path, allow_pickle=False) as archive:  # lazily: the pictures are not read again
+        keys = archive.files
+        kind = archive["kind"] if "kind" in keys else None
+    if kind is not None:
+        word = str(_text(kind.item())) if kind.size == 1 else f"an array of shape {kind.shape}"
+        if word.lower() not in _KIND_WORDS:
+            raise WrongUse(f"{path}: {unknown('kind', word, [PICTURES, SPECTROGRAMS])}")
+        return _KIND_WORDS[word.lower()], f"kind is '{word}'"
+    for key in sorted(keys):
+        if key in _RATE_KEYS or _SPEAKER_WORDS.intersection(key.lower().split("_")):
+            return SPECTROGRAMS, f"the file has '{key}'"
+    return "", ""
+
+
+def read_rows(path: Path, key: str | None, row: int | None) -> list[tuple[str, NDArray[np.uint8]]]:
+    """Pictures of an `.npz` without their labels, named as `x_test[3]`: one row of one array, its rows, or all.
+
+    `NotFound` where there is no such array or row.
+    """
+    if not path.is_file():
+        raise NotFound(f"the file {str(path)!r} does not exist; check the name and the folder")
+    arrays = _load(path)
+    keys = [name for name in sorted(arrays) if _word_and_part(name)[0] in _PICTURE_WORDS]
+    if not keys or key not in (None, *keys):
+        what = "no array of pictures" if key is None else f"no array of pictures {shown(key)}"
+        raise NotFound(f"{path} has {what}; it has {', '.join(keys) or 'none'}")
+    raw = {name: _as_channels_last(path, name, arrays[name]) for name in keys}
+    factor = _factor(path, list(raw.values()))
+    found = []
+    for name in keys if key is None else [key]:
+        images = raw[name] if row is None else raw[name][row : row + 1]
+        if row is not None and not 0 <= row < len(raw[name]):
+            raise NotFound(f"{path} has no row {row:,} in '{name}'; it holds {len(raw[name]):,}, counted from 0")
+        pixels = _as_bytes(images, factor)
+        found += [(f"{name}[{index + (row or 0)}]", image) for index, image in enumerate(pixels)]
+    return found
+
+
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     """Every array of the file, by key."""
     try:
@@ -87,11 +137,9 @@ def _pairs(path: Path, keys: list[str]) -> dict[str, tuple[str, str]]:
     pictures: dict[str, str] = {}
     labels: dict[str, str] = {}
     for key in keys:
-        words = key.lower().split("_")
-        parts = [PART_WORDS[word] for word in words if word in PART_WORDS] or [ALL]
-        kinds = [word for word in words if word not in PART_WORDS]
-        if len(kinds) == 1 and len(parts) == 1 and kinds[0] in _PICTURE_WORDS | _LABEL_WORDS:
-            (pictures if kinds[0] in _PICTURE_WORDS else labels).setdefault(parts[0], key)
+        word, part = _word_and_part(key)
+        if word in _PICTURE_WORDS | _LABEL_WORDS:
+            (pictures if word in _PICTURE_WORDS else labels).setdefault(part, key)
     if pictures.keys() - {ALL}:  # x_train and x_test beside an x: the named parts count
         pictures.pop(ALL, None)
     missing = sorted(pictures[part] for part in pictures.keys() - labels.keys())
@@ -99,6 +147,14 @@ def _pairs(path: Path, keys: list[str]) -> dict[str, tuple[str, str]]:
         what = f"no labels for {missing[0]}" if missing else "no pictures"
         raise WrongUse(f"{path}: {what} among the keys {', '.join(keys) or '(none)'}; {_WAY_OUT}")
     return {part: (pictures[part], labels[part]) for part in pictures}
+
+
+def _word_and_part(key: str) -> tuple[str, str]:
+    """The word of a key and the part that it names: `x_train` is (x, train); empty where the key is neither."""
+    words = key.lower().split("_")
+    parts = [PART_WORDS[word] for word in words if word in PART_WORDS] or [ALL]
+    kinds = [word for word in words if word not in PART_WORDS]
+    return (kinds[0], parts[0]) if len(kinds) == len(parts) == 1 else ("", "")
 
 
 def _as_channels_last(path: Path, key: str, array: NDArray[Any]) -> NDArray[Any]:

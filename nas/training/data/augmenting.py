@@ -5,6 +5,8 @@
 - All others: a random crop of 70-100 % of the area (proportions changed by at most a quarter), scaled to full size.
 - Colour pictures: brightness, contrast and saturation vary by 20 %. Grey ones keep their values: they may be
   measurements.
+- Spectrograms and sounds: shifts in time and masks, see `shifting`; nothing is flipped, turned, cropped or scaled, for
+  there place is pitch and moment. Grey pictures of an `.npz` that does not say what they are: small shifts alone.
 - Flips left-right with probability 1/2, except where left and right may carry the class: grey pictures (characters,
   spectrograms, scans), and class names that are numbers, single letters or speak of direction. Data whose classes are
   mere numbers is among these, since nobody says what they mean; `flips` overrides the rule.
@@ -17,7 +19,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from nas.training.data.content import SOUNDS, SPECTROGRAMS, UNSTATED
 from nas.training.data.description import DataDescription
+from nas.training.data.shifting import Shifts
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -95,11 +99,17 @@ class Augmentation:
         return composed
 
 
-def augmentation(description: DataDescription, size: tuple[int, int], flips: bool | None = None) -> Augmentation:
-    """The augmentation that suits a data set at `size` = (height, width); `flips` overrides the rule for flips.
+def augmentation(
+    description: DataDescription, size: tuple[int, int], flips: bool | None = None
+) -> Augmentation | Shifts:
+    """The augmentation that suits a data set at `size` = (height, width); `flips` overrides the rule for pictures.
 
     `.rules` of the result says in sentences what was chosen and why. torchvision is loaded at the first call.
     """
+    if description.content in (SOUNDS, SPECTROGRAMS):
+        return Shifts(size, spectrograms=True)
+    if description.content == UNSTATED and flips is None:
+        return Shifts(size, spectrograms=False)
     facts = description.facts
     small = description.kind == "digits" or min(facts.height, facts.width) < _SMALL_SIDE_PIXELS
     against = _against_flips(description)

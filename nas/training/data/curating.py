@@ -11,6 +11,7 @@
 
 from collections import Counter
 
+from nas.training.data.content import PICTURES, SOUNDS
 from nas.training.data.layout import ALL, TEST, TRAIN, VALIDATION
 from nas.training.data.scanning import Found
 from nas.training.data.splitting import least_pictures
@@ -19,14 +20,15 @@ from search_spaces.core.errors import WrongUse
 ALSO_IN_TEST = "also in test, so left out of training or validation"
 ALSO_IN_VALIDATION = "also in validation, so left out of training"
 TOO_FEW = "class with too few training pictures"
+_EXAMPLES = {PICTURES: ("pictures/cat/1.jpg", "pictures/dog/1.jpg"), SOUNDS: ("words/yes/1.wav", "words/no/1.wav")}
 _STRONGER = {ALL: (), TRAIN: (TEST, VALIDATION), VALIDATION: (TEST,), TEST: ()}
 _REASONS = {TEST: ALSO_IN_TEST, VALIDATION: ALSO_IN_VALIDATION}
 
 
 def curate(
-    source: str, found: list[Found], skipped: dict[str, list[str]]
+    source: str, found: list[Found], skipped: dict[str, list[str]], things: str = PICTURES
 ) -> tuple[list[Found], dict[str, list[str]], list[str]]:
-    """The pictures to use, everything left out by reason (a new dictionary), and notes.
+    """The pictures to use (`things` is their word in messages), everything left out by reason, and notes.
 
     `WrongUse` where fewer than two classes remain.
     """
@@ -41,7 +43,7 @@ def curate(
             kept.append(picture)
         else:
             left_out.setdefault(f"{TOO_FEW} (fewer than {least})", []).append(picture.name)
-    _refuse_single_class(source, {picture.class_name for picture in kept}, left_out, least)
+    _refuse_single_class(source, {picture.class_name for picture in kept}, left_out, least, things)
     return kept, left_out, notes + _notes_on_labels(kept) + _notes_on_test(kept)
 
 
@@ -78,16 +80,18 @@ def _refuse_without_training(source: str, found: list[Found]) -> None:
         raise WrongUse(f"{source} has {' and '.join(sorted(parts))} pictures but none to train on; add a folder train/")
 
 
-def _refuse_single_class(source: str, classes: set[str], left_out: dict[str, list[str]], least: int) -> None:
+def _refuse_single_class(
+    source: str, classes: set[str], left_out: dict[str, list[str]], least: int, things: str
+) -> None:
     """A classifier needs two classes."""
     if len(classes) >= 2:
         return
-    what = f"only one class with pictures, '{next(iter(classes))}'" if classes else "no class with pictures"
+    what = f"only one class with {things}, '{next(iter(classes))}'" if classes else f"no class with {things}"
     most = max(left_out, key=lambda reason: len(left_out[reason]), default="")
     why = f"; left out: {len(left_out[most]):,} x {most}, for example {left_out[most][0]!r}" if most else ""
     raise WrongUse(
-        f"{source} has {what}{why}; a data set needs at least 2 classes of {least} or more pictures: "
-        "a folder (or zip) with one folder of pictures per class, such as pictures/cat/1.jpg and pictures/dog/1.jpg"
+        f"{source} has {what}{why}; a data set needs at least 2 classes of {least} or more {things}: "
+        f"a folder (or zip) with one folder of {things} per class, such as {' and '.join(_EXAMPLES[things])}"
     )
 
 

@@ -1,10 +1,11 @@
-"""Decodes many picture files, in this process or spread over workers that may die without harm."""
+"""Decodes many picture or sound files, in this process or spread over workers that may die without harm."""
 
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -13,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.training.data.files import Files, open_files
+from nas.training.data.log_mel import LogMel
 from nas.training.data.pictures import CRASHED, UnreadablePictureError, decode_file
+from nas.training.data.sounds import decode_sound
 from search_spaces.core.errors import FitnasError
 
 READY = DECODED = b"\x01"
@@ -23,10 +26,11 @@ _MOST_CRASHES = 20
 
 
 def decode_files(
-    source: Path, names: list[str], channels: int, size: tuple[int, int], workers: int
+    source: Path, names: list[str], channels: int, size: tuple[int, int], workers: int, recipe: LogMel | None = None
 ) -> Iterator[NDArray[np.uint8] | str]:
     """Each picture of a folder or zip as uint8 (channels, height, width), or the reason why not, in order of `names`.
 
+    With a `recipe` the files are sounds, and what is returned are their spectrograms.
     `workers` processes share the work, 0 means this process. The result does not depend on their number, except that a
     picture that kills its decoder is named with a reason where there are workers.
     """
@@ -34,11 +38,11 @@ def decode_files(
     if workers < 1:
         files = open_files(source)
         try:
-            yield from decode_inline(files, names, channels, size)
+            yield from decode_inline(files, names, channels, size, recipe)
         finally:
             files.close()
         return
-    shares = [_Share(source, names[first::workers], channels, size) for first in range(workers)]
+    shares = [_Share(source, names[first::workers], channels, size, recipe) for first in range(workers)]
     try:
         for share in shares:
             share.start()
@@ -50,12 +54,13 @@ def decode_files(
 
 
 def decode_inline(
-    files: Files, names: list[str], channels: int, size: tuple[int, int]
+    files: Files, names: list[str], channels: int, size: tuple[int, int], recipe: LogMel | None = None
 ) -> Iterator[NDArray[np.uint8] | str]:
     """Each picture as uint8 (channels, height, width), or the reason why not, in the order of the names."""
     for name in names:
+        open_file = partial(files.open, name)
         try:
-            yield decode_file(partial(files.open, name), channels, size)
+            yield decode_file(open_file, channels, size) if recipe is None else decode_sound(open_file, recipe, size)
         except UnreadablePictureError as error:
             yield error.reason
 
@@ -66,8 +71,12 @@ class _Share:
     Every worker waits in its pipe until its next picture is asked for, so nothing piles up in memory.
     """
 
-    def __init__(self, source: Path, names: list[str], channels: int, size: tuple[int, int]) -> None:
-        self._task = {"source": str(source), "channels": channels, "height": size[0], "width": size[1]}
+    def __init__(
+        self, source: Path, names: list[str], channels: int, size: tuple[int, int], recipe: LogMel | None = None
+    ) -> None:
+        constants = None if recipe is None else asdict(recipe)
+        shape = {"channels": channels, "height": size[0], "width": size[1]}
+        self._task = {"source": str(source), **shape, "recipe": constants}
         self._names = names
         self._shape = (channels, *size)
         self._done = 0

@@ -1,9 +1,10 @@
 """A child process that decodes picture files: `python -m nas.training.data.decoding_worker`.
 
 Foreign files are decoded outside the main process: two of them use two cores, and a picture that kills a decoder kills
-only its worker. Standard input holds one JSON line {"source", "channels", "height", "width"}, then one JSON string a
-line, the file names. Standard output starts with one byte 1; then comes, for each name in order, either one byte 1 and
-channels x height x width bytes of pixels, or one byte 0, one byte with a length, and that many bytes of reason.
+only its worker. Standard input holds one JSON line {"source", "channels", "height", "width", "recipe"}, then one JSON
+string a line, the file names. Standard output starts with one byte 1; then comes, for each name in order, either one
+byte 1 and channels x height x width bytes of pixels, or one byte 0, one byte with a length, and that many bytes of
+reason. `recipe` holds the constants of the log-mel recipe where the files are sounds, else null.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from nas.training.data.decoding import DECODED, READY, REFUSED, decode_inline
 from nas.training.data.files import open_files
+from nas.training.data.log_mel import LogMel
 
 
 def main() -> None:
@@ -21,7 +23,8 @@ def main() -> None:
     out = sys.stdout.buffer
     out.write(READY)
     out.flush()
-    for result in decode_inline(files, names, task["channels"], (task["height"], task["width"])):
+    recipe = LogMel(**task["recipe"]) if task["recipe"] else None
+    for result in decode_inline(files, names, task["channels"], (task["height"], task["width"]), recipe):
         if isinstance(result, str):
             reason = result.encode()[:255]
             out.write(REFUSED + bytes([len(reason)]) + reason)

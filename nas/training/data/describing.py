@@ -3,20 +3,23 @@
 import difflib
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nas.training.data import digits
-from nas.training.data.arrays import NOT_FINITE, read_arrays
+from nas.training.data.arrays import NOT_FINITE, read_arrays, stated_content
+from nas.training.data.content import PICTURES, SOUNDS, SPECTROGRAMS, UNSTATED, file_kind
 from nas.training.data.curating import curate
 from nas.training.data.description import DataDescription
 from nas.training.data.files import open_files
 from nas.training.data.layout import ALL, TEST, TRAIN, VALIDATION, in_order
 from nas.training.data.scanning import Found, Progress, scan
+from nas.training.data.sounds import SoundHeader, recipe_for
 from nas.training.data.splitting import Record, content_hash, planned_counts
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
 from search_spaces.core.input_facts import InputFacts
 
-_KINDS = "'digits', a folder or a zip of class folders, or an .npz"
+_KINDS = "'digits', a folder or a zip of class folders (pictures or .wav files), or an .npz"
 
 
 def describe(data: str | Path, progress: Progress | None = None) -> DataDescription:
@@ -28,21 +31,22 @@ def describe(data: str | Path, progress: Progress | None = None) -> DataDescript
 
     Raises:
         NotFound: no such path.
-        WrongUse: a misspelt name, a file of another kind, fewer than two classes, an array that holds no pictures.
+        WrongUse: a misspelt name, a file of another kind, fewer than two classes, an array that holds no pictures, a
+            folder of both pictures and sounds.
         FitnasError: a folder that cannot be read.
     """
     if str(data) == digits.NAME:
         return _describe_digits()
     path, kind = _recognise(str(data))
     if kind == "npz":
-        found, skipped = _found_in_arrays(path)
-    else:
-        files = open_files(path)
-        try:
-            found, skipped = scan(files, progress)
-        finally:
-            files.close()
-    return _description(str(path), kind, found, skipped)
+        return _describe_arrays(path)
+    files = open_files(path)
+    try:
+        file = file_kind(str(path), files.names)
+        found, skipped = scan(files, progress, file)
+    finally:
+        files.close()
+    return _description(str(path), kind, found, skipped, file.name)
 
 
 def _describe_digits() -> DataDescription:
@@ -76,6 +80,22 @@ def _recognise(data: str) -> tuple[Path, str]:
     )
 
 
+def _describe_arrays(path: Path) -> DataDescription:
+    found, skipped = _found_in_arrays(path)
+    stated, where = stated_content(path)
+    grey = bool(found) and all(picture.grey for picture in found)
+    description = _description(str(path), "npz", found, skipped, stated or (UNSTATED if grey else PICTURES))
+    note = ""
+    if stated == SPECTROGRAMS:
+        note = f"taken as spectrograms, rows as frames ({where}); an array kind='pictures' would say otherwise"
+    elif not stated and grey:
+        note = (
+            "grey pictures may be spectrograms, so they are varied by small shifts alone; an array kind='spectrograms' "
+            "or kind='pictures' in the file would say which"
+        )
+    return replace(description, notes=(*description.notes, note)) if note else description
+
+
 def _found_in_arrays(path: Path) -> tuple[list[Found], dict[str, list[str]]]:
     """The pictures of an `.npz`, as `scan` lists those of a folder."""
     found: list[Found] = []
@@ -92,22 +112,27 @@ def _found_in_arrays(path: Path) -> tuple[list[Found], dict[str, list[str]]]:
     return found, skipped
 
 
-def _description(source: str, kind: str, found: list[Found], skipped: dict[str, list[str]]) -> DataDescription:
+def _description(
+    source: str, kind: str, found: list[Found], skipped: dict[str, list[str]], content: str
+) -> DataDescription:
     """Puts the usable pictures in order and their figures together."""
-    found, more_skipped, notes = curate(source, found, skipped)
+    found, more_skipped, notes = curate(source, found, skipped, SOUNDS if content == SOUNDS else PICTURES)
     names = in_order(picture.class_name for picture in found)
     labels = {name: label for label, name in enumerate(names)}
     records = sorted(
         Record(picture.name, labels[picture.class_name], picture.part, picture.digest, picture.height * picture.width)
         for picture in found
     )
+    recipe = recipe_for([SoundHeader(sound.height, sound.rate) for sound in found]) if content == SOUNDS else None
     facts = InputFacts(
         channels=1 if all(picture.grey for picture in found) else 3,
-        height=_lower_median([picture.height for picture in found]),
-        width=_lower_median([picture.width for picture in found]),
+        height=recipe.frames if recipe else _lower_median([picture.height for picture in found]),
+        width=recipe.bands if recipe else _lower_median([picture.width for picture in found]),
         classes=len(names),
         pictures=len(found),
     )
+    # the same numbers are other data where the file begins to call them spectrograms: they are scaled in another way
+    stated = [("content", content, "")] if content == SPECTROGRAMS else []
     given = {part: _per_class(records, part, len(names)) for part in dict.fromkeys(record.part for record in records)}
     return DataDescription(
         source=source,
@@ -115,11 +140,13 @@ def _description(source: str, kind: str, found: list[Found], skipped: dict[str, 
         facts=facts,
         class_names=tuple(names),
         counts=planned_counts(given),
-        hash=content_hash((picture.part, picture.class_name, picture.digest) for picture in found),
+        hash=content_hash([*((picture.part, picture.class_name, picture.digest) for picture in found), *stated]),
         skipped={reason: tuple(names) for reason, names in sorted(more_skipped.items())},
         notes=tuple(notes),
         given_parts=tuple(part for part in (TRAIN, VALIDATION, TEST) if part in given),
         records=tuple(records),
+        content=content,
+        recipe=recipe,
     )
 
 

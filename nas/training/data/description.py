@@ -1,10 +1,12 @@
 """What a data set is, before a single pixel is decoded: classes, sizes, counts, hash, and what was left out and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from nas.training.data.content import PICTURES, SPECTROGRAMS
 from nas.training.data.layout import TRAIN, VALIDATION
+from nas.training.data.log_mel import LogMel
 from nas.training.data.splitting import Record
 from search_spaces.core.input_facts import InputFacts
 
@@ -19,11 +21,15 @@ class DataDescription:
     Attributes:
         source: "digits", or the absolute path.
         kind: "digits", "folder", "zip" or "npz".
+        content: "pictures", "sounds" (WAV files), "spectrograms" (an `.npz` that says so), or "unstated" (grey pictures
+            of an `.npz` that says nothing).
+        recipe: how sounds become log-mel spectrograms; None for everything else.
         facts: channels (1 where every picture is grey, else 3), native height and width in pixels (each the median over
             all pictures after rotation; of an even number the lower middle one), classes, usable pictures.
         class_names: by label.
         counts: pictures per class in "train", "validation" and "test", the same for every seed.
-        hash: 64 hex digits over part, class and content of every usable picture; file names do not matter.
+        hash: 64 hex digits over part, class and content of every usable picture, and over being spectrograms; file
+            names do not matter.
         skipped: what was left out, names by reason.
         notes: sentences on what was kept but should be known.
         given_parts: the parts that the data set names itself; empty where the split is ours alone.
@@ -40,6 +46,8 @@ class DataDescription:
     notes: tuple[str, ...] = ()
     given_parts: tuple[str, ...] = ()
     records: tuple[Record, ...] = field(default=(), repr=False)
+    content: str = PICTURES
+    recipe: LogMel | None = None
 
     @property
     def imbalanced(self) -> bool:
@@ -54,12 +62,20 @@ class DataDescription:
         """The description for people: one line for the figures, one for each reason and each note."""
         facts = self.facts
         parts = " / ".join(f"{sum(counts):,} {part}" for part, counts in self.counts.items())
-        colour = "grey" if facts.channels == 1 else "colour"
-        first = (
-            f"{self.source}: {facts.pictures:,} {colour} pictures of {facts.width} x {facts.height} in {facts.classes} "
-            f"classes ({parts})"
-        )
+        first = f"{self.source}: {facts.pictures:,} {self._what()} in {facts.classes} classes ({parts})"
         return [first, *skipped_lines(self.skipped), *self.notes]
+
+    def _what(self) -> str:
+        """Kind and size of one input, in words."""
+        facts = self.facts
+        if self.recipe is not None:
+            seconds = self.recipe.length / self.recipe.rate
+            size = f"{facts.height} frames x {facts.width} bands"
+            return f"sounds of {seconds:g} s at {self.recipe.rate:,} Hz, log-mel {size},"
+        if self.content == SPECTROGRAMS:
+            return f"spectrograms of {facts.height} frames x {facts.width} bands"
+        colour = "grey" if facts.channels == 1 else "colour"
+        return f"{colour} pictures of {facts.width} x {facts.height}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a manifest; what was left out as counts."""
@@ -74,6 +90,8 @@ class DataDescription:
             "counts": {part: list(counts) for part, counts in self.counts.items()},
             "skipped": {reason: len(names) for reason, names in self.skipped.items()},
             "notes": list(self.notes),
+            "content": self.content,
+            "recipe": None if self.recipe is None else asdict(self.recipe),
         }
 
 

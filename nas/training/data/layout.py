@@ -1,6 +1,7 @@
 """From file names to classes: which folder is a class, which one holds training, validation or test pictures.
 
-- Hidden files and folders (a leading dot, `__MACOSX`) and files that are no pictures by their suffix are left out.
+- Hidden files and folders (a leading dot, `__MACOSX`) and files that are no pictures (or sounds) by their suffix are
+  left out; so is `_background_noise_`, which lies beside the words of the Speech Commands data and is none.
 - Folders that hold nothing but one folder are stepped over (`signs.zip` with `signs/train/...` inside).
 - `train/ test/ val/` (also training, testing, valid, validation; upper or lower case) that hold class folders are
   parts; with test/ or val/ but no train/, the remaining folders are the training classes.
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from nas.training.data.pictures import FOREIGN_SUFFIXES, SUFFIXES
+from nas.training.data.content import PICTURE_FILES, SOUND_FILES, FileKind
 
 ALL, TRAIN, VALIDATION, TEST = "all", "train", "validation", "test"
 PART_WORDS = {
@@ -26,8 +27,7 @@ PART_WORDS = {
 }
 
 HIDDEN = "hidden file"
-NO_PICTURE = "not a picture by its name"
-FOREIGN = "a format that is not read here: convert to JPEG or PNG"
+BACKGROUND = "background noise, not a class"
 OUTSIDE = "outside the class folders"
 
 
@@ -40,12 +40,12 @@ class Place(NamedTuple):
     folder: str
 
 
-def assign(names: Iterable[str]) -> tuple[list[Place], dict[str, list[str]]]:
+def assign(names: Iterable[str], kind: FileKind = PICTURE_FILES) -> tuple[list[Place], dict[str, list[str]]]:
     """Sorts file names (with `/`) into parts and classes; returns the places and what was left out, by reason."""
     skipped: dict[str, list[str]] = {}
     paths: list[tuple[str, ...]] = []
     for name in sorted(names):
-        reason = _no_candidate(name)
+        reason = _no_candidate(name, kind)
         if reason:
             skipped.setdefault(reason, []).append(name)
         else:
@@ -74,14 +74,16 @@ def in_order(class_names: Iterable[str]) -> list[str]:
     return sorted(names)
 
 
-def _no_candidate(name: str) -> str:
+def _no_candidate(name: str, kind: FileKind) -> str:
     """The reason why a file is no candidate, empty where it is one."""
     if any(part.startswith(".") or part == "__MACOSX" for part in name.split("/")):
         return HIDDEN
+    if kind is SOUND_FILES and "_background_noise_" in name.split("/"):
+        return BACKGROUND
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix in FOREIGN_SUFFIXES:
-        return FOREIGN
-    return "" if suffix in SUFFIXES else NO_PICTURE
+    if suffix in kind.foreign_suffixes:
+        return kind.foreign
+    return "" if suffix in kind.suffixes else kind.other
 
 
 def _depth_of_classes(paths: list[tuple[str, ...]]) -> int:

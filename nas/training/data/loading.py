@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -96,7 +96,7 @@ def load(
     report = _progress_over(progress, sum(len(indices) for indices in members.values()))
     decoded: dict[str, Decoded] = {}
     for part, indices in members.items():
-        path = _path(cache, parts.hash, seed, part, size)
+        path = _path(cache, parts.hash, seed, part, size, description)
         decoded[part] = _part(description, [records[index] for index in indices], size, workers, path, report)
     _refuse_gaps(description, decoded)
     labelled = {part: Labelled(result.images, result.labels) for part, result in decoded.items()}
@@ -126,13 +126,16 @@ def _check_size(size: tuple[int, int]) -> None:
         raise WrongUse(f"pictures of {size[0]} x {size[1]} pixels: each side must be 1 to {_LARGEST_SIDE:,}")
 
 
-def _path(cache: Path | None, split_hash: str, seed: int, part: str, size: tuple[int, int]) -> Path | None:
+def _path(
+    cache: Path | None, split_hash: str, seed: int, part: str, size: tuple[int, int], description: DataDescription
+) -> Path | None:
     """The cache file of a part: its name changes with the pictures, the split, the size and the decoder."""
     if cache is None:
         return None
     from PIL import __version__ as pillow_version
 
-    key = json.dumps([_DECODING_RULES, pillow_version, split_hash, seed])
+    recipe = None if description.recipe is None else asdict(description.recipe)
+    key = json.dumps([_DECODING_RULES, pillow_version, split_hash, seed, description.content, recipe])
     return cache / f"{part}-{size[0]}x{size[1]}-{sha256(key.encode()).hexdigest()[:16]}.npy"
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.training.data import log_mel
 from nas.training.data.arrays import read_arrays
+from nas.training.data.content import SPECTROGRAMS
 from nas.training.data.decoding import decode_files
 from nas.training.data.description import DataDescription
 from nas.training.data.digits import read_digits
@@ -17,6 +19,7 @@ from nas.training.data.splitting import Record, content_hash
 from search_spaces.core.errors import FitnasError
 
 _INLINE_PIXELS = 100_000_000  # 0.2 s of large JPEGs, 2.5 s of PNGs; starting workers takes half a second
+_INLINE_SAMPLES = 20_000_000  # about 2 s of spectrograms
 
 
 def records_of(description: DataDescription) -> tuple[Record, ...]:
@@ -42,13 +45,17 @@ def read_pictures(
 ) -> Iterator[NDArray[np.uint8] | str]:
     """Each picture as uint8 (channels, height, width), or the reason why it is left out, in the order of `records`.
 
-    Sets of files with fewer than 100 million pixels are decoded here, larger ones by `workers` processes.
+    Sets of files with fewer than 100 million pixels (sounds: 20 million samples) are decoded here, larger ones by
+    `workers` processes.
     """
     names = [record.name for record in records]
     if description.kind in ("folder", "zip"):
-        small = sum(record.pixels for record in records) < _INLINE_PIXELS
-        return decode_files(Path(description.source), names, description.facts.channels, size, 0 if small else workers)
-    return (_fitted(image, size) for image in _images(description, names))
+        recipe, source = description.recipe, Path(description.source)
+        limit = _INLINE_PIXELS if recipe is None else _INLINE_SAMPLES
+        used = 0 if sum(record.pixels for record in records) < limit else workers
+        return decode_files(source, names, description.facts.channels, size, used, recipe)
+    fitted = log_mel.fit if description.content == SPECTROGRAMS else fit_pixels
+    return (fitted(image, size) for image in _images(description, names))
 
 
 def _images(description: DataDescription, names: list[str]) -> Iterator[NDArray[np.uint8]]:
@@ -62,7 +69,7 @@ def _images(description: DataDescription, names: list[str]) -> Iterator[NDArray[
         yield arrays[key][int(index)]
 
 
-def _fitted(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def fit_pixels(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """A uint8 picture (channels, height, width) at `size`, by the rule for files."""
     if image.shape[1:] == size:
         return image

@@ -1,4 +1,4 @@
-"""Looks at every picture file of a folder or zip: class, part, size, colour and what its content is."""
+"""Looks at every picture or sound file of a folder or zip: class, part, size and what its content is."""
 
 import hashlib
 import zipfile
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from nas.training.data.content import PICTURE_FILES, SOUND_FILES, FileKind
 from nas.training.data.files import Files
 from nas.training.data.layout import Place, assign
 from nas.training.data.pictures import (
@@ -20,17 +21,19 @@ from nas.training.data.pictures import (
     UnreadablePictureError,
     read_header,
 )
+from nas.training.data.sounds import BROKEN_SOUND, read_sound_header
 
 Progress = Callable[[int, int], None]
+_NO_CLASSES = (".", "__MACOSX", "_background_noise_")
 _WINDOW_BYTES = 256 * 2**10
 _DAMAGED = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-NO_PICTURES_INSIDE = "class folder without pictures"
 
 
 class Found(NamedTuple):
     """A picture that can be used: where it is, what it is and what its content is.
 
-    `digest` is 64 hex digits; two pictures of one data set are byte for byte the same where it is equal.
+    `digest` is 64 hex digits; two pictures of one data set are byte for byte the same where it is equal. A sound's
+    height is its length in samples, its width 1 and `rate` its samples a second.
     """
 
     name: str
@@ -40,25 +43,29 @@ class Found(NamedTuple):
     height: int
     width: int
     grey: bool
+    rate: int = 0
 
 
-def scan(files: Files, progress: Progress | None = None) -> tuple[list[Found], dict[str, list[str]]]:
-    """Every usable picture, and by reason the names of what was left out. Pixels are not decoded."""
-    places, skipped = assign(files.names)
+def scan(
+    files: Files, progress: Progress | None = None, kind: FileKind = PICTURE_FILES
+) -> tuple[list[Found], dict[str, list[str]]]:
+    """Every usable picture (or sound), and by reason the names of what was left out. Nothing is decoded."""
+    places, skipped = assign(files.names, kind)
+    look = _look_at_sound if kind is SOUND_FILES else _look
     for reason, names in files.skipped.items():
         skipped.setdefault(reason, []).extend(names)
     found: list[Found] = []
     for number, place in enumerate(places, 1):
         try:
-            found.append(_look(files, place))
+            found.append(look(files, place))
         except UnreadablePictureError as error:
             skipped.setdefault(error.reason, []).append(place.name)
         if progress:
             progress(number, len(places))
     empty = _empty_class_folders(files.folders, places)
     if empty:
-        skipped[NO_PICTURES_INSIDE] = empty
-    return _told_apart(files, found), skipped
+        skipped[kind.none_inside] = empty
+    return found if kind is SOUND_FILES else _told_apart(files, found), skipped
 
 
 def _look(files: Files, place: Place) -> Found:
@@ -67,11 +74,7 @@ def _look(files: Files, place: Place) -> Found:
     The digest covers the length and the first 256 KiB, and all of a format that stores pixels raw: an edit of a
     compressed picture changes its length or its beginning, and a folder of photos need not be read whole.
     """
-    byte_count = files.byte_count(place.name)
-    if byte_count == 0:
-        raise UnreadablePictureError(EMPTY)
-    if byte_count > MAX_BYTES:
-        raise UnreadablePictureError(TOO_MANY_BYTES)
+    byte_count = _usable_byte_count(files, place.name)
     raw = PurePosixPath(place.name).suffix.lower() in RAW_SUFFIXES
     try:
         with files.open(place.name) as stream:
@@ -84,6 +87,30 @@ def _look(files: Files, place: Place) -> Found:
         raise UnreadablePictureError(BROKEN) from None
     digest = hashlib.sha256(b"%d:" % byte_count + beginning).hexdigest()
     return Found(place.name, place.part, place.class_name, digest, header.height, header.width, header.grey)
+
+
+def _look_at_sound(files: Files, place: Place) -> Found:
+    """Header and digest of one sound; the digest covers all of it, because samples are stored raw."""
+    byte_count = _usable_byte_count(files, place.name)
+    try:
+        with files.open(place.name) as stream:
+            content = stream.read(byte_count)
+    except PermissionError:
+        raise UnreadablePictureError(NO_ACCESS) from None
+    except _DAMAGED:
+        raise UnreadablePictureError(BROKEN_SOUND) from None
+    header = read_sound_header(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return Found(place.name, place.part, place.class_name, digest, header.samples, 1, True, header.rate)
+
+
+def _usable_byte_count(files: Files, name: str) -> int:
+    byte_count = files.byte_count(name)
+    if byte_count == 0:
+        raise UnreadablePictureError(EMPTY)
+    if byte_count > MAX_BYTES:
+        raise UnreadablePictureError(TOO_MANY_BYTES)
+    return byte_count
 
 
 def _told_apart(files: Files, found: list[Found]) -> list[Found]:
@@ -116,5 +143,5 @@ def _empty_class_folders(folders: list[str], places: list[Place]) -> list[str]:
     return sorted(
         folder
         for folder in set(folders) - in_use
-        if PurePosixPath(folder).parent in beside and not PurePosixPath(folder).name.startswith((".", "__MACOSX"))
+        if PurePosixPath(folder).parent in beside and not PurePosixPath(folder).name.startswith(_NO_CLASSES)
     )

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from nas.training.data import describe
+from nas.training.data.content import NO_PICTURES_INSIDE
 from nas.training.data.curating import ALSO_IN_TEST
 from nas.training.data.pictures import BROKEN, EMPTY, TOO_MANY_BYTES
-from nas.training.data.scanning import NO_PICTURES_INSIDE
 from search_spaces.core.errors import NotFound, WrongUse
 from search_spaces.core.input_facts import InputFacts
 

@@ -1,4 +1,5 @@
-from nas.training.data.layout import FOREIGN, HIDDEN, NO_PICTURE, OUTSIDE, assign, in_order
+from nas.training.data.content import FOREIGN, NO_PICTURE
+from nas.training.data.layout import HIDDEN, OUTSIDE, assign, in_order
 
 
 def places(*names: str) -> set[tuple[str, str]]:
