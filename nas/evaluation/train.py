@@ -11,8 +11,9 @@ from torch import nn
 from nas.core.fidelity import Fidelity
 from nas.execution.backend import Stage
 from nas.storage.files import write_atomically
-from nas.training.data import Augmentation, Pictures
+from nas.training.data import Pictures
 from nas.training.device import random_numbers
+from nas.training.epochs import Augmentation
 from nas.training.loop import fit_in_stages
 from nas.training.recipes import fit_of
 from search_spaces.combinators.recipe import recipe_of
