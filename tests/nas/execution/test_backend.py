@@ -1,10 +1,11 @@
 import math
+from collections.abc import Iterator
 
 import pytest
 
 from nas.conductor import Conductor
 from nas.core.objective import parse_objectives
-from nas.execution.backend import Accounting, Outcome, described, evaluate
+from nas.execution.backend import Accounting, Outcome, Stage, described, outcomes
 from nas.strategies.random import RandomSearch
 from search_spaces.core.architecture import Architecture
 from tests.nas.toy_space import Price, ToyEvaluator, ToySpace
@@ -23,7 +24,7 @@ def test_idle_shares_stay_between_nothing_and_everything() -> None:
 
 
 def test_an_evaluation_gives_plain_numbers_and_its_time() -> None:
-    outcome = evaluate(ToyEvaluator(), ToySpace().extremes()[1])
+    (outcome,) = outcomes(ToyEvaluator(), ToySpace().extremes()[1])
     assert outcome.metrics == {"top1": 0.5}
     assert type(outcome.metrics["top1"]) is float
     assert outcome.seconds > 0
@@ -35,9 +36,36 @@ def test_whatever_an_evaluator_raises_is_text() -> None:
         def evaluate(self, architecture: Architecture) -> dict[str, float]:
             raise MemoryError("no\nmemory")
 
-    outcome = evaluate(Broken(), ToySpace().extremes()[0])
+    (outcome,) = outcomes(Broken(), ToySpace().extremes()[0])
     assert outcome.error.startswith("MemoryError: no memory (test_backend.py:")
     assert outcome.metrics == {}
+
+
+class InStages(ToyEvaluator):
+    """Gives these stages, then raises."""
+
+    def __init__(self, *stages: Stage) -> None:
+        super().__init__()
+        self._stages = stages
+
+    def stages(self, architecture: Architecture) -> Iterator[Stage]:
+        yield from self._stages
+        raise OSError("beyond")
+
+
+def test_stages_come_one_by_one_and_end_with_the_last() -> None:
+    evaluator = InStages(Stage({"top1": 0.1}, False), Stage({"top1": 0.2}, True))
+    first, second = outcomes(evaluator, ToySpace().extremes()[0])
+    assert (first.metrics, first.last, first.error) == ({"top1": 0.1}, False, "")
+    assert (second.metrics, second.last, second.error) == ({"top1": 0.2}, True, "")
+    assert second.seconds >= first.seconds
+
+
+def test_an_error_after_a_stage_ends_the_evaluation_without_figures() -> None:
+    _, second = outcomes(InStages(Stage({"top1": 0.1}, False)), ToySpace().extremes()[0])
+    assert second.last
+    assert second.error.startswith("OSError: beyond")
+    assert second.metrics == {}
 
 
 def test_long_errors_are_cut() -> None:
