@@ -160,7 +160,7 @@ def _add_limit(figure: go.Figure, view: RunView, letter: str, column: str, shown
         place,
         line={"color": LIMIT, "dash": "dash", "width": 1.5},
         annotation={"text": text, "font": {"color": LIMIT}},
-        annotation_position="top left" if across else "bottom right",
+        annotation_position="bottom left" if across else "bottom right",
     )
 
 
@@ -211,13 +211,13 @@ def _dimension(axis: Axis, rows: NDArray[np.intp]) -> dict[str, Any]:
     if axis.options is None:
         return drawn | {"values": [_scaled(axis.label, value) for value in values], **_axis_of_line(axis.label)}
     ticks = list(range(-1 if (values < 0).any() else 0, len(axis.options)))
-    names = ["-" if tick < 0 else html.escape(str(axis.options[tick])) for tick in ticks]
+    names = ["off" if tick < 0 else html.escape(str(axis.options[tick])) for tick in ticks]
     span = [ticks[0] - 0.2, ticks[-1] + 0.2]
     return drawn | {"values": values, "tickvals": ticks, "ticktext": names, "range": span}
 
 
 def _axis_of_line(column: str) -> dict[str, Any]:
-    return {"label": _axis(column)["title"]["text"], "tickformat": _axis(column).get("tickformat")}
+    return {"label": _axis(column)["title"]["text"], "tickformat": _axis(column).get("tickformat", ".4~g").replace("~s", ".3~s")}
 
 
 def resource_limits(view: RunView) -> dict[str, float]:
@@ -232,7 +232,8 @@ def resources(view: RunView) -> go.Figure:
     numbers = {view.front.trials[row].number for row in spread} | {trial.number for trial in view.marked.values()}
     members = [trial for trial in view.front if trial.number in numbers][::-1]
     limits = resource_limits(view)
-    figure = go.Figure(layout=_layout(110 + 22 * len(members) * max(1, min(2, len(limits)))))
+    height = 130 + 22 * len(members) * max(1, min(2, len(limits)))
+    figure = go.Figure(layout=_layout(height) | {"showlegend": True})
     names = [_marked_name(view, trial) for trial in members]
     for (column, limit), colour in zip(limits.items(), (SECOND, ACCENT, "#2da44e", "#8957e5", TEXT), strict=False):
         used = [trial.metrics[column] for trial in members]
@@ -274,7 +275,7 @@ def confusion(member: TrainedMember) -> go.Figure:
         zmax=1,
         xgap=1,
         ygap=1,
-        colorbar={"tickformat": ".0%", "thickness": 10, "title": {"text": "of the class"}},
+        colorbar={"tickformat": ".0%", "thickness": 10, "title": {"text": "of the class", "side": "right"}},
         hovertemplate="true %{y}, predicted %{x}: %{customdata} pictures, %{z:.1%}<extra></extra>",
     )
     if len(kept) <= _MOST_NUMBERED:

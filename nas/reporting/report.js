@@ -26,18 +26,16 @@
     inner[last] = value;
   }
 
-  function isParallel(figure) {
-    return figure.data.some((trace) => trace.type === "parcoords");
-  }
-
-  function lines() {
-    return [[0, css("--faint")], [1, css("--accent")]];
+  // what of a trace follows the page: the lines of parallel coordinates, the numbers in a confusion
+  function ofTrace(trace) {
+    if (trace.type === "parcoords") return { "line.colorscale": [[0, css("--faint")], [1, css("--accent")]] };
+    return trace.type === "heatmap" ? { "textfont.color": css("--ink") } : {};
   }
 
   function draw(place) {
     const figure = figures[place.dataset.figure];
     for (const [path, value] of Object.entries(colours(figure))) set(figure.layout, path, value);
-    if (isParallel(figure)) figure.data[0].line.colorscale = lines();
+    for (const [path, value] of Object.entries(ofTrace(figure.data[0]))) set(figure.data[0], path, value);
     return Plotly.newPlot(place, figure.data, figure.layout, config);
   }
 
@@ -45,8 +43,9 @@
     for (const place of places.filter((one) => one.classList.contains("js-plotly-plot"))) {
       const figure = figures[place.dataset.figure];
       const size = width ? { width, autosize: false } : { width: undefined, autosize: true };
-      Plotly.relayout(place, { ...colours(figure), ...size });
-      if (isParallel(figure)) Plotly.restyle(place, { "line.colorscale": [lines()] });
+      const changes = Object.entries(ofTrace(figure.data[0])).map(([path, value]) => [path, [value]]);
+      if (changes.length) Plotly.update(place, Object.fromEntries(changes), { ...colours(figure), ...size }, [0]);
+      else Plotly.relayout(place, { ...colours(figure), ...size });
     }
   }
 

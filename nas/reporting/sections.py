@@ -240,7 +240,8 @@ def trials(view: RunView) -> str:
     counts = {kind: len(view.of_kind(kind)) for kind in (FRONT, DOMINATED, OVER_BUDGET, FAILED)}
     words = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
     note = html.paragraph(f"{words}. A column's name sorts by it. The same rows stand in trials.parquet.", "soft")
-    return html.section("trials", "All trials", note, controls)
+    printed = html.paragraph("The table is not printed.", "printed")
+    return html.section("trials", "All trials", note, controls, printed)
 
 
 def commands(view: RunView) -> str:
