@@ -25,6 +25,12 @@ def search_command(config: RunConfig) -> str:
     return shlex.join(words)
 
 
+def shown_config(config: RunConfig) -> dict[str, Any]:
+    """A configuration as plain values that may be shown to anybody: without passwords."""
+    values = config.model_dump(mode="json")
+    return values | ({"store": shown_url(config.store)} if config.store else {})
+
+
 def _words(name: str, value: Any) -> list[str]:
     flag = "--" + name.replace("_", "-")
     if isinstance(value, dict):

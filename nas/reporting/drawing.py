@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
+from pathlib import Path
 
 from nas.core.trial import Trial
 from nas.costing import layers_of
 from nas.reporting.tables import quantity, schedule
 from nas.run import StoredRun
+from nas.storage.files import check_free, write_atomically
 from predictors.hardware.layer_profile import LayerCost
 
 _WIDTH, _ROW, _HEAD = 640, 17, 78
@@ -123,6 +125,13 @@ def drawing_of(run: StoredRun, trial: Trial, mark: str = "") -> Drawing:
     return Drawing(
         title, (", ".join(figures), planned), layers, trial.patches, run.parts.budget.limits.get("peak_sram_bytes")
     )
+
+
+def write_drawing(run: StoredRun, trial: Trial, path: Path, force: bool = False) -> None:
+    """Writes a network's drawing as a standalone SVG; `WrongUse` where the file exists and `force` is not given."""
+    check_free(path, force)
+    marks = [which for which in ("best", "knee") if len(run.pareto) and run.pick(which).number == trial.number]
+    write_atomically(path, drawing_of(run, trial, " and ".join(marks)).svg(), run.name)
 
 
 _HEADINGS = ((_BLOCK, "block"), (_KIND, "operator"), (_SHAPE, "output"), (_BAR, "memory alive"))

@@ -6,7 +6,7 @@ report's script gives text and grid the page's own colours.
 
 import html
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import plotly.graph_objects as go
@@ -29,7 +29,8 @@ _FARTHEST_LIMIT = 2.5  # a limit this many times beyond the data would squeeze t
 _MOST_BARS = 24
 _MOST_CLASSES, _MOST_NUMBERED = 60, 24
 
-Figures = dict[str, go.Figure]
+Figure: TypeAlias = go.Figure
+Figures: TypeAlias = dict[str, go.Figure]
 
 
 def plotly_js() -> str:
@@ -217,7 +218,10 @@ def _dimension(axis: Axis, rows: NDArray[np.intp]) -> dict[str, Any]:
 
 
 def _axis_of_line(column: str) -> dict[str, Any]:
-    return {"label": _axis(column)["title"]["text"], "tickformat": _axis(column).get("tickformat", ".4~g").replace("~s", ".3~s")}
+    return {
+        "label": _axis(column)["title"]["text"],
+        "tickformat": _axis(column).get("tickformat", ".4~g").replace("~s", ".3~s"),
+    }
 
 
 def resource_limits(view: RunView) -> dict[str, float]:

@@ -11,8 +11,7 @@ from nas.reporting.figures import figures, plotly_js
 from nas.reporting.run_view import RunView
 from nas.reporting.trials_data import trials_data
 from nas.run import StoredRun
-from nas.storage.files import write_atomically
-from search_spaces.core.errors import WrongUse
+from nas.storage.files import check_free, write_atomically
 
 # Nothing may be fetched, whatever a name in the run contains; plotly compiles its WebGL programs from text.
 _POLICY = (
@@ -30,22 +29,11 @@ def write_report(run: StoredRun, out: Path | None = None, force: bool = False) -
 
     `WrongUse` where `out` exists and `force` is not given.
     """
-    path = run.directory.report if out is None else Path(out)
-    check_free(out, force)
+    if out is not None:
+        check_free(out, force)
+    path = out or run.directory.report
     write_atomically(path, report_html(RunView.of(run)), run.name)
     return path
-
-
-def check_free(out: Path | None, force: bool) -> None:
-    """`WrongUse` where a file to write is there already, or its folder is not."""
-    if out is None:
-        return
-    if out.is_dir():
-        raise WrongUse(f"{out} is a folder; give the name of a file in it")
-    if out.exists() and not force:
-        raise WrongUse(f"{out} exists already; replace it with --force, or give another name")
-    if not out.parent.is_dir():
-        raise WrongUse(f"the folder {out.parent} does not exist; make it first, or give another name")
 
 
 def report_html(view: RunView) -> str:

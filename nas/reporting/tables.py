@@ -39,6 +39,19 @@ def quantity(column: str, value: float) -> str:
     return f"{value:,.4g}"
 
 
+def size(count: float) -> str:
+    """Bytes on a disk: '812 B', '3.4 MiB'.
+
+    >>> size(812), size(3_565_158)
+    ('812 B', '3.4 MiB')
+    """
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:,.1f} GiB"
+
+
 def schedule(patches: int, split: int) -> str:
     """'layer by layer' or '3x3 patches, 4 blocks'."""
     return "layer by layer" if split == 0 else f"{patches}x{patches} patches, {split} block{'s' if split > 1 else ''}"
