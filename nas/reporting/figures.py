@@ -23,10 +23,10 @@ from nas.reporting.tables import quantity, schedule, title
 from predictors.core.metric import METRICS
 
 ACCENT, SECOND, FAINT, LIMIT, TEXT = "#d9730d", "#3178c6", "rgba(139,148,158,0.55)", "#d1434b", "#768390"
+MOST_BARS = 24
 _MANY_POINTS = 1500  # beyond, points are drawn by WebGL: SVG would be slow to pan
 _MOST_PANELS = 4  # a browser keeps 16 WebGL contexts, a figure takes three
 _FARTHEST_LIMIT = 2.5  # a limit this many times beyond the data would squeeze the data into a corner
-_MOST_BARS = 24
 _MOST_CLASSES, _MOST_NUMBERED = 60, 24
 
 Figure: TypeAlias = go.Figure
@@ -90,11 +90,8 @@ def front(view: RunView, across: str) -> go.Figure:
     return figure
 
 
-def _points(
-    view: RunView, rows: Any, x: Any, y: Any, kind: str, colour: str, symbol: str, shown: bool | str
-) -> go.Scatter | go.Scattergl:
-    trace = go.Scattergl if len(rows) > _MANY_POINTS else go.Scatter
-    return trace(
+def _points(view: RunView, rows: Any, x: Any, y: Any, kind: str, colour: str, symbol: str, shown: bool | str) -> Any:
+    return _scatter(view)(
         x=x[rows],
         y=y[rows],
         mode="markers",
@@ -106,6 +103,11 @@ def _points(
     )
 
 
+def _scatter(view: RunView) -> Any:
+    """SVG, or WebGL for all traces of a figure with many points: a WebGL layer would cover SVG ones."""
+    return go.Scattergl if len(view.trials) > _MANY_POINTS else go.Scatter
+
+
 def _add_front(figure: go.Figure, view: RunView, across: str, first: Objective) -> None:
     """The members, joined by a staircase where the two axes are the two objectives; best and knee ringed."""
     members = list(view.front)
@@ -114,7 +116,7 @@ def _add_front(figure: go.Figure, view: RunView, across: str, first: Objective) 
     if second is not None:
         members.sort(key=lambda trial: float(second.oriented(trial.metrics[across])))
     figure.add_trace(
-        go.Scatter(
+        _scatter(view)(
             x=[_value(trial, across) for trial in members],
             y=[_value(trial, first.column) for trial in members],
             mode="lines+markers" if is_plane else "markers",
@@ -128,7 +130,7 @@ def _add_front(figure: go.Figure, view: RunView, across: str, first: Objective) 
     for mark, symbol, size in (("best", "star-open", 19), ("knee", "circle-open", 19)):
         trial = view.marked[mark]
         figure.add_trace(
-            go.Scatter(
+            _scatter(view)(
                 x=[_value(trial, across)],
                 y=[_value(trial, first.column)],
                 mode="markers",
@@ -232,7 +234,7 @@ def resource_limits(view: RunView) -> dict[str, float]:
 
 def resources(view: RunView) -> go.Figure:
     """How much of each limit every front member uses, in percent; of a long front the members evenly spread."""
-    spread = np.unique(np.linspace(0, len(view.front) - 1, min(len(view.front), _MOST_BARS)).round().astype(int))
+    spread = np.unique(np.linspace(0, len(view.front) - 1, min(len(view.front), MOST_BARS)).round().astype(int))
     numbers = {view.front.trials[row].number for row in spread} | {trial.number for trial in view.marked.values()}
     members = [trial for trial in view.front if trial.number in numbers][::-1]
     limits = resource_limits(view)

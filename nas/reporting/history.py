@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.core.budget import Budget
-from nas.core.objective import Objective
+from nas.core.objective import Objective, oriented_table
 from nas.core.pareto import ParetoFront, Reference
 from nas.core.trial import Trial
 
@@ -52,19 +52,18 @@ def _changes(
 
     A trial that is dominated now is dominated for good, so that the front of the front and the newcomer is the front.
     """
+    points = oriented_table([[trial.metrics.get(o.column, np.nan) for o in objectives] for trial in trials], objectives)
+    usable = np.isfinite(points).all(axis=1) & np.asarray([trial.state == "complete" for trial in trials], dtype=bool)
     members: tuple[Trial, ...] = ()
     kept = np.empty((0, len(objectives)))
     changes = []
-    for count, trial in enumerate(trials, 1):
-        if trial.state != "complete" or any(o.column not in trial.metrics for o in objectives):
+    for row in np.flatnonzero(usable):
+        if bool((kept <= points[row]).all(axis=1).any()):
             continue
-        point = np.asarray([float(o.oriented(trial.metrics[o.column])) for o in objectives])
-        if len(kept) and bool((kept <= point).all(axis=1).any()):
-            continue
-        front = ParetoFront([*members, trial], objectives, None, budget)
-        if trial not in front.trials:
+        front = ParetoFront([*members, trials[row]], objectives, None, budget)
+        if trials[row] not in front.trials:
             continue  # over budget
         members = front.trials
-        kept = np.stack([o.oriented(front.values[:, i]) for i, o in enumerate(objectives)], axis=1)
-        changes.append((count, members))
+        kept = oriented_table(front.values, objectives)
+        changes.append((int(row) + 1, members))
     return changes

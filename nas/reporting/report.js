@@ -56,6 +56,7 @@
       root.dataset.drawn = index + 1;
       await new Promise((next) => setTimeout(next)); // the page answers between two figures
     }
+    performance.mark("all-plots");
     root.dataset.drawn = "all";
   }
 

@@ -69,7 +69,11 @@ class RunView:
 
     def of_kind(self, *kinds: str) -> NDArray[np.intp]:
         """Rows of `trials` of these kinds."""
-        return np.flatnonzero([kind in kinds for kind in self.kinds])
+        return np.flatnonzero(np.isin(self._kinds, kinds))
+
+    @cached_property
+    def _kinds(self) -> NDArray[np.str_]:
+        return np.asarray(self.kinds, dtype=np.str_)
 
     def column(self, column: str) -> NDArray[np.float64]:
         """A metric of every trial; NaN where a trial lacks it."""
@@ -91,7 +95,8 @@ class RunView:
     def choices(self) -> dict[str, list[Any]]:
         """For each choice of the space the option of every trial; None where the choice is inactive in it."""
         names = [choice.name for choice in self.parts.space.choices]
-        return {name: [trial.architecture.options.get(name) for trial in self.trials] for name in names}
+        options = [trial.architecture.options for trial in self.trials]
+        return {name: [taken.get(name) for taken in options] for name in names}
 
     def errors(self) -> list[tuple[str, int]]:
         """What failed trials say, the most frequent first."""

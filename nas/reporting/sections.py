@@ -5,7 +5,7 @@ import json
 from nas.reporting import html
 from nas.reporting.commands import next_commands, search_command
 from nas.reporting.drawing import drawing_of
-from nas.reporting.figures import Figures, most_confused, resource_limits
+from nas.reporting.figures import MOST_BARS, Figures, most_confused, resource_limits
 from nas.reporting.parallel import MOST_CHOICES, MOST_LINES
 from nas.reporting.run_view import DOMINATED, FAILED, FRONT, OVER_BUDGET, RunView, TrainedMember
 from nas.reporting.tables import quantity, schedule, title
@@ -166,7 +166,8 @@ def resources(view: RunView, figures: Figures) -> str:
         return ""
     device = view.parts.device
     chip = f"{device.title}, less what is reserved for the rest of the firmware" if device else "the budget"
-    caption = f"Every member's share of its limits ({chip}); the dashed line is the limit"
+    which = "Every member's" if len(view.front) <= MOST_BARS else f"{MOST_BARS} members', evenly spread,"
+    caption = f"{which} share of the limits ({chip}); the dashed line is the limit"
     return html.section("resources", "Use of the budget", _plot(figures, "resources", caption))
 
 
