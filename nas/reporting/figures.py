@@ -27,7 +27,7 @@ MOST_BARS = 24
 _MANY_POINTS = 1500  # beyond, points are drawn by WebGL: SVG would be slow to pan
 _MOST_PANELS = 4  # a browser keeps 16 WebGL contexts, a figure takes three
 _FARTHEST_LIMIT = 2.5  # a limit this many times beyond the data would squeeze the data into a corner
-_MOST_CLASSES, _MOST_NUMBERED = 60, 24
+_MOST_CLASSES, _MOST_NUMBERED, _LONGEST_NAME = 60, 24, 28
 
 Figure: TypeAlias = go.Figure
 Figures: TypeAlias = dict[str, go.Figure]
@@ -271,7 +271,7 @@ def confusion(member: TrainedMember) -> go.Figure:
     counts = member.confusion[np.ix_(kept, kept)]
     total = member.confusion.sum(axis=1)[kept]
     # plotly reads a little HTML in labels
-    names = [html.escape(member.class_names[index]) for index in kept]
+    names = [html.escape(_shortened(member.class_names[index])) for index in kept]
     places = list(range(len(kept)))
     heatmap = go.Heatmap(
         z=counts / np.maximum(total, 1)[:, None],
@@ -290,6 +290,10 @@ def confusion(member: TrainedMember) -> go.Figure:
     ticks = {"tickvals": places, "ticktext": names, "showgrid": False, "zeroline": False, "automargin": True}
     figure.update_xaxes(title_text="predicted", **ticks)
     return figure.update_yaxes(title_text="true", autorange="reversed", **ticks)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
 
 
 def most_confused(member: TrainedMember) -> NDArray[np.intp]:

@@ -57,7 +57,7 @@ def _changes(
     members: tuple[Trial, ...] = ()
     kept = np.empty((0, len(objectives)))
     changes = []
-    for row in np.flatnonzero(usable):
+    for row in np.flatnonzero(usable).tolist():
         if bool((kept <= points[row]).all(axis=1).any()):
             continue
         front = ParetoFront([*members, trials[row]], objectives, None, budget)
@@ -65,5 +65,5 @@ def _changes(
             continue  # over budget
         members = front.trials
         kept = oriented_table(front.values, objectives)
-        changes.append((int(row) + 1, members))
+        changes.append((row + 1, members))
     return changes

@@ -166,8 +166,8 @@ def resources(view: RunView, figures: Figures) -> str:
         return ""
     device = view.parts.device
     chip = f"{device.title}, less what is reserved for the rest of the firmware" if device else "the budget"
-    which = "Every member's" if len(view.front) <= MOST_BARS else f"{MOST_BARS} members', evenly spread,"
-    caption = f"{which} share of the limits ({chip}); the dashed line is the limit"
+    which = "every member" if len(view.front) <= MOST_BARS else f"{MOST_BARS} members, evenly spread, best and knee"
+    caption = f"Use of {which}, as a share of the limits ({chip}); the dashed line is the limit"
     return html.section("resources", "Use of the budget", _plot(figures, "resources", caption))
 
 
@@ -197,6 +197,8 @@ def choices(view: RunView, figures: Figures) -> str:
 
 def confusions(view: RunView, figures: Figures) -> str:
     """What each trained member takes for what."""
+    if not view.trained and not view.marked:
+        return ""
     if not view.trained:
         words = (
             "No network is trained yet, so that the accuracies above are those of inherited weights. Type: nas train "
