@@ -21,6 +21,7 @@ from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
     from nas.member import MemberReport
+    from nas.reporting.figures import Figure
 
 
 class Run(StoredRun):
@@ -39,6 +40,19 @@ class Run(StoredRun):
         from nas.deployment import export_member
 
         return export_member(self, pick, to, out, force)
+
+    def figures(self) -> "dict[str, Figure]":
+        """Plotly figures by name: front, hypervolume, parallel, resources, `confusion <id>` of trained members."""
+        from nas.reporting.figures import figures
+        from nas.reporting.run_view import RunView
+
+        return figures(RunView.of(self))
+
+    def report(self, out: str | Path | None = None, force: bool = False) -> Path:
+        """Writes the run as one HTML file, by default `report.html` in its folder, and returns the path."""
+        from nas.reporting.report import write_report
+
+        return write_report(self, None if out is None else Path(out), force)
 
 
 def space(name: str, data: str | None = None, **settings: Any) -> SearchSpace[Any]:

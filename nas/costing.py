@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas.assembly import device_budget, published_members, restore_space
 from nas.core.budget import Budget
@@ -14,6 +14,10 @@ from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.registry import space_names
+
+if TYPE_CHECKING:
+    from nas.core.trial import Trial
+    from nas.run import StoredRun
 
 _LARGEST_FILE_BYTES = 16 << 20
 _REPORTED = ("macs", "macs_layerwise", "params", "weight_bytes", "flash_bytes", "peak_sram_bytes")
@@ -132,11 +136,20 @@ def _from_run(name: str, pick: str) -> Subject:
     from nas.storage.run_directory import RunDirectory
 
     run = StoredRun(RunDirectory.open(RUNS, name))
-    trial = run.pick(pick)
+    return _of_trial(run, run.pick(pick))
+
+
+def _of_trial(run: "StoredRun", trial: "Trial") -> Subject:
     space = run.parts.space
     schedule: Schedule = (trial.patches, trial.split) if trial.split else "none"
     table = space.decode(space.population([trial.architecture]))
-    return Subject(f"{name}:{trial.architecture.id}", table, run.parts.runtime, schedule, run.config.count_input)
+    return Subject(f"{run.name}:{trial.architecture.id}", table, run.parts.runtime, schedule, run.config.count_input)
+
+
+def layers_of(run: "StoredRun", trial: "Trial") -> list[LayerCost]:
+    """The operators of a run's network under the runtime and the schedule that it was priced for."""
+    subject = _of_trial(run, trial)
+    return layer_profile(subject.table, subject.runtime, trial.patches, trial.split, subject.count_input)
 
 
 def _from_file(path: Path) -> Subject:

@@ -15,7 +15,7 @@ from nas.core.trial import Trial
 from nas.storage.run_directory import RunDirectory, run_directory_at
 from nas.storage.store import RunRecord, Store, sqlite_url
 from nas.training.data import DataDescription, describe
-from search_spaces.core.errors import NotFound, WrongUse, did_you_mean
+from search_spaces.core.errors import NotFound, Refused, WrongUse, did_you_mean
 from search_spaces.core.registry import space_class
 
 if TYPE_CHECKING:
@@ -136,6 +136,43 @@ class StoredRun:
                 "figures cannot be compared with its trials; put the old pictures back, or start a new run"
             )
         return description
+
+    def delete(self) -> int:
+        """Removes the run for good and returns the bytes of the files that went.
+
+        Rows in a shared database go first, the folder last: what stops in between leaves a folder that `delete` takes
+        up again. `Refused` while a driver works on it, or where the database's run of this name is another one.
+        """
+        freed = self.directory.size_bytes()
+        url = self._shared_store()
+        self.directory.delete(first=None if url is None else lambda: self._delete_rows(url))
+        return freed
+
+    def _shared_store(self) -> str | None:
+        """The URL of a database outside the folder; None where all is in it.
+
+        A run with a database of its own has no other, so that it can be deleted with a damaged configuration.
+        """
+        if self.directory.database.is_file():
+            return None
+        return self.config.store
+
+    def _delete_rows(self, url: str) -> None:
+        try:
+            store = Store(url, create=False)
+        except NotFound:
+            return  # the database is gone, and the rows with it
+        with store:
+            try:
+                record = store.run(self.name)
+            except NotFound:
+                return  # an earlier deletion stopped after its rows
+            if RunConfig.checked(**json.loads(record.config_json)) != self.config:
+                raise Refused(
+                    f"{store.where} has a run '{self.name}' with another configuration than {self.directory.config}: "
+                    "it belongs to another folder. Nothing was deleted; remove this folder by hand if you want to"
+                )
+            store.delete_run(self.name)
 
     @property
     def picture_size(self) -> tuple[int, int]:

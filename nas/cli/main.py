@@ -9,7 +9,23 @@ from typing import Any
 
 import typer
 
-from nas.cli import cost, devices, doctor, export, list_runs, predict, resume, search, show, spaces, strategies, train
+from nas.cli import (
+    compare,
+    cost,
+    delete,
+    devices,
+    doctor,
+    export,
+    list_runs,
+    predict,
+    report,
+    resume,
+    search,
+    show,
+    spaces,
+    strategies,
+    train,
+)
 from search_spaces.core.errors import FitnasError, did_you_mean
 
 _RETRY_SECONDS = 0.1
@@ -28,6 +44,9 @@ for _name, _command in (
     ("resume", resume.resume),
     ("show", show.show),
     ("list", list_runs.list_runs),
+    ("compare", compare.compare),
+    ("report", report.report),
+    ("delete", delete.delete),
     ("train", train.train),
     ("predict", predict.predict),
     ("export", export.export),

@@ -1,10 +1,12 @@
 """`nas show`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.cli.options import Json, RunName
+from nas.cli.options import Force, Json, RunName
+from search_spaces.core.errors import WrongUse
 
 
 def show(
@@ -13,6 +15,11 @@ def show(
         str | None,
         typer.Argument(metavar="[ID|best|knee]", help="One network instead of the front.", show_default=False),
     ] = None,
+    svg: Annotated[
+        Path | None,
+        typer.Option("--svg", metavar="FILE", help="Draw the network into this file.", show_default=False),
+    ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Show a run's Pareto front, or one of its networks."""
@@ -24,6 +31,8 @@ def show(
     from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
+    if svg is not None and pick is None:
+        raise WrongUse(f"--svg draws one network; say which, for example: nas show {run} knee --svg {svg}")
     opened = StoredRun(RunDirectory.open(RUNS, run))
     if pick is None:
         if json:
@@ -38,6 +47,10 @@ def show(
         print_front(console, opened)
         return
     trial = opened.pick(pick)
+    if svg is not None:
+        from nas.reporting.drawing import write_drawing
+
+        write_drawing(opened, trial, svg, force)
     if json:
         print_json(member_document(opened, trial))
     else:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from nas.reporting.commands import next_commands
 from nas.reporting.tables import front_table, marks_of
 from nas.run import StoredRun
 from nas.searching import Outcome
@@ -63,15 +64,6 @@ def print_outcome(console: "Console", outcome: Outcome) -> None:
 def _of_these(outcome: Outcome) -> str:
     is_trained = outcome.run.parts.evaluator == "supernet" and not outcome.run.config.supernet_from
     return f" ({outcome.supernet_seconds:.0f} s for the supernet)" if is_trained else ""
-
-
-def next_commands(run: StoredRun) -> list[str]:
-    """What to type after a search."""
-    return [
-        f"nas show {run.name} knee",
-        f"nas train {run.name} --pick knee --epochs 25",
-        f"nas export {run.name} --pick knee --to pytorch --out {run.name}-knee/",
-    ]
 
 
 def outcome_document(outcome: Outcome) -> dict[str, Any]:

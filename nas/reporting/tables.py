@@ -17,7 +17,14 @@ _TITLES = {
     "peak_sram_bytes": "peak SRAM",
     "flash_bytes": "flash",
     "weight_bytes": "weights",
+    "macs_layerwise": "MACs layer by layer",
+    "params": "parameters",
 }
+
+
+def title(column: str) -> str:
+    """The column's heading for people."""
+    return _TITLES.get(column, column.replace("_", " "))
 
 
 def quantity(column: str, value: float) -> str:
@@ -30,6 +37,19 @@ def quantity(column: str, value: float) -> str:
         scale, suffix = (1e6, " M") if value >= 1e6 else (1e3, " k")
         return f"{value / scale:,.2f}{suffix}"
     return f"{value:,.4g}"
+
+
+def size(count: float) -> str:
+    """Bytes on a disk: '812 B', '3.4 MiB'.
+
+    >>> size(812), size(3_565_158)
+    ('812 B', '3.4 MiB')
+    """
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:,.1f} GiB"
 
 
 def schedule(patches: int, split: int) -> str:
@@ -49,9 +69,9 @@ def front_table(
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("id")
     for column in columns:
-        table.add_column(_TITLES.get(column, column), justify="right")
-    for title in ("schedule", "pixels", ""):
-        table.add_column(title)
+        table.add_column(title(column), justify="right")
+    for heading in ("schedule", "pixels", ""):
+        table.add_column(heading)
     for trial in trials:
         cells = [quantity(column, trial.metrics[column]) if column in trial.metrics else "-" for column in columns]
         pixels = str(trial.architecture.options.get("resolution", "-"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from search_spaces.core.errors import FitnasError, NotFound
+from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 
 _TEMPORARY_PREFIX = ".tmp-"
 _DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -64,6 +64,16 @@ def write_atomically(path: Path, data: bytes | str, run: str = "") -> None:
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(path.parent)
+
+
+def check_free(out: Path, force: bool) -> None:
+    """`WrongUse` where a file to write is there already and `force` is not given, or its folder is missing."""
+    if out.is_dir():
+        raise WrongUse(f"{out} is a folder; give the name of a file in it")
+    if out.exists() and not force:
+        raise WrongUse(f"{out} exists already; replace it with --force, or give another name")
+    if not out.parent.is_dir():
+        raise WrongUse(f"the folder {out.parent} does not exist; make it first, or give another name")
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -79,6 +79,16 @@ def sqlite_url(path: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
+def shown_url(url: str) -> str:
+    """A store's URL as it may be shown to anybody: its password as '***'.
+
+    >>> shown_url("postgresql://me:secret@host/runs")
+    'postgresql+psycopg://me:***@host/runs'
+    """
+    parsed = _checked_url(url)
+    return url if _sqlite_path(parsed) is not None else parsed.render_as_string(hide_password=True)
+
+
 class Store:
     """Runs and trials in a database.
 
