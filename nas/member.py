@@ -1,7 +1,9 @@
 """One member of a run as a network: with inherited weights, or trained; and what it scores on which pictures."""
 
+import functools
 import json
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +13,10 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from nas.core.trial import Trial
-from nas.progress import Reporter, Silent
+from nas.progress import Report, Reporter, Silent
 from nas.run import StoredRun
+from nas.tracking import parse_sinks
+from nas.tracking.tracker import Tracker
 from nas.training.checkpoint import from_arrays, model_arrays, previous_path
 from nas.training.data import DataDescription, Pictures, augmentation, load
 from nas.training.device import cores, random_numbers
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from nas.training.epochs import Progress
 
 INHERITED, FINE_TUNED, FROM_SCRATCH = "inherited", "fine-tuned", "trained from scratch"
+FINE_TUNE_EPOCHS = 25
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,13 @@ class MemberReport:
             "confusion": self.test.confusion.tolist(),
         }
 
+    def figures(self) -> dict[str, float]:
+        """Scores by part, for a tracker."""
+        by_part = self._parts()
+        return {f"score/{part}_top1": scores.top1 for part, scores in by_part} | {
+            f"score/{part}_balanced_top1": scores.balanced_top1 for part, scores in by_part
+        }
+
     def _parts(self) -> list[tuple[str, Scores]]:
         return [("validation", self.validation), ("test", self.test)]
 
@@ -67,7 +79,7 @@ def train_member(
     run: StoredRun,
     pick: str = "knee",
     *,
-    epochs: int = 25,
+    epochs: int = FINE_TUNE_EPOCHS,
     from_scratch: bool = False,
     seed: int | None = None,
     learning_rate: float | None = None,
@@ -84,18 +96,14 @@ def train_member(
     if epochs < 1:
         raise WrongUse(f"--epochs is 1 or more, got {epochs}")
     began = time.monotonic()
-    with run.directory.lock():
+    kind = "scratch" if from_scratch else "fine"
+    checkpoint = run.directory.checkpoints / f"member-{trial.architecture.id}-{kind}.safetensors"
+    with run.directory.lock(), closing(_tracker(run, trial, checkpoint)) as tracker:
         description, pictures = _data(run, include_test=True)
         network = _fresh(run, trial, seed) if from_scratch else inherited_network(run, trial, pictures)
         size = run.parts.space.input_size(trial.architecture)[1:]
-        kind = "scratch" if from_scratch else "fine"
-        checkpoint = run.directory.checkpoints / f"member-{trial.architecture.id}-{kind}.safetensors"
         rate = learning_rate or (SCRATCH_RATE if from_scratch else FINE_TUNE_RATE)
         with reporter.progress(f"training {trial.architecture.id}") as report:
-
-            def progress(at: "Progress") -> None:
-                report(at.step, at.steps, f"epoch {at.epoch}/{at.epochs}, loss {at.loss:.3f}")
-
             fitted = fit(
                 network,
                 pictures,
@@ -106,7 +114,7 @@ def train_member(
                 accelerator=run.config.accelerator,
                 augmentation=augmentation(description, pictures.size),
                 threads=cores(),
-                progress=progress,
+                progress=functools.partial(_progress, report, tracker),
                 checkpoint=checkpoint,
             )
         result = MemberReport(
@@ -120,6 +128,7 @@ def train_member(
             class_names=pictures.class_names,
             path=member_folder(run, trial.architecture.id),
         )
+        tracker.figures(result.figures(), fitted.epochs)
         _keep(run, network, result)
         for finished in (checkpoint, previous_path(checkpoint)):
             finished.unlink(missing_ok=True)
@@ -174,6 +183,19 @@ def _data(run: StoredRun, include_test: bool) -> tuple[DataDescription, Pictures
     description = run.described_data()
     pictures = load(description, run.picture_size, run.config.seed, include_test=include_test, cache=run.cache)
     return description, pictures
+
+
+def _progress(report: Report, tracker: Tracker, at: "Progress") -> None:
+    report(at.step, at.steps, f"epoch {at.epoch}/{at.epochs}, loss {at.loss:.3f}")
+    tracker.training("training", at)
+
+
+def _tracker(run: StoredRun, trial: Trial, checkpoint: Path) -> Tracker:
+    """Where the training's figures go; those of an earlier training of this member are void unless it goes on."""
+    part, going_on = f"member-{trial.architecture.id}", checkpoint.is_file()
+    tracker = Tracker(parse_sinks(run.config.tracking), run.tracking, run.name, part, fresh=not going_on)
+    tracker.configuration(run.config.shareable().to_toml())
+    return tracker
 
 
 def _fresh(run: StoredRun, trial: Trial, seed: int) -> nn.Module:

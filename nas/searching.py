@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.assembly import Parts, assemble, strategy_class
-from nas.conductor import Conductor, StopReason
+from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
 from nas.core.pareto import Reference
 from nas.core.trial import Trial
@@ -22,6 +22,8 @@ from nas.run import StoredRun
 from nas.shared_weights import shared_weights, take_supernet
 from nas.storage.run_directory import RunDirectory
 from nas.storage.store import RunState, Store, sqlite_url
+from nas.tracking import parse_sinks, sink_class
+from nas.tracking.tracker import Tracker
 from nas.training.data import DataDescription, describe, load, skipped_lines
 from search_spaces.core.errors import FitnasError
 
@@ -57,6 +59,8 @@ def prepare(config: RunConfig) -> Prepared:
     """Reads the data's headers, resolves every name, prices a sample. `Infeasible` where nothing fits."""
     description = describe(config.data)
     parts = assemble(config, description.facts)
+    for name in parse_sinks(config.tracking):
+        sink_class(name).check()
     return Prepared(config, description, parts, survey(parts.pricer, config.seed))
 
 
@@ -117,6 +121,8 @@ class _Search:
     ) -> None:
         self.run, self.description, self.feasibility, self.reporter = run, description, feasibility, reporter
         self.config, self.parts = run.config, run.parts
+        self.tracker = Tracker(parse_sinks(self.config.tracking), run.tracking, run.name, "search")
+        self.tracker.configuration(self.config.shareable().to_toml())
         self.began = time.monotonic()
 
     def go(self) -> Outcome:
@@ -131,6 +137,8 @@ class _Search:
             except BaseException:
                 self._mark(store, "interrupted")
                 raise
+            finally:
+                self.tracker.close()
         return outcome
 
     def _mark(self, store: Store, state: RunState) -> None:
@@ -145,12 +153,15 @@ class _Search:
         if len(recorded) >= self.config.trials:
             self._export()
             return Outcome(self.run, StopReason.TRIALS, StopReason.TRIALS.value, time.monotonic() - self.began)
+        self.tracker.trials(recorded)
         pictures = self._pictures()
         backend, workers = self._backend()
         with backend.warming_up(workers, self._shared_bytes(pictures)):
             store.set_state(self.run.name, "training")
             began = time.monotonic()
-            weights = shared_weights(self.run, pictures, self.description, self.feasibility, self.reporter)
+            weights = shared_weights(
+                self.run, pictures, self.description, self.feasibility, self.reporter, self.tracker
+            )
             trained = time.monotonic() - began
             store.set_state(self.run.name, "searching")
             conductor = self._conductor(store, recorded)
@@ -197,8 +208,12 @@ class _Search:
             recorded=recorded,
             deadline=self.began + config.time if config.time else None,
             lag=config.lag,
-            on_event=self.reporter.event,
+            on_event=self._told,
         )
+
+    def _told(self, event: Event) -> None:
+        self.reporter.event(event)
+        self.tracker.told(event)
 
     def _backend(self) -> tuple[Backend, int]:
         """Who evaluates, and how many at once."""
