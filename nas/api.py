@@ -34,12 +34,20 @@ class Run(StoredRun):
         return train_member(self, pick, **options)
 
     def export(
-        self, pick: str = "knee", to: str = "pytorch", out: str | Path | None = None, force: bool = False
+        self,
+        pick: str | None = None,
+        to: str = "pytorch",
+        out: str | Path | None = None,
+        force: bool = False,
+        **options: str | Path | None,
     ) -> Path:
-        """Writes one member for use elsewhere and returns the folder; by default in the run's own."""
+        """Writes one member (default: the knee) for use elsewhere and returns the folder, by default in the run's own.
+
+        Formats such as `optuna` write the whole run. `options` are those of the format, such as timm's `hub_dir`.
+        """
         from nas.deployment import export_member
 
-        return export_member(self, pick, to, out, force)
+        return export_member(self, pick, to, out, force, **options)
 
     def figures(self) -> "dict[str, Figure]":
         """Plotly figures by name: front, hypervolume, parallel, resources, `confusion <id>` of trained members."""

@@ -8,6 +8,7 @@ from nas.config import RunConfig
 from nas.core.budget import Budget
 from nas.core.objective import Objective
 from nas.pricing import EXACT_COLUMNS, Pricer
+from nas.tracking import parse_sinks
 from predictors.core.metric import METRICS
 from predictors.hardware.device import Device, device_names, load_device
 from predictors.hardware.memory import memory_rule, runtime_names
@@ -80,6 +81,7 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     check_columns(budget, config, runtime)
     evaluator = evaluator_name(config, space)
     strategy_class(config.strategy)
+    parse_sinks(config.tracking)
     pricer = Pricer(space, runtime, budget, parse_schedule(config.schedule), config.count_input)
     return Parts(space, device, runtime, budget, config.parsed_objectives, pricer, evaluator)
 

@@ -120,6 +120,7 @@ class RunConfig(BaseModel):
     count_input: StrictBool = False
     supernet_epochs: _Count | None = None
     supernet_from: _Text | None = None
+    tracking: _Text = "tensorboard"
     # Proposal i uses the results of the trials below i - lag: more keeps more workers busy, less learns sooner.
     lag: Annotated[StrictInt, Field(ge=0, le=10_000)] = 8
 
@@ -150,6 +151,14 @@ class RunConfig(BaseModel):
     def updated(self, **changes: Any) -> "RunConfig":
         """A configuration with some values changed, checked again."""
         return RunConfig.checked(**(self.model_dump() | changes))
+
+    def shareable(self) -> "RunConfig":
+        """For others: the data's name without its folder; no addresses, of which a store's may hold a password.
+
+        >>> RunConfig(space="mcunetv2", data="/home/me/signs", store="sqlite:///x.db").shareable().data
+        'signs'
+        """
+        return self.updated(data=Path(self.data).name or self.data, store=None, ray_address=None)
 
     @property
     def space_name(self) -> str:

@@ -20,6 +20,7 @@ from nas.progress import Reporter
 from nas.run import StoredRun
 from nas.shared_weights import shared_weights
 from nas.strategies.strategy import Strategy
+from nas.tracking.tracker import Tracker
 from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ def measuring(
     description: "DataDescription",
     feasibility: Feasibility,
     reporter: Reporter,
+    tracker: Tracker,
 ) -> Measuring:
     """Makes the run's evaluator ready; for a supernet this is its training."""
     if run.parts.evaluator == SUPERNET:
-        return _supernet(run, pictures, description, feasibility, reporter)
+        return _supernet(run, pictures, description, feasibility, reporter, tracker)
     if run.parts.evaluator == TABLE:
         return _table(run, reporter)
     return _train(run, pictures, description, reporter)
@@ -84,6 +86,7 @@ def _supernet(
     description: "DataDescription",
     feasibility: Feasibility,
     reporter: Reporter,
+    tracker: Tracker,
 ) -> Measuring:
     from nas.evaluation.supernet import SupernetEvaluator
     from nas.training.recalibrate import calibration_sample
@@ -91,7 +94,7 @@ def _supernet(
     make = functools.partial(
         SupernetEvaluator,
         run.parts.space,
-        weights=shared_weights(run, pictures, description, feasibility, reporter),
+        weights=shared_weights(run, pictures, description, feasibility, reporter, tracker),
         calibration=calibration_sample(pictures.train.images, run.config.seed),
         images=pictures.validation.images,
         labels=pictures.validation.labels,

@@ -1,7 +1,9 @@
 """One member of a run as a network: with inherited weights, or trained; and what it scores on which pictures."""
 
+import functools
 import json
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +14,16 @@ from torch import nn
 
 from nas.assembly import TRAIN
 from nas.core.trial import Trial
-from nas.progress import Reporter, Silent
+from nas.progress import Report, Reporter, Silent
 from nas.run import StoredRun
+from nas.tracking import parse_sinks
+from nas.tracking.tracker import Tracker
 from nas.training.checkpoint import from_arrays, model_arrays, previous_path
 from nas.training.data import DataDescription, Pictures, augmentation, load
 from nas.training.device import cores, random_numbers
-from nas.training.loop import FINE_TUNE_RATE, SCORE_BATCH, Scores, evaluate, fit, prepare
+from nas.training.loop import SCORE_BATCH, Scores, evaluate, fit, prepare
 from nas.training.recalibrate import calibration_sample, even_parts, recalibrate
-from nas.training.recipes import fit_of
+from nas.training.recipes import fine_tune_rate, fit_of
 from search_spaces.combinators.recipe import recipe_of
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 
@@ -60,6 +64,13 @@ class MemberReport:
             "confusion": self.test.confusion.tolist(),
         }
 
+    def figures(self) -> dict[str, float]:
+        """Scores by part, for a tracker."""
+        by_part = self._parts()
+        return {f"score/{part}_top1": scores.top1 for part, scores in by_part} | {
+            f"score/{part}_balanced_top1": scores.balanced_top1 for part, scores in by_part
+        }
+
     def _parts(self) -> list[tuple[str, Scores]]:
         return [("validation", self.validation), ("test", self.test)]
 
@@ -94,19 +105,15 @@ def train_member(
     if epochs < 1:
         raise WrongUse(f"--epochs is 1 or more, got {epochs}")
     began = time.monotonic()
-    with run.directory.lock():
+    kind = "scratch" if from_scratch else "fine"
+    checkpoint = run.directory.checkpoints / f"member-{trial.architecture.id}-{kind}.safetensors"
+    with run.directory.lock(), closing(_tracker(run, trial, checkpoint)) as tracker:
         description, pictures = _data(run, include_test=True)
         network = _fresh(run, trial, seed) if from_scratch else inherited_network(run, trial, pictures)
         size = run.parts.space.input_size(trial.architecture)[1:]
-        kind = "scratch" if from_scratch else "fine"
-        checkpoint = run.directory.checkpoints / f"member-{trial.architecture.id}-{kind}.safetensors"
-        rate = learning_rate or (None if from_scratch else FINE_TUNE_RATE)
+        rate = learning_rate or (None if from_scratch else fine_tune_rate(recipe))
         vary = augmentation(description, pictures.size)
         with reporter.progress(f"training {trial.architecture.id}") as report:
-
-            def progress(at: "Progress") -> None:
-                report(at.step, at.steps, f"epoch {at.epoch}/{at.epochs}, loss {at.loss:.3f}")
-
             fitted = fit(
                 network,
                 pictures,
@@ -115,20 +122,23 @@ def train_member(
                 seed=seed,
                 accelerator=run.config.accelerator,
                 threads=cores(),
-                progress=progress,
+                progress=functools.partial(_progress, report, tracker),
                 checkpoint=checkpoint,
             )
+        label, seconds = FROM_SCRATCH if from_scratch else FINE_TUNED, time.monotonic() - began
+        validation, test = (_scores(network, pictures, part, size) for part in ("validation", "test"))
         result = MemberReport(
-            id=trial.architecture.id,
-            weights=FROM_SCRATCH if from_scratch else FINE_TUNED,
-            epochs=fitted.epochs,
-            seconds=time.monotonic() - began,
-            seed=seed,
-            validation=_scores(network, pictures, "validation", size),
-            test=_scores(network, pictures, "test", size),
-            class_names=pictures.class_names,
-            path=member_folder(run, trial.architecture.id),
+            trial.architecture.id,
+            label,
+            fitted.epochs,
+            seconds,
+            seed,
+            validation,
+            test,
+            pictures.class_names,
+            member_folder(run, trial.architecture.id),
         )
+        tracker.figures(result.figures(), fitted.epochs)
         _keep(run, network, result)
         for finished in (checkpoint, previous_path(checkpoint)):
             finished.unlink(missing_ok=True)
@@ -230,6 +240,19 @@ def _data(run: StoredRun, include_test: bool) -> tuple[DataDescription, Pictures
     description = run.described_data()
     pictures = load(description, run.picture_size, run.config.seed, include_test=include_test, cache=run.cache)
     return description, pictures
+
+
+def _progress(report: Report, tracker: Tracker, at: "Progress") -> None:
+    report(at.step, at.steps, f"epoch {at.epoch}/{at.epochs}, loss {at.loss:.3f}")
+    tracker.training("training", at)
+
+
+def _tracker(run: StoredRun, trial: Trial, checkpoint: Path) -> Tracker:
+    """Where the training's figures go; those of an earlier training of this member are void unless it goes on."""
+    part, going_on = f"member-{trial.architecture.id}", checkpoint.is_file()
+    tracker = Tracker(parse_sinks(run.config.tracking), run.tracking, run.name, part, fresh=not going_on)
+    tracker.configuration(run.config.shareable().to_toml())
+    return tracker
 
 
 def _fresh(run: StoredRun, trial: Trial, seed: int) -> nn.Module:

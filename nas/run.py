@@ -191,6 +191,11 @@ class StoredRun:
         return self.path / "data.json"
 
     @property
+    def tracking(self) -> Path:
+        """`tracking/`: a folder for each place that figures go to; may be deleted at any time."""
+        return self.path / "tracking"
+
+    @property
     def cache(self) -> Path:
         """Decoded pictures; may be deleted at any time."""
         return self.path / "cache"

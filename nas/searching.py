@@ -22,6 +22,8 @@ from nas.run import StoredRun
 from nas.shared_weights import take_supernet
 from nas.storage.run_directory import RunDirectory
 from nas.storage.store import RunState, Store, sqlite_url
+from nas.tracking import parse_sinks, sink_class
+from nas.tracking.tracker import Tracker
 from nas.training.data import DataDescription, describe, load, skipped_lines
 from search_spaces.core.errors import FitnasError
 
@@ -59,6 +61,8 @@ def prepare(config: RunConfig) -> Prepared:
     parts = assemble(config, description.facts)
     if parts.evaluator == TABLE:
         known_results(parts.space, config)  # a table that cannot serve is told before a folder is made
+    for name in parse_sinks(config.tracking):
+        sink_class(name).check()
     return Prepared(config, description, parts, survey(parts.pricer, config.seed))
 
 
@@ -122,6 +126,8 @@ class _Search:
     ) -> None:
         self.run, self.description, self.feasibility, self.reporter = run, description, feasibility, reporter
         self.config, self.parts = run.config, run.parts
+        self.tracker = Tracker(parse_sinks(self.config.tracking), run.tracking, run.name, "search")
+        self.tracker.configuration(self.config.shareable().to_toml())
         self.began = time.monotonic()
 
     def go(self) -> Outcome:
@@ -136,6 +142,8 @@ class _Search:
             except BaseException:
                 self._mark(store, "interrupted")
                 raise
+            finally:
+                self.tracker.close()
         return outcome
 
     def _mark(self, store: Store, state: RunState) -> None:
@@ -150,12 +158,13 @@ class _Search:
         if len(recorded) >= self.config.trials:
             self._export()
             return Outcome(self.run, StopReason.TRIALS, StopReason.TRIALS.value, time.monotonic() - self.began)
+        self.tracker.trials(recorded)
         pictures = self._pictures()
         backend, workers = self._backend()
         with backend.warming_up(workers, shared_bytes(self.run, pictures)):
             store.set_state(self.run.name, "training")
             began = time.monotonic()
-            how = measuring(self.run, pictures, self.description, self.feasibility, self.reporter)
+            how = measuring(self.run, pictures, self.description, self.feasibility, self.reporter, self.tracker)
             trained = time.monotonic() - began
             store.set_state(self.run.name, "searching")
             conductor = self._conductor(store, recorded, how)
@@ -192,6 +201,7 @@ class _Search:
         def told(event: Event) -> None:
             how.tidy(event, conductor.front)
             self.reporter.event(event)
+            self.tracker.told(event)
 
         conductor = Conductor(
             parts.space,

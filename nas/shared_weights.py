@@ -13,6 +13,7 @@ from nas.feasibility import Feasibility
 from nas.pricing import Pricer
 from nas.progress import Reporter
 from nas.run import StoredRun
+from nas.tracking.tracker import Tracker
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import NotFound, WrongUse
 from search_spaces.core.population import Population
@@ -85,7 +86,12 @@ def default_epochs(pictures: int) -> int:
 
 
 def shared_weights(
-    run: StoredRun, pictures: "Pictures", description: "DataDescription", feasibility: Feasibility, reporter: Reporter
+    run: StoredRun,
+    pictures: "Pictures",
+    description: "DataDescription",
+    feasibility: Feasibility,
+    reporter: Reporter,
+    tracker: Tracker,
 ) -> Mapping[str, NDArray[Any]]:
     """The trained weights by name. Goes on where an earlier training stopped; a finished one is only read."""
     from nas.training.checkpoint import model_arrays
@@ -105,6 +111,7 @@ def shared_weights(
 
         def progress(at: "Progress") -> None:
             report(at.step, at.steps, f"epoch {at.epoch}/{at.epochs}, loss {at.loss:.3f}")
+            tracker.training("supernet", at)
 
         result = train_supernet(
             run.parts.space,

@@ -15,14 +15,14 @@ from typing import Any
 
 import torch
 
-_DECLARATIONS = (
+DECLARATIONS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
 _kept_alive: list[Any] = []  # a declaration vanishes with the library object that made it
 
 
-def _import_torchvision() -> ModuleType:
+def import_torchvision() -> ModuleType:
     """The package itself, after declaring its two missing operators where that is what stops the import."""
     try:
         return importlib.import_module("torchvision")
@@ -33,11 +33,11 @@ def _import_torchvision() -> ModuleType:
         del sys.modules[name]
     make_library: Any = torch.library.Library
     library = make_library("torchvision", "FRAGMENT")
-    for declaration in _DECLARATIONS:
+    for declaration in DECLARATIONS:
         library.define(declaration)
     _kept_alive.append(library)
     return importlib.import_module("torchvision")
 
 
-torchvision = _import_torchvision()
+torchvision = import_torchvision()
 v2: Any = importlib.import_module("torchvision.transforms.v2")

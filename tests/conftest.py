@@ -5,8 +5,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from nas.api import Run
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +35,11 @@ def run_python() -> Callable[[str], str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> "Run":
+    """A run of eight trials on colour pictures, under a budget that binds, for tests that leave it as it is."""
+    from tests.tiny_run import search
+
+    return search(tmp_path_factory.mktemp("tiny"))

@@ -1,29 +1,45 @@
 """`nas export`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.cli.options import Force, Out, Pick, RunName
+from nas.cli.options import Force, Out, RunName
 
 
 def export(
     run: RunName,
-    pick: Pick = "knee",
-    to: Annotated[str, typer.Option("--to", help="Format: pytorch.")] = "pytorch",
+    pick: Annotated[
+        str | None,
+        typer.Option("--pick", help="knee (default), best, the id of a network or a trial number.", show_default=False),
+    ] = None,
+    to: Annotated[
+        str, typer.Option("--to", help="Format: pytorch, timm, or optuna for the whole run as a study.")
+    ] = "pytorch",
     out: Out = None,
+    hub_dir: Annotated[
+        Path | None,
+        typer.Option("--hub-dir", help="timm: also write a folder to push to a model hub.", show_default=False),
+    ] = None,
     force: Force = False,
 ) -> None:
-    """Write one network for use elsewhere, with the figures that were promised."""
+    """Write one network for use elsewhere, with the figures that were promised; or the whole run."""
     from nas.cli.console import stdout
-    from nas.deployment import export_member
+    from nas.deployment import export_member, next_step
     from nas.run import StoredRun
     from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
-    folder = export_member(StoredRun(RunDirectory.open(RUNS, run)), pick, to, out, force)
+    opened = StoredRun(RunDirectory.open(RUNS, run))
+    written = export_member(opened, pick, to, out, force, hub_dir=hub_dir)
     console = stdout()
-    console.print(
-        f"{folder}/ ({', '.join(sorted(path.name for path in folder.iterdir() if path.is_file()))})", markup=False
-    )
-    console.print(f"next: nas cost {folder / 'architecture.json'} --layers", markup=False)
+    for folder in [written, *([hub_dir] if hub_dir is not None else [])]:
+        console.print(_contents(folder), markup=False)
+    console.print(f"next: {next_step(to, written)}", markup=False)
+
+
+def _contents(written: Path) -> str:
+    if written.is_file():
+        return str(written)
+    return f"{written}/ ({', '.join(sorted(path.name for path in written.iterdir() if path.is_file()))})"

@@ -25,9 +25,7 @@ def search(
     device: Annotated[
         Text, _option("--device", help="A device whose memory is the budget; nas devices lists them.")
     ] = None,
-    reserve: Annotated[
-        Text, _option("--reserve", help="Memory kept for the rest of the firmware, e.g. sram=32k.")
-    ] = None,
+    reserve: Annotated[Text, _option("--reserve", help="Memory kept for other firmware, e.g. sram=32k.")] = None,
     runtime: Annotated[Text, _option("--runtime", help="Whose memory rule holds: analytic, tinyengine, c.")] = None,
     schedule: Annotated[Text, _option("--schedule", help="auto, none or PxN patches; default auto.")] = None,
     count_input: Annotated[bool, typer.Option("--count-input", help="Count the input image in SRAM.")] = False,
@@ -57,6 +55,7 @@ def search(
     supernet_from: Annotated[
         Text, _option("--supernet-from", metavar="RUN", help="Take the shared weights of that run.")
     ] = None,
+    tracking: Annotated[Text, _option("--tracking", help="tensorboard (default), wandb, both or none.")] = None,
     accelerator: Annotated[Text, _option("--accelerator", help="auto (default), cpu, cuda or mps.")] = None,
     workers: Annotated[
         int | None, _option("--workers", help="Evaluations at once, at most 9; default: one for each core.")

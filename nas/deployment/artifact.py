@@ -48,7 +48,7 @@ def write_common(run: StoredRun, trial: Trial, folder: Path, weights: Mapping[st
     for name, document in (("preprocessing.json", steps), ("manifest.json", manifest)):
         write_atomically(folder / name, json.dumps(document, indent=2) + "\n")
     write_atomically(folder / "architecture.json", architecture + "\n")
-    write_atomically(folder / "config.toml", run.config.to_toml())
+    write_atomically(folder / "config.toml", run.config.shareable().to_toml())
     return manifest
 
 

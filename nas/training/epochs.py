@@ -76,6 +76,8 @@ class Progress:
     epochs: int
     loss: float
     seconds: float  # since this call began
+    step_loss: float = 0.0
+    learning_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -169,11 +171,13 @@ class Trainer:
         for index, part in enumerate(self._parts):
             chosen = order[part]
             step, steps = epoch * len(self._parts) + index, self._epochs * len(self._parts)
-            total += self._step(accumulate, chosen, (epoch, index), self.recipe.rate(step, steps)) * len(chosen)
+            rate = self.recipe.rate(step, steps)
+            loss = self._step(accumulate, chosen, (epoch, index), rate)
+            total += loss * len(chosen)
             seen += len(chosen)
             if progress is not None:
                 spent = time.monotonic() - began
-                progress(Progress(step + 1, steps, epoch + 1, self._epochs, total / seen, spent))
+                progress(Progress(step + 1, steps, epoch + 1, self._epochs, total / seen, spent, loss, rate))
         self._losses.append(total / seen)
 
     def _step(self, accumulate: Accumulate, chosen: NDArray[np.int64], place: tuple[int, int], rate: float) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nas.training.epochs import Augmentation
-from nas.training.loop import SCRATCH_RATE, Fit
+from nas.training.loop import FINE_TUNE_RATE, SCRATCH_RATE, Fit
 
 
 def fit_of(
@@ -21,3 +21,8 @@ def fit_of(
     given = {name: recipe[name] for name in ("optimizer", "weight_decay", "label_smoothing") if name in recipe}
     rate = learning_rate or recipe.get("learning_rate", SCRATCH_RATE)
     return Fit(epochs, rate, augmentation=None if recipe.get("augmentation") == "none" else vary, **given)
+
+
+def fine_tune_rate(recipe: Mapping[str, Any]) -> float:
+    """The learning rate from weights that are trained already: 1e-3, and ten times that for SGD, as from scratch."""
+    return FINE_TUNE_RATE * (10 if recipe.get("optimizer") == "sgd" else 1)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from nas.cli.main import main
+from tests.tiny_run import draw_pictures
 
 COMMAND = [sys.executable, "-c", "from nas.cli.main import run; run()"]
 
@@ -62,29 +61,13 @@ def nas_process(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
         process.communicate()
 
 
-def _draw_pictures(folder: Path) -> Path:
-    """Two classes that can be told apart: bright discs and dark squares, 24 pictures of 32 x 32 each."""
-    rng = np.random.default_rng(0)
-    rows, columns = np.mgrid[:32, :32]
-    for name, mask, level in (
-        ("disc", (rows - 16) ** 2 + (columns - 16) ** 2 < 90, 220),
-        ("square", (abs(rows - 16) < 7) & (abs(columns - 16) < 7), 40),
-    ):
-        (folder / name).mkdir(parents=True)
-        for index in range(24):
-            image = rng.integers(100, 150, (32, 32, 3))
-            image[np.roll(mask, rng.integers(-4, 5, 2), (0, 1))] = level
-            Image.fromarray(image.astype(np.uint8)).save(folder / name / f"{index}.png")
-    return folder
-
-
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """A folder of class folders."""
-    return _draw_pictures(tmp_path / "pictures")
+    return draw_pictures(tmp_path / "pictures")
 
 
 @pytest.fixture(scope="session")
 def shared_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same for tests that leave it as it is."""
-    return _draw_pictures(tmp_path_factory.mktemp("data") / "pictures")
+    return draw_pictures(tmp_path_factory.mktemp("data") / "pictures")

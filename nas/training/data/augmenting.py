@@ -45,8 +45,8 @@ class Augmentation:
         self.size = size
         self.rules = rules
         self.flips = flips
-        self._colour = colour
-        self._crops = crops
+        self.colour = colour
+        self.crops = crops
         self._transform: Callable[[Any], Any] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class Augmentation:
 
         height, width = self.size
         steps: list[Any] = []
-        if self._crops:
+        if self.crops:
             ratio = (0.8 * width / height, 1.25 * width / height)
             steps.append(v2.RandomResizedCrop(self.size, scale=(0.7, 1.0), ratio=ratio, antialias=True))
         else:
@@ -91,7 +91,7 @@ class Augmentation:
                 ),
                 v2.CenterCrop(self.size),
             ]
-        if self._colour:
+        if self.colour:
             steps.append(v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2))
         if self.flips:
             steps.append(v2.RandomHorizontalFlip())

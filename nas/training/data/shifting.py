@@ -18,7 +18,7 @@ _SHIFT_PART, _MASK_PART = 10, 8
 class Shifts:
     """A function on batches, as `Augmentation` is: uint8 (n, C, frames, bands) and a generator in, a new batch out."""
 
-    flips = False
+    flips = crops = colour = False
 
     def __init__(self, size: tuple[int, int], spectrograms: bool) -> None:
         self.size = size

@@ -1,0 +1,92 @@
+"""What every export format keeps to."""
+
+import json
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nas.api import Run
+from nas.deployment import export_member, exporter, format_names, writes_whole_run
+from nas.member import network_of
+from nas.prediction import classifier_of_folder
+from nas.pricing import EXACT_COLUMNS
+from search_spaces.core.errors import WrongUse
+
+
+@pytest.fixture(scope="module", params=format_names())
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def folder(name: str, tiny_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_member(tiny_run, None, name, tmp_path_factory.mktemp(name) / "out")
+
+
+@pytest.fixture
+def member_folder(name: str, folder: Path) -> Path:
+    if writes_whole_run(name):
+        pytest.skip(f"{name} holds a run, not one network")
+    return folder
+
+
+def test_there_are_formats() -> None:
+    assert {"pytorch", "timm", "optuna"} <= set(format_names())
+    with pytest.raises(WrongUse, match="did you mean 'pytorch'"):
+        exporter("pytorc")
+
+
+def test_a_folder_with_files_is_refused_and_kept_without_force(name: str, folder: Path, tiny_run: Run) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(WrongUse, match="--force"):
+        export_member(tiny_run, None, name, folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert export_member(tiny_run, None, name, folder, force=True) == folder
+
+
+def test_a_file_in_the_way_is_refused(name: str, tiny_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(WrongUse, match="not a folder"):
+        export_member(tiny_run, None, name, tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_options_of_other_formats_are_refused(name: str, tiny_run: Run, tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="has no option --no-such"):
+        export_member(tiny_run, None, name, tmp_path / "out", no_such="1")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_manifest_promises_the_trials_figures(member_folder: Path, tiny_run: Run) -> None:
+    knee = tiny_run.knee()
+    manifest = json.loads((member_folder / "manifest.json").read_text())
+    assert manifest["id"] == knee.architecture.id
+    assert manifest["promised"] == {column: knee.metrics[column] for column in EXACT_COLUMNS}
+    assert manifest["schedule"] == {"patches": knee.patches, "split": knee.split}
+    assert manifest["runtime"] == "tinyengine"
+    assert manifest["data"]["source"] == "pictures"
+
+
+def test_the_weights_load_and_give_equal_logits(member_folder: Path, tiny_run: Run) -> None:
+    network, _ = network_of(tiny_run, tiny_run.knee())
+    found = classifier_of_folder(member_folder)
+    probe = torch.from_numpy(np.random.default_rng(0).normal(size=(3, *found.size)).astype(np.float32))
+    with torch.no_grad():
+        assert float((network(probe) - found.network(probe)).abs().max()) <= 1e-5
+    assert list(found.class_names) == ["disc", "square"]
+
+
+def test_nothing_of_this_machine_is_in_it(folder: Path, tiny_run: Run) -> None:
+    places = {str(tiny_run.path.parents[1]), str(folder.parent), str(Path.home()), str(Path.cwd()), sys.prefix}
+    secrets = {place.encode() for place in places if len(place) > 1}
+    if len(socket.gethostname()) > 4:
+        secrets.add(socket.gethostname().encode())
+    for path in folder.rglob("*"):
+        assert path.name != "__pycache__"
+        if path.is_file():
+            content = path.read_bytes()
+            assert not [word for word in secrets if word in content], path

@@ -1,0 +1,57 @@
+"""`nas export` for timm and Optuna."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def signs(tiny_run, tmp_path):
+    """A finished run called signs, where the commands look for it."""
+    shutil.copytree(tiny_run.path, tmp_path / "runs" / "signs")
+    return tiny_run
+
+
+def test_timm(nas, signs):
+    result = nas("export", "signs", "--pick", "best", "--to", "timm", "--out", "out_timm/", "--hub-dir", "hub/")
+    assert result.code == 0, result.err
+    names = {path.name for path in Path("out_timm").iterdir()}
+    assert {"config.json", "model.safetensors", "train.py", "train.yaml", "manifest.json", "README.md"} <= names
+    assert json.loads(Path("hub/config.json").read_text())["architecture"].endswith(signs.best().architecture.id)
+    assert "out_timm/" in result.out
+    assert "hub/ (README.md, config.json," in result.out
+    assert nas("cost", "out_timm/architecture.json", "--json").document["macs"] == signs.best().metrics["macs"]
+    again = nas("export", "signs", "--to", "timm", "--out", "out_timm")
+    assert again.code == 2
+    assert "--force" in again.err
+
+
+def test_optuna(nas, signs):
+    result = nas("export", "signs", "--to", "optuna", "--out", "study.db")
+    assert result.code == 0, result.err
+    assert "optuna-dashboard sqlite:///study.db" in result.out
+    database = sqlite3.connect("study.db")
+    assert database.execute("select count(*) from trials where state = 'COMPLETE'").fetchone() == (8,)
+    database.close()
+    inside = nas("export", "signs", "--to", "optuna")
+    assert inside.code == 0, inside.err
+    assert Path("runs/signs/export/optuna/study.db").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--to", "optuna", "--pick", "knee"), "leave --pick away"),
+        (("--to", "pytorch", "--hub-dir", "hub"), "has no option --hub-dir"),
+        (("--to", "tim"), "did you mean 'timm'"),
+        (("--to", "timm", "--out", "same", "--hub-dir", "same"), "the same folder"),
+    ],
+)
+def test_wrong_use(nas, signs, arguments, said):
+    result = nas("export", "signs", *arguments)
+    assert result.code == 2
+    assert said in result.err
+    assert not Path("hub").exists()
