@@ -105,19 +105,18 @@ def train_member(
     if epochs < 1:
         raise WrongUse(f"--epochs is 1 or more, got {epochs}")
     began = time.monotonic()
-    kind = "scratch" if from_scratch else "fine"
-    checkpoint = run.directory.checkpoints / f"member-{trial.architecture.id}-{kind}.safetensors"
+    checkpoint = _checkpoint(run, trial, from_scratch)
     with run.directory.lock(), closing(_tracker(run, trial, checkpoint)) as tracker:
         description, pictures = _data(run, include_test=True)
         network = _fresh(run, trial, seed) if from_scratch else inherited_network(run, trial, pictures)
         size = run.parts.space.input_size(trial.architecture)[1:]
         rate = learning_rate or (None if from_scratch else fine_tune_rate(recipe))
-        vary = augmentation(description, pictures.size)
+        how = fit_of(recipe, epochs=epochs, vary=augmentation(description, pictures.size), learning_rate=rate)
         with reporter.progress(f"training {trial.architecture.id}") as report:
             fitted = fit(
                 network,
                 pictures,
-                fit_of(recipe, epochs=epochs, vary=vary, learning_rate=rate),
+                how,
                 size=size,
                 seed=seed,
                 accelerator=run.config.accelerator,
@@ -139,10 +138,13 @@ def train_member(
             member_folder(run, trial.architecture.id),
         )
         tracker.figures(result.figures(), fitted.epochs)
-        _keep(run, network, result)
-        for finished in (checkpoint, previous_path(checkpoint)):
-            finished.unlink(missing_ok=True)
+        _keep(run, network, result, checkpoint)
     return result
+
+
+def _checkpoint(run: StoredRun, trial: Trial, from_scratch: bool) -> Path:
+    kind = "scratch" if from_scratch else "fine"
+    return run.directory.checkpoints / f"member-{trial.architecture.id}-{kind}.safetensors"
 
 
 def train_seeds(
@@ -265,8 +267,11 @@ def _scores(network: nn.Module, pictures: Pictures, part: str, size: tuple[int, 
     return evaluate(network, labelled.images, labelled.labels, size, pictures.mean, pictures.std)
 
 
-def _keep(run: StoredRun, network: nn.Module, report: MemberReport) -> None:
+def _keep(run: StoredRun, network: nn.Module, report: MemberReport, checkpoint: Path) -> None:
+    """Weights and report for good; the checkpoint of their training is not needed any more."""
     report.path.mkdir(parents=True, exist_ok=True)
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
     run.directory.write(report.path / WEIGHTS_FILE, save(state))
     run.directory.write(report.path / REPORT_FILE, json.dumps(report.to_document(), indent=2) + "\n")
+    for finished in (checkpoint, previous_path(checkpoint)):
+        finished.unlink(missing_ok=True)

@@ -14,68 +14,86 @@ def _option(*names: str, help: str, metavar: str | None = None) -> Any:  # noqa:
     return typer.Option(*names, help=help, metavar=metavar, show_default=False)
 
 
+_Space = Annotated[Text, _option("--space", help="Search space; nas spaces lists them.")]
+_Set = Annotated[list[str] | None, _option("--set", metavar="KEY=VALUE", help="Setting of the space; repeatable.")]
+_Budget = Annotated[Text, _option("--budget", help="Hard limits, e.g. sram=256k,flash=1M,macs=30M,accuracy=90%.")]
+_Device = Annotated[Text, _option("--device", help="A device whose memory is the budget; nas devices lists them.")]
+_Reserve = Annotated[Text, _option("--reserve", help="Memory kept for other firmware, e.g. sram=32k.")]
+_Runtime = Annotated[Text, _option("--runtime", help="Whose memory rule holds: analytic, tinyengine, c.")]
+_Schedule = Annotated[Text, _option("--schedule", help="auto, none or PxN patches; default auto.")]
+_CountInput = Annotated[bool, typer.Option("--count-input", help="Count the input image in SRAM.")]
+_Data = Annotated[
+    Text, _option("--data", help="Folder or zip of class folders (pictures or .wav), .npz, or digits (default).")
+]
+_Objectives = Annotated[Text, _option("--objectives", help="Default accuracy,macs; also params, sram, flash, size.")]
+_Strategy = Annotated[Text, _option("--strategy", help="auto (default), evolution or random.")]
+_Evaluator = Annotated[Text, _option("--evaluator", help="supernet, train or table; default: the space's.")]
+_Fidelity = Annotated[
+    Text,
+    _option("--fidelity", help="How long each network trains alone: epochs=10, or with halving epochs=3,9,27."),
+]
+_Table = Annotated[
+    Text, _option("--table", metavar="FILE", help="Known results, .csv or .parquet, for --evaluator table.")
+]
+_Recipe = Annotated[
+    bool, typer.Option("--recipe", help="Search learning rate, weight decay, augmentation, epochs as well.")
+]
+_Trials = Annotated[int | None, _option("--trials", help="Networks to evaluate; default 200.")]
+_Time = Annotated[Text, _option("--time", help="Stop after this long, e.g. 10m; supernet training included.")]
+_SupernetEpochs = Annotated[
+    int | None, _option("--supernet-epochs", help="Default: about 38,400 pictures, 5 to 15 epochs.")
+]
+_SupernetFrom = Annotated[Text, _option("--supernet-from", metavar="RUN", help="Take the shared weights of that run.")]
+_Tracking = Annotated[Text, _option("--tracking", help="tensorboard (default), wandb, both or none.")]
+_Accelerator = Annotated[Text, _option("--accelerator", help="auto (default), cpu, cuda or mps.")]
+_Workers = Annotated[
+    int | None, _option("--workers", help="Evaluations at once, at most 9; default: one for each core.")
+]
+_Backend = Annotated[Text, _option("--backend", help="ray_tune (default) or inline (of a table).")]
+_RayAddress = Annotated[
+    Text, _option("--ray-address", help="auto or HOST:PORT of a Ray cluster that is up; default: a private one.")
+]
+_Store = Annotated[Text, _option("--store", help="SQLAlchemy URL of the trials; default: run.db in the run's folder.")]
+_Seed = Annotated[int | None, _option("--seed", help="Default 0.")]
+_Run = Annotated[Text, _option("--run", help="Name of the run; default: numbered after the space.")]
+_Config = Annotated[Path | None, _option("--config", help="A run.toml; flags go over it.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what the budget admits and how long it would take.")]
+_JsonEvents = Annotated[bool, typer.Option("--json-events", help="A line of JSON an event on stdout.")]
+
+
 def search(
-    space: Annotated[Text, _option("--space", help="Search space; nas spaces lists them.")] = None,
-    set_: Annotated[
-        list[str] | None, _option("--set", metavar="KEY=VALUE", help="Setting of the space; repeatable.")
-    ] = None,
-    budget: Annotated[
-        Text, _option("--budget", help="Hard limits, e.g. sram=256k,flash=1M,macs=30M,accuracy=90%.")
-    ] = None,
-    device: Annotated[
-        Text, _option("--device", help="A device whose memory is the budget; nas devices lists them.")
-    ] = None,
-    reserve: Annotated[Text, _option("--reserve", help="Memory kept for other firmware, e.g. sram=32k.")] = None,
-    runtime: Annotated[Text, _option("--runtime", help="Whose memory rule holds: analytic, tinyengine, c.")] = None,
-    schedule: Annotated[Text, _option("--schedule", help="auto, none or PxN patches; default auto.")] = None,
-    count_input: Annotated[bool, typer.Option("--count-input", help="Count the input image in SRAM.")] = False,
-    data: Annotated[
-        Text, _option("--data", help="Folder or zip of class folders (pictures or .wav), .npz, or digits (default).")
-    ] = None,
-    objectives: Annotated[
-        Text, _option("--objectives", help="Default accuracy,macs; also params, sram, flash, size.")
-    ] = None,
-    strategy: Annotated[Text, _option("--strategy", help="auto (default), evolution or random.")] = None,
-    evaluator: Annotated[Text, _option("--evaluator", help="supernet, train or table; default: the space's.")] = None,
-    fidelity: Annotated[
-        Text,
-        _option("--fidelity", help="How long each network trains alone: epochs=10, or with halving epochs=3,9,27."),
-    ] = None,
-    table: Annotated[
-        Text, _option("--table", metavar="FILE", help="Known results, .csv or .parquet, for --evaluator table.")
-    ] = None,
-    recipe: Annotated[
-        bool, typer.Option("--recipe", help="Search learning rate, weight decay, augmentation, epochs as well.")
-    ] = False,
-    trials: Annotated[int | None, _option("--trials", help="Networks to evaluate; default 200.")] = None,
-    time: Annotated[Text, _option("--time", help="Stop after this long, e.g. 10m; supernet training included.")] = None,
-    supernet_epochs: Annotated[
-        int | None, _option("--supernet-epochs", help="Default: about 38,400 pictures, 5 to 15 epochs.")
-    ] = None,
-    supernet_from: Annotated[
-        Text, _option("--supernet-from", metavar="RUN", help="Take the shared weights of that run.")
-    ] = None,
-    tracking: Annotated[Text, _option("--tracking", help="tensorboard (default), wandb, both or none.")] = None,
-    accelerator: Annotated[Text, _option("--accelerator", help="auto (default), cpu, cuda or mps.")] = None,
-    workers: Annotated[
-        int | None, _option("--workers", help="Evaluations at once, at most 9; default: one for each core.")
-    ] = None,
-    backend: Annotated[Text, _option("--backend", help="ray_tune (default) or inline (of a table).")] = None,
-    ray_address: Annotated[
-        Text, _option("--ray-address", help="auto or HOST:PORT of a Ray cluster that is up; default: a private one.")
-    ] = None,
-    store: Annotated[
-        Text, _option("--store", help="SQLAlchemy URL of the trials; default: run.db in the run's folder.")
-    ] = None,
-    seed: Annotated[int | None, _option("--seed", help="Default 0.")] = None,
-    run: Annotated[Text, _option("--run", help="Name of the run; default: numbered after the space.")] = None,
-    config: Annotated[Path | None, _option("--config", help="A run.toml; flags go over it.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what the budget admits and how long it would take.")
-    ] = False,
+    space: _Space = None,
+    set_: _Set = None,
+    budget: _Budget = None,
+    device: _Device = None,
+    reserve: _Reserve = None,
+    runtime: _Runtime = None,
+    schedule: _Schedule = None,
+    count_input: _CountInput = False,
+    data: _Data = None,
+    objectives: _Objectives = None,
+    strategy: _Strategy = None,
+    evaluator: _Evaluator = None,
+    fidelity: _Fidelity = None,
+    table: _Table = None,
+    recipe: _Recipe = False,
+    trials: _Trials = None,
+    time: _Time = None,
+    supernet_epochs: _SupernetEpochs = None,
+    supernet_from: _SupernetFrom = None,
+    tracking: _Tracking = None,
+    accelerator: _Accelerator = None,
+    workers: _Workers = None,
+    backend: _Backend = None,
+    ray_address: _RayAddress = None,
+    store: _Store = None,
+    seed: _Seed = None,
+    run: _Run = None,
+    config: _Config = None,
+    dry_run: _DryRun = False,
     force: Force = False,
     json: Json = False,
-    json_events: Annotated[bool, typer.Option("--json-events", help="A line of JSON an event on stdout.")] = False,
+    json_events: _JsonEvents = False,
     quiet: Quiet = False,
 ) -> int:
     """Search a space for the networks that are best for your data and fit your budget."""
