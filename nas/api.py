@@ -56,6 +56,12 @@ class Run(StoredRun):
 
         return figures(RunView.of(self))
 
+    def drawing(self, pick: str = "knee") -> str:
+        """One network block by block as SVG text: bytes alive at each operator, patches shaded, the peak marked."""
+        from nas.reporting.drawing import drawing_of
+
+        return drawing_of(self, self.pick(pick), pick).svg()
+
     def report(self, out: str | Path | None = None, force: bool = False) -> Path:
         """Writes the run as one HTML file, by default `report.html` in its folder, and returns the path."""
         from nas.reporting.report import write_report

@@ -9,7 +9,7 @@ from search_spaces.core.errors import NotFound, WrongUse
 def test_defaults_are_those_of_the_command_line() -> None:
     config = RunConfig.checked(space="mcunetv2")
     assert (config.data, config.objectives, config.strategy) == ("digits", "accuracy,macs", "auto")
-    assert (config.trials, config.seed, config.lag, config.backend) == (200, 0, 8, "ray_tune")
+    assert (config.trials, config.seed, config.lag, config.backend) == (200, 0, 8, None)
     assert config.budget == ""
     assert not config.limits
     assert [o.key for o in config.parsed_objectives] == ["accuracy", "macs"]

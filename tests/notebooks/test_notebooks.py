@@ -1,0 +1,33 @@
+"""Every notebook runs from top to bottom, in an empty folder, and nothing it prints names a machine."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def test_they_are_found() -> None:
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLOTLY_RENDERER", "plotly_mimetype")
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=500, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert any("application/vnd.plotly.v1+json" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_is_kept_has_pictures_and_names_no_machine(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "image/png" in text
+    assert "image/svg" in text or path.stem.startswith("02")
+    for private in (f"{Path.home()}/", "/tmp/", str(FOLDER.parent)):
+        assert private not in text, private
