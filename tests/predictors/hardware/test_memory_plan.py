@@ -21,9 +21,6 @@ from search_spaces.mcunetv2.published import member_of, read_mcunet_configuratio
 KIB = 1024
 
 
-# known answers
-
-
 def chain(sizes: list[int]) -> list[Lifetime]:
     """Tensor i is made by operator i and read by operator i + 1."""
     return [Lifetime(f"t{i}", size, i, min(i + 1, len(sizes) - 1)) for i, size in enumerate(sizes)]
@@ -126,9 +123,6 @@ def test_an_alignment_below_one_is_refused() -> None:
         plan([], 0)
 
 
-# brute force
-
-
 def random_tensors(rng: random.Random, count: int) -> list[Lifetime]:
     operators = rng.randint(1, 7)
     tensors = []
@@ -221,9 +215,6 @@ def test_graphs_too_large_for_brute_force_are_valid_near_the_bound_and_the_same_
     assert overlaps(tensors, result.offsets) == []
     assert 1.0 <= result.overhead <= 1.05
     assert plan(tensors, 16) == result
-
-
-# networks: the plan's bound is the price
 
 
 def published(name: str) -> LayerTable:
@@ -319,9 +310,6 @@ def test_every_schedule_of_a_random_architecture_costs_what_the_price_says() -> 
                     check_network(table, row, "c", (patches, int(numbers[slot])))
                     tried += 1
     assert tried > 30
-
-
-# who shares storage
 
 
 def layer(name: str, kind: Kind, input_a: int, input_b: int = NO_INPUT, cut: bool = False) -> Layer:
