@@ -13,7 +13,7 @@ from nas.config import RunConfig
 from nas.core.pareto import ParetoFront, Reference
 from nas.core.trial import Trial
 from nas.storage.run_directory import RunDirectory, run_directory_at
-from nas.storage.store import RunRecord, Store, sqlite_url
+from nas.storage.store import RunRecord, RunState, Store, sqlite_url
 from nas.training.data import DataDescription, describe
 from search_spaces.core.errors import NotFound, Refused, WrongUse, did_you_mean
 from search_spaces.core.registry import space_class
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SUPERNET = "supernet.safetensors"
 _PICKS = ("best", "knee")
+UNFINISHED: tuple[RunState, ...] = ("created", "training", "searching")
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,12 @@ class StoredRun:
         """What the database knows of the run."""
         with self.store() as store:
             return store.run(self.name)
+
+    @property
+    def state(self) -> RunState:
+        """How far the search came; one whose driver was killed is `interrupted`, whatever it wrote last."""
+        state = self.record.state
+        return "interrupted" if state in UNFINISHED and self.directory.was_abandoned() else state
 
     @property
     def trials(self) -> list[Trial]:

@@ -101,7 +101,7 @@ def differences(views: Sequence[RunView]) -> dict[str, dict[str, Any]]:
 def _row(view: RunView) -> dict[str, Any]:
     row = {
         "run": view.name,
-        "state": view.record.state,
+        "state": view.run.state,
         "space": view.config.space,
         "budget": view.parts.budget.describe(view.parts.runtime),
         "runtime": view.parts.runtime,

@@ -29,7 +29,7 @@ def _row(run: StoredRun) -> dict[str, Any]:
         scores = [trial.metrics["top1"] for trial in front if "top1" in trial.metrics]
         return {
             "run": run.name,
-            "state": record.state,
+            "state": run.state,
             "trials": len(trials),
             "trials_planned": run.config.trials,
             "best_top1": max(scores, default=None),

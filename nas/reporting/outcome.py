@@ -88,7 +88,7 @@ def run_document(run: StoredRun) -> dict[str, Any]:
     return {
         "run": run.name,
         "path": str(run.path),
-        "state": run.record.state,
+        "state": run.state,
         "space": run.config.space,
         "runtime": run.parts.runtime,
         "budget": run.parts.budget.describe(run.parts.runtime),

@@ -1,6 +1,7 @@
 """The sections of a report, each from a view of the run to HTML."""
 
 import json
+from pathlib import Path
 
 from nas.reporting import html
 from nas.reporting.commands import next_commands, search_command
@@ -9,12 +10,12 @@ from nas.reporting.figures import MOST_BARS, Figures, most_confused, resource_li
 from nas.reporting.parallel import MOST_CHOICES, MOST_LINES
 from nas.reporting.run_view import DOMINATED, FAILED, FRONT, OVER_BUDGET, RunView, TrainedMember
 from nas.reporting.tables import quantity, schedule, title
+from nas.run import UNFINISHED
 from predictors.core.metric import METRICS
 
 _FIGURES_OF_A_MEMBER = ("top1", "balanced_top1", "macs", "peak_sram_bytes", "flash_bytes", "params")
 _IN_A_SENTENCE = {"top1": "accuracy", "macs": "MACs", "peak_sram_bytes": "of SRAM"}
 _MOST_ERRORS = 5
-_UNFINISHED = ("created", "training", "searching")
 
 
 def summary(view: RunView) -> str:
@@ -27,7 +28,7 @@ def sentence(view: RunView) -> str:
     """What the search found, as one would say it to a colleague."""
     limits = "; ".join(view.parts.budget.describe(view.parts.runtime)) or "no limit"
     evaluated = f"{len(view.trials):,} network{'s' if len(view.trials) != 1 else ''} of {view.config.space}"
-    start = f"Of {evaluated} evaluated on {view.config.data} under {limits}, "
+    start = f"Of {evaluated} evaluated on {Path(view.config.data).name} under {limits}, "
     if not view.marked:
         return start + "none is complete and within the budget: there is no front yet."
     best, knee = (_in_words(view, mark) for mark in ("best", "knee"))
@@ -46,8 +47,8 @@ def _in_words(view: RunView, mark: str) -> str:
 
 def _state(view: RunView) -> str:
     """What a reader has to know before believing the figures."""
-    state, parts = view.record.state, []
-    if state in _UNFINISHED or len(view.trials) < view.config.trials:
+    state, parts = view.run.state, []
+    if state in UNFINISHED or len(view.trials) < view.config.trials:
         parts.append(
             f"State: {state}, {len(view.trials):,} of {view.config.trials:,} trials. This report shows the run as it "
             f"stood; write it again later with: nas report {view.name}"
@@ -103,7 +104,7 @@ def front(view: RunView, figures: Figures) -> str:
 
 def _empty(view: RunView) -> str:
     if not view.trials:
-        return html.paragraph(f"No network has been evaluated yet (state: {view.record.state}); nothing can be drawn.")
+        return html.paragraph(f"No network has been evaluated yet (state: {view.run.state}); nothing can be drawn.")
     return html.paragraph("The front is empty: no evaluated network is complete and within the budget.")
 
 

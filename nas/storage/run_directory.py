@@ -235,6 +235,18 @@ class RunDirectory:
             f"type: nas resume {self.name}"
         )
 
+    def was_abandoned(self) -> bool:
+        """Whether the last driver died without a word: nobody holds the run, or a process of this host that is gone.
+
+        A driver on another host counts as alive.
+        """
+        try:
+            holder = json.loads((self.path / _HOLDER).read_text(encoding="utf-8"))
+            host, pid = holder["host"], int(holder["pid"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return not (self.path / _HOLDER).exists()
+        return host == socket.gethostname() and not _is_alive(pid)
+
     def write_environment(self, extra: Mapping[str, Any] | None = None) -> None:
         """Writes `environment.json`: Python, machine, processors and package versions (null where not installed)."""
         document = _environment() | dict(extra or {})
@@ -247,6 +259,18 @@ def run_directory_at(path: Path) -> RunDirectory:
         raise WrongUse(f"{shown(str(path))} is not a path")
     absolute = Path(path).absolute()
     return RunDirectory.open(absolute.parent, absolute.name)
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":
+        return True  # there, signal 0 is not a question
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _this_process() -> dict[str, Any]:

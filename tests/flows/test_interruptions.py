@@ -76,6 +76,7 @@ def test_kill_9_of_the_driver_at_random_moments(nas_process, tmp_path, undisturb
         time.sleep(moments.uniform(0.0, 3.0))
         process.kill()
         process.communicate()
+        assert StoredRun.load(tmp_path / "runs" / "r").state == "interrupted"
         killed_during_search += recorded(tmp_path) > 0
         killed_during_training += recorded(tmp_path) == 0
         process = nas_process("resume", "r")
@@ -128,7 +129,7 @@ def test_a_second_driver_is_refused(nas, nas_process, tmp_path, command_line):
         result = nas(*command)
         assert result.code == 1, result.err
         assert f"process {process.pid}" in result.err
-    assert nas("show", "r").code == 0  # reading is not driving
+    assert nas("show", "r", "--json").document["state"] == "searching"  # reading is not driving
 
 
 @pytest.fixture

@@ -113,7 +113,13 @@ def test_trained_members(make_run, pretend_training):
     ],
 )
 def test_unusual_runs_are_told_as_they_are(make_run, options, said):
-    assert said in page(make_run(**options)).text
+    run = make_run(**options)
+    with run.directory.lock():  # its driver lives
+        assert said in page(run).text
+
+
+def test_a_run_whose_driver_died_is_interrupted(make_run):
+    assert "State: interrupted, 5 of 50 trials" in page(make_run(trials=5, state="searching", planned=50)).text
 
 
 def test_the_report_of_a_run_is_written_anew_and_no_other_file_is(make_run, tmp_path):
