@@ -74,7 +74,8 @@ def test_the_manifest_promises_the_trials_figures(member_folder: Path, tiny_run:
 def test_the_weights_load_and_give_equal_logits(member_folder: Path, tiny_run: Run) -> None:
     network, _ = network_of(tiny_run, tiny_run.knee())
     found = classifier_of_folder(member_folder)
-    probe = torch.from_numpy(np.random.default_rng(0).normal(size=(3, *found.size)).astype(np.float32))
+    size = tiny_run.parts.space.input_size(tiny_run.knee().architecture)
+    probe = torch.from_numpy(np.random.default_rng(0).normal(size=(3, *size)).astype(np.float32))
     with torch.no_grad():
         assert float((network(probe) - found.network(probe)).abs().max()) <= 1e-5
     assert list(found.class_names) == ["disc", "square"]
