@@ -1,5 +1,6 @@
 """A space with more choices: the base of every combinator."""
 
+import functools
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -31,9 +32,8 @@ class ExtendedSpace(SearchSpace[Any]):
     def __init__(self, inner: SearchSpace[Any], own: BaseModel) -> None:
         self.inner = inner
         self.own = own
-        base, more = inner.settings.model_dump(), own.model_dump()
-        fields: Any = {name: (field.annotation, field) for name, field in type(own).model_fields.items()}
-        self.settings = create_model(type(self).__name__, __base__=type(inner.settings), **fields)(**base, **more)
+        base: Any = type(inner.settings)
+        self.settings = _joined(base, type(own))(**inner.settings.model_dump(), **own.model_dump())
         self.choices = (*inner.choices, *self.more_choices())
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -99,6 +99,14 @@ class ExtendedSpace(SearchSpace[Any]):
     def _parts(self, matrix: Rows) -> tuple[Rows, Rows]:
         count = len(self.inner.choices)
         return matrix[:, :count], matrix[:, count:]
+
+
+@functools.cache
+def _joined(base: type[BaseModel], own: type[BaseModel]) -> type[BaseModel]:
+    """The base's settings with more; one class, so that equal settings are equal."""
+    fields: Any = {name: (field.annotation, field) for name, field in own.model_fields.items()}
+    joined: type[BaseModel] = create_model(f"{base.__name__}With{own.__name__}", __base__=base, **fields)
+    return joined
 
 
 def _restored(name: str, settings: Mapping[str, Any]) -> SearchSpace[Any]:
