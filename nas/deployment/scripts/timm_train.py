@@ -29,7 +29,7 @@ OPTIONS: dict[str, Any] = {
     "data_dir": "", "dataset": "", "train_split": "train", "val_split": "validation", "input_img_mode": "RGB",
     "input_size": [3, 224, 224], "mean": [0.5], "std": [0.5], "interpolation": "bilinear", "crop_pct": 1.0,
     "epochs": 25, "batch_size": 64, "smoothing": 0.1, "clip_grad": 0.0, "channels_last": False,
-    "opt": "adamw", "lr": 1e-3, "weight_decay": 0.0, "opt_kwargs": {},
+    "opt": "adamw", "lr": 1e-3, "momentum": 0.9, "weight_decay": 0.0, "opt_kwargs": {},
     "sched": "cosine", "sched_on_updates": True, "warmup_epochs": 0.0, "warmup_lr": 0.0, "min_lr": 0.0,
     "no_aug": False, "train_crop_mode": "rrc", "scale": [0.7, 1.0], "ratio": [0.8, 1.25], "hflip": 0.5, "vflip": 0.0,
     "color_jitter": 0.0, "train_interpolation": "bilinear",
@@ -172,7 +172,12 @@ class Training:
         self.network.to(device, memory_format=memory)
         self.loss = nn.CrossEntropyLoss(label_smoothing=args.smoothing)
         self.optimizer = create_optimizer_v2(
-            self.network, opt=args.opt, lr=args.lr, weight_decay=args.weight_decay, **args.opt_kwargs
+            self.network,
+            opt=args.opt,
+            lr=args.lr,
+            momentum=args.momentum,
+            weight_decay=args.weight_decay,
+            **args.opt_kwargs,
         )
         # a short run would else end before its warm-up does
         warm_up = min(args.warmup_epochs, args.epochs / 4)

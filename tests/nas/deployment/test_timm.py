@@ -1,4 +1,3 @@
-import inspect
 import json
 import os
 import shutil
@@ -19,7 +18,7 @@ from nas.deployment.scripts.timm_train import OPTIONS, split
 from nas.deployment.timm import to_yaml
 from nas.member import network_of
 from nas.training.data import read_picture, to_float
-from nas.training.loop import FINE_TUNE_RATE, fit
+from nas.training.loop import FINE_TUNE_RATE, Fit
 from search_spaces.core.errors import WrongUse
 from tests.tiny_run import draw_pictures, search
 
@@ -147,10 +146,11 @@ def test_two_folders_are_two(tiny_run: Run, tmp_path: Path) -> None:
 
 def test_the_recipe_is_that_of_fit(exported: Exported, grey: Exported) -> None:
     recipe = yaml.safe_load((exported[1] / "train.yaml").read_text())
-    ours = {name: value.default for name, value in inspect.signature(fit).parameters.items()}
-    assert (recipe["lr"], recipe["batch_size"]) == (FINE_TUNE_RATE, ours["batch_size"])
-    assert (recipe["smoothing"], recipe["model_ema_decay"]) == (ours["label_smoothing"], ours["ema_decay"])
-    assert (recipe["weight_decay"], recipe["epochs"], recipe["seed"]) == (ours["weight_decay"], 25, 3)
+    ours = Fit(25, FINE_TUNE_RATE)
+    assert (recipe["lr"], recipe["batch_size"]) == (FINE_TUNE_RATE, ours.batch_size)
+    assert (recipe["smoothing"], recipe["model_ema_decay"]) == (ours.label_smoothing, ours.ema_decay)
+    assert (recipe["weight_decay"], recipe["epochs"], recipe["seed"]) == (ours.weight_decay, 25, 3)
+    assert recipe["opt"] == ours.optimizer
     assert recipe["warmup_epochs"] == pytest.approx(0.05 * 25)
     assert (recipe["hflip"], recipe["color_jitter"], recipe["train_crop_mode"]) == (0.5, 0.2, "rrc")
     assert recipe.keys() <= OPTIONS.keys()
