@@ -3,7 +3,8 @@
 Networks are drawn uniformly from one feasible set. Each is scored with shared weights (validation pictures) and trained
 alone from random weights with two seeds (scored on test pictures: disjoint from what shared weights are scored on).
 Printed: Kendall's tau-b of shared against stand-alone accuracy (mean of both seeds), the same for MACs alone, and the
-noise ceiling: tau between the two stand-alone seeds. Intervals are bootstraps over the networks.
+noise ceiling: tau between the two stand-alone seeds. Intervals are bootstraps over the networks. A second table is the
+learning curve: mean accuracy with shared weights, and tau, after each epoch of the supernet's training.
 
     python benchmarks/supernet_ranking.py --data digits --budget sram=16k --networks 40 --epochs 10
 """
@@ -12,6 +13,7 @@ import argparse
 import functools
 import os
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -28,10 +30,12 @@ from nas.evaluation.supernet import SupernetEvaluator
 from nas.evaluation.train import TrainEvaluator
 from nas.searching import prepare
 from nas.shared_weights import BATCH, curriculum, default_epochs
+from nas.training.checkpoint import model_arrays
 from nas.training.data import Pictures, augmentation, load
 from nas.training.device import cores
+from nas.training.epochs import Progress
 from nas.training.recalibrate import calibration_sample
-from nas.training.supernet import train_supernet
+from nas.training.supernet import FILE_NAME, train_supernet
 from search_spaces.core.architecture import Architecture
 
 _RESAMPLES = 2000
@@ -52,31 +56,41 @@ def with_interval(a: NDArray[np.float64], b: NDArray[np.float64]) -> str:
     return f"{kendalltau(a, b).statistic:.3f} ({low:.2f} to {high:.2f})"
 
 
-def shared_accuracies(prepared: Any, pictures: Pictures, epochs: int, members: list[Architecture]) -> list[float]:
-    """Trains the supernet and scores every member with its weights."""
+def shared_accuracies(prepared: Any, pictures: Pictures, epochs: int, members: list[Architecture]) -> list[list[float]]:
+    """Trains the supernet; every member's accuracy with its weights after each epoch."""
     parts, config = prepared.parts, prepared.config
     plan = curriculum(parts.space, parts.pricer, prepared.feasibility, config.seed)
-    report = train_supernet(
-        parts.space,
-        pictures,
-        epochs=epochs,
-        batch_size=BATCH,
-        seed=config.seed,
-        threads=cores(),
-        augmentation=augmentation(prepared.description, pictures.size),
-        candidates=plan.draw,
-        largest=plan.largest,
-        smallest=plan.smallest,
-    )
-    evaluator = SupernetEvaluator(
-        parts.space,
-        report.weights,
-        calibration_sample(pictures.train.images, config.seed),
-        *pictures.validation,
-        pictures.mean,
-        pictures.std,
-    )
-    return [evaluator.evaluate(member)["top1"] for member in members]
+
+    def scores(weights: Mapping[str, NDArray[Any]]) -> list[float]:
+        calibration = calibration_sample(pictures.train.images, config.seed)
+        evaluator = SupernetEvaluator(
+            parts.space, weights, calibration, *pictures.validation, pictures.mean, pictures.std
+        )
+        return [evaluator.evaluate(member)["top1"] for member in members]
+
+    curve: list[list[float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+
+        def progress(at: Progress) -> None:
+            if at.epoch == len(curve) + 2:  # the checkpoint is that of the epoch before
+                curve.append(scores(model_arrays(Path(folder) / FILE_NAME)))
+                print(f"epoch {len(curve)}: mean shared-weight accuracy {np.mean(curve[-1]):.4f}", flush=True)
+
+        report = train_supernet(
+            parts.space,
+            pictures,
+            epochs=epochs,
+            batch_size=BATCH,
+            seed=config.seed,
+            directory=Path(folder),
+            threads=cores(),
+            progress=progress,
+            augmentation=augmentation(prepared.description, pictures.size),
+            candidates=plan.draw,
+            largest=plan.largest,
+            smallest=plan.smallest,
+        )
+    return [*curve, scores(report.weights)]
 
 
 def main() -> None:
@@ -101,7 +115,7 @@ def main() -> None:
         members = [drawn[int(row)] for row in rows]
         macs = priced["macs_layerwise"][rows].astype(np.float64)
         epochs = arguments.supernet_epochs or default_epochs(len(pictures.train.labels))
-        shared = np.array(shared_accuracies(prepared, pictures, epochs, members))
+        curve = np.array(shared_accuracies(prepared, pictures, epochs, members))
         assert pictures.test is not None
         vary = augmentation(prepared.description, size)
         scored_on_test = replace(pictures, validation=pictures.test)
@@ -110,7 +124,7 @@ def main() -> None:
         with ProcessPoolExecutor(cores()) as pool:
             found = list(pool.map(functools.partial(alone, evaluator), jobs))
     each = np.array(found).reshape(2, -1)
-    mean = each.mean(axis=0)
+    mean, shared = each.mean(axis=0), curve[-1]
     row = {
         "networks": len(members),
         "stand-alone accuracy": f"{mean.min():.3f} to {mean.max():.3f}",
@@ -123,7 +137,19 @@ def main() -> None:
         "asked: above MACs alone by at least 0.1, and at least 0.5 where the noise ceiling is above 0.7",
         f"supernet {epochs} epochs, each network alone {arguments.epochs} epochs and two seeds; 95 % intervals",
     ]
-    write_section(f"Ranking by shared weights: {arguments.data}, {arguments.budget}", [row], notes)
+    where = f"{arguments.data}, {arguments.budget}"
+    write_section(f"Ranking by shared weights: {where}", [row], notes)
+    by_epoch = [
+        {
+            "epoch": index + 1,
+            "shared-weight accuracy, mean": f"{found.mean():.4f}",
+            "lowest": f"{found.min():.4f}",
+            "tau against stand-alone": f"{kendalltau(found, mean).statistic:.3f}",
+        }
+        for index, found in enumerate(curve)
+    ]
+    about = [f"the same {len(members)} networks; trained alone their mean accuracy is {mean.mean():.4f}"]
+    write_section(f"Learning curve of shared weights: {where}", by_epoch, about)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nas.core.budget import Budget
 from nas.strategies.strategy import Strategy
-from predictors.core.metric import METRICS, format_quantity
+from predictors.core.metric import METRIC_OF_COLUMN, format_quantity
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
@@ -162,7 +162,7 @@ class _Nearest:
         if not limits or not usable.any():
             return
         ratios = [np.asarray(figures[column], dtype=np.float64) / limit for column, limit in limits.items()]
-        less = [_BY_COLUMN[column].better == "less" for column in limits]
+        less = [METRIC_OF_COLUMN[column].better == "less" for column in limits]
         with np.errstate(divide="ignore"):
             excess = np.max([r if is_less else 1 / r for r, is_less in zip(ratios, less, strict=True)], axis=0)
         row = int(np.argmin(np.where(usable, excess, np.inf)))
@@ -172,8 +172,8 @@ class _Nearest:
 
     def text(self) -> str:
         """'sram 301,056 B (294 KiB), flash ...', or nothing where no limit was looked at."""
-        parts = [f"{_BY_COLUMN[c].key} {format_quantity(_BY_COLUMN[c], value)}" for c, value in self._figures.items()]
+        parts = [
+            f"{METRIC_OF_COLUMN[c].key} {format_quantity(METRIC_OF_COLUMN[c], value)}"
+            for c, value in self._figures.items()
+        ]
         return ", ".join(parts)
-
-
-_BY_COLUMN = {metric.column: metric for metric in METRICS.values()}

@@ -9,14 +9,13 @@ import numpy as np
 
 from nas.core.budget import Budget
 from nas.pricing import EXACT_COLUMNS, Columns, Pricer
-from predictors.core.metric import METRICS, Metric, format_quantity
+from predictors.core.metric import METRIC_OF_COLUMN, Metric, format_quantity
 from predictors.hardware.price import price_table
 from search_spaces.core.errors import Infeasible
 from search_spaces.core.population import Population
 
 SAMPLE = 2000
 _DESCENT_ROUNDS = 30
-_METRIC_OF = {metric.column: metric for metric in METRICS.values()}
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def _why_nothing_fits(pricer: Pricer) -> str:
     proved = pricer.space.least() is not None
     lines = []
     for column, limit in broken:
-        metric, smallest = _METRIC_OF[column], float(least[column].min())
+        metric, smallest = METRIC_OF_COLUMN[column], float(least[column].min())
         lines.append(
             f"nothing in the space '{name}' fits: {metric.key} <= {format_quantity(metric, limit)}, but its smallest "
             f"network needs {format_quantity(metric, smallest)}{_at_resolution(pricer, least, column)}, runtime "
@@ -115,7 +114,7 @@ def _at_resolution(pricer: Pricer, least: Columns, column: str) -> str:
 def _what_would_fit(pricer: Pricer, broken: list[tuple[str, float]]) -> Iterator[str]:
     smallest = _descent_figures(pricer)
     yield "would fit: --budget " + ",".join(
-        f"{_METRIC_OF[c].key}={_rounded_up(_METRIC_OF[c], float(smallest[c]))}" for c, _ in broken
+        f"{METRIC_OF_COLUMN[c].key}={_rounded_up(METRIC_OF_COLUMN[c], float(smallest[c]))}" for c, _ in broken
     )
     space: Any = pricer.space.smaller()
     while space is not None:

@@ -1,7 +1,7 @@
 """What measures accuracy in a search, made ready: shared weights are trained, or a table is read, before it starts."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from nas.halving import Halving
 from nas.pricing import Pricer
 from nas.progress import Reporter
 from nas.run import StoredRun
-from nas.shared_weights import shared_weights
+from nas.shared_weights import announced_augmentation, shared_weights
 from nas.strategies.strategy import Strategy
 from nas.tracking.tracker import Tracker
 from search_spaces.core.space import SearchSpace
@@ -67,10 +67,16 @@ def measuring(
 ) -> Measuring:
     """Makes the run's evaluator ready; for a supernet this is its training."""
     if run.parts.evaluator == SUPERNET:
-        return _supernet(run, pictures, description, feasibility, reporter, tracker)
+        weights = shared_weights(run, pictures, description, feasibility, reporter, tracker)
+        return _supernet(run, pictures, weights)
     if run.parts.evaluator == TABLE:
         return _table(run, reporter)
     return _train(run, pictures, description, reporter)
+
+
+def fidelity_of(config: RunConfig) -> Fidelity | None:
+    """What `--fidelity` says; None where it is not given."""
+    return Fidelity.parse(config.fidelity) if config.fidelity else None
 
 
 def shared_bytes(run: StoredRun, pictures: "Pictures") -> int:
@@ -80,21 +86,14 @@ def shared_bytes(run: StoredRun, pictures: "Pictures") -> int:
     return int(pictures.validation.images.nbytes + pictures.train.images.nbytes + _FLOAT32 * largest["params"])
 
 
-def _supernet(
-    run: StoredRun,
-    pictures: "Pictures",
-    description: "DataDescription",
-    feasibility: Feasibility,
-    reporter: Reporter,
-    tracker: Tracker,
-) -> Measuring:
+def _supernet(run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any]) -> Measuring:
     from nas.evaluation.supernet import SupernetEvaluator
     from nas.training.recalibrate import calibration_sample
 
     make = functools.partial(
         SupernetEvaluator,
         run.parts.space,
-        weights=shared_weights(run, pictures, description, feasibility, reporter, tracker),
+        weights=weights,
         calibration=calibration_sample(pictures.train.images, run.config.seed),
         images=pictures.validation.images,
         labels=pictures.validation.labels,
@@ -106,12 +105,10 @@ def _supernet(
 
 def _train(run: StoredRun, pictures: "Pictures", description: "DataDescription", reporter: Reporter) -> Measuring:
     from nas.evaluation.train import TrainEvaluator
-    from nas.training.data import augmentation
 
     config, parts = run.config, run.parts
-    fidelity = Fidelity.parse(config.fidelity) if config.fidelity else None if config.recipe else DEFAULT_FIDELITY
-    vary = augmentation(description, pictures.size)
-    reporter.note(f"training pictures vary: {'; '.join(vary.rules)}")
+    fidelity = fidelity_of(config) or (None if config.recipe else DEFAULT_FIDELITY)
+    vary = announced_augmentation(description, pictures, reporter)
     if fidelity is not None:
         reporter.note(f"each network is trained alone: {_told(fidelity)}")
     run.kept_weights.mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import nn
 
 from nas.assembly import TRAIN
@@ -18,7 +18,7 @@ from nas.progress import Report, Reporter, Silent
 from nas.run import StoredRun
 from nas.tracking import parse_sinks
 from nas.tracking.tracker import Tracker
-from nas.training.checkpoint import from_arrays, model_arrays, previous_path
+from nas.training.checkpoint import from_arrays, model_arrays, previous_path, weights_file
 from nas.training.data import DataDescription, Pictures, augmentation, load
 from nas.training.device import cores, random_numbers
 from nas.training.loop import SCORE_BATCH, Scores, evaluate, fit, prepare
@@ -270,8 +270,7 @@ def _scores(network: nn.Module, pictures: Pictures, part: str, size: tuple[int, 
 def _keep(run: StoredRun, network: nn.Module, report: MemberReport, checkpoint: Path) -> None:
     """Weights and report for good; the checkpoint of their training is not needed any more."""
     report.path.mkdir(parents=True, exist_ok=True)
-    state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    run.directory.write(report.path / WEIGHTS_FILE, save(state))
+    run.directory.write(report.path / WEIGHTS_FILE, weights_file(network))
     run.directory.write(report.path / REPORT_FILE, json.dumps(report.to_document(), indent=2) + "\n")
     for finished in (checkpoint, previous_path(checkpoint)):
         finished.unlink(missing_ok=True)

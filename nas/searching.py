@@ -160,8 +160,8 @@ class _Search:
             return Outcome(self.run, StopReason.TRIALS, StopReason.TRIALS.value, time.monotonic() - self.began)
         self.tracker.trials(recorded)
         pictures = self._pictures()
-        backend, workers = self._backend()
-        with backend.warming_up(workers, shared_bytes(self.run, pictures)):
+        backend = self._backend()
+        with backend.warming_up(shared_bytes(self.run, pictures)):
             store.set_state(self.run.name, "training")
             began = time.monotonic()
             how = measuring(self.run, pictures, self.description, self.feasibility, self.reporter, self.tracker)
@@ -222,12 +222,12 @@ class _Search:
         )
         return conductor
 
-    def _backend(self) -> tuple[Backend, int]:
+    def _backend(self) -> Backend:
         """Who evaluates, and how many at once; a table is read faster than it is sent to a worker."""
         config = self.config
         name = config.backend or ("inline" if self.parts.evaluator == TABLE else "ray_tune")
         workers = min(config.workers or usable_cores(), config.lag + 1, config.trials)
-        return backend_class(name)(Settings(workers=workers, ray_address=config.ray_address)), workers
+        return backend_class(name)(Settings(workers=workers, ray_address=config.ray_address))
 
     def _export(self) -> None:
         from nas.storage.exports import write_front, write_trials

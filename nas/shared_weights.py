@@ -21,7 +21,7 @@ from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
     from nas.training.data import DataDescription, Pictures
-    from nas.training.epochs import Progress
+    from nas.training.epochs import Augmentation, Progress
 
 # Small batches, for more steps on the same pictures: on digits, 15 epochs, random sub-networks score 0.94 on average
 # with 32 and 0.88 with 64; with three of them a step and the smallest in a quarter of the steps 0.95 after 12.
@@ -85,6 +85,15 @@ def default_epochs(pictures: int) -> int:
     return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_PICTURES / pictures)))
 
 
+def announced_augmentation(description: "DataDescription", pictures: "Pictures", reporter: Reporter) -> "Augmentation":
+    """How training pictures vary; the user is told."""
+    from nas.training.data import augmentation
+
+    vary = augmentation(description, pictures.size)
+    reporter.note(f"training pictures vary: {'; '.join(vary.rules)}")
+    return vary
+
+
 def shared_weights(
     run: StoredRun,
     pictures: "Pictures",
@@ -95,7 +104,6 @@ def shared_weights(
 ) -> Mapping[str, NDArray[Any]]:
     """The trained weights by name. Goes on where an earlier training stopped; a finished one is only read."""
     from nas.training.checkpoint import model_arrays
-    from nas.training.data import augmentation
     from nas.training.device import cores
     from nas.training.supernet import train_supernet
 
@@ -105,8 +113,7 @@ def shared_weights(
     plan = curriculum(run.parts.space, run.parts.pricer, feasibility, config.seed)
     epochs = config.supernet_epochs or default_epochs(len(pictures.train.labels))
     deadline = time.monotonic() + _SHARE_OF_TIME * config.time if config.time else None
-    vary = augmentation(description, pictures.size)
-    reporter.note(f"training pictures vary: {'; '.join(vary.rules)}")
+    vary = announced_augmentation(description, pictures, reporter)
     with reporter.progress("training the supernet") as report:
 
         def progress(at: "Progress") -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from nas.assembly import TABLE, TRAIN
 from nas.core.fidelity import Fidelity
-from nas.measuring import DEFAULT_FIDELITY
+from nas.measuring import DEFAULT_FIDELITY, fidelity_of
 from nas.searching import Prepared
 from nas.shared_weights import BATCH, curriculum, default_epochs
 
@@ -36,7 +36,7 @@ def _training_alone(prepared: Prepared) -> dict[str, Any]:
     parts, config = prepared.parts, prepared.config
     space = parts.space
     rng = np.random.default_rng([config.seed, 4])
-    fidelity = Fidelity.parse(config.fidelity) if config.fidelity else DEFAULT_FIDELITY
+    fidelity = fidelity_of(config) or DEFAULT_FIDELITY
     pictures = _random_pictures(prepared, rng, _TIMED_PICTURES)
     evaluator = TrainEvaluator(space, pictures, Fidelity((1,)), seed=config.seed, accelerator=config.accelerator)
     columns = prepared.feasibility.columns["fits"]

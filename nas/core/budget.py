@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from predictors.core.metric import METRICS, Metric, format_quantity, parse_quantity
+from predictors.core.metric import METRIC_OF_COLUMN, METRICS, Metric, format_quantity, parse_quantity
 from search_spaces.core.errors import WrongUse, did_you_mean, shown
 
-_BY_COLUMN = {metric.column: metric for metric in METRICS.values()}
 # Whose figure it is: these metrics mean nothing without the runtime that executes the network.
 _KEYS_OF_A_RUNTIME = frozenset({"sram", "flash", "latency", "throughput", "energy"})
 
@@ -30,8 +29,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         for column, limit in self.limits.items():
-            if column not in _BY_COLUMN:
-                raise ValueError(f"unknown column '{column}'; known: {', '.join(_BY_COLUMN)}")
+            if column not in METRIC_OF_COLUMN:
+                raise ValueError(f"unknown column '{column}'; known: {', '.join(METRIC_OF_COLUMN)}")
             if not (np.isfinite(limit) and limit > 0):
                 raise ValueError(f"the limit of '{column}' must be positive and finite, got {limit}")
         object.__setattr__(self, "limits", MappingProxyType({c: float(v) for c, v in self.limits.items()}))
@@ -62,8 +61,8 @@ class Budget:
         `WrongUse` where one is not positive, as when a reserve takes all that a device has.
         """
         for column, limit in limits.items():
-            if column in _BY_COLUMN and limit <= 0:
-                key = _BY_COLUMN[column].key
+            if column in METRIC_OF_COLUMN and limit <= 0:
+                key = METRIC_OF_COLUMN[column].key
                 raise WrongUse(f"{origin} leaves no {key} for the network ({limit:,.0f}); lower --reserve {key}=...")
         return cls(limits, dict.fromkeys(limits, origin))
 
@@ -77,7 +76,7 @@ class Budget:
             return self
         origins = {column: self.origins.get(column, "your limit") for column in self.limits}
         for column in self.limits.keys() & theirs.limits.keys():
-            overruled = format_quantity(_BY_COLUMN[column], theirs.limits[column])
+            overruled = format_quantity(METRIC_OF_COLUMN[column], theirs.limits[column])
             origins[column] += f" instead of {overruled} from {theirs.origins.get(column, origin)}"
         theirs_alone = {column: f"from {theirs.origins.get(column, origin)}" for column in theirs.limits}
         return Budget({**theirs.limits, **self.limits}, {**theirs_alone, **origins})
@@ -95,7 +94,7 @@ class Budget:
         missing = [column for column in self.limits if column not in columns]
         if missing:
             raise ValueError(f"the budget limits '{missing[0]}', which is not among the columns {sorted(columns)}")
-        broken = [_broken(_BY_COLUMN[column], columns[column], limit) for column, limit in self.limits.items()]
+        broken = [_broken(METRIC_OF_COLUMN[column], columns[column], limit) for column, limit in self.limits.items()]
         if broken:
             return np.stack(broken, axis=1)
         height = max((np.atleast_1d(np.asarray(values)).shape[0] for values in columns.values()), default=0)
@@ -111,7 +110,7 @@ class Budget:
 
     def _lines(self, runtime: str) -> Iterator[str]:
         for column, limit in self.limits.items():
-            metric = _BY_COLUMN[column]
+            metric = METRIC_OF_COLUMN[column]
             parts = [f"{metric.key} {'<=' if metric.better == 'less' else '>='} {format_quantity(metric, limit)}"]
             parts += [f"runtime {runtime}"] if metric.key in _KEYS_OF_A_RUNTIME else []
             parts += [self.origins[column]] if column in self.origins else []

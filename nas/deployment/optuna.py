@@ -27,7 +27,7 @@ from nas.deployment.artifact import open_folder
 from nas.run import StoredRun
 from nas.storage.files import os_errors_explained
 from nas.storage.store import sqlite_url
-from predictors.core.metric import METRICS
+from predictors.core.metric import METRIC_OF_COLUMN
 from search_spaces.core.errors import FitnasError, WrongUse
 
 FILE_NAME = "study.db"
@@ -152,7 +152,7 @@ def _attributes(trial: Trial) -> dict[str, Any]:
 
 
 def _key(column: str) -> str:
-    return next(metric.key for metric in METRICS.values() if metric.column == column)
+    return METRIC_OF_COLUMN[column].key
 
 
 def _excess(trial: Trial, column: str, limit: float) -> float:
@@ -160,7 +160,7 @@ def _excess(trial: Trial, column: str, limit: float) -> float:
     if column not in trial.metrics:
         return _UNKNOWN_IS_OVER
     beyond = trial.metrics[column] - limit
-    return float(beyond if METRICS[_key(column)].better == "less" else -beyond)
+    return float(beyond if METRIC_OF_COLUMN[column].better == "less" else -beyond)
 
 
 def _write(file: Path, study_id: int, trials: Sequence[FrozenTrial]) -> None:

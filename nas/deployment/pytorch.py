@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from safetensors.torch import save
-
 from nas.core.trial import Trial
 from nas.deployment.artifact import model_card, open_folder, write_common
 from nas.deployment.standalone import check, model_source
 from nas.member import network_of
 from nas.run import StoredRun
 from nas.storage.files import write_atomically
+from nas.training.checkpoint import weights_file
 
 _USAGE = """\
 ```python
@@ -35,8 +34,7 @@ def export(run: StoredRun, trial: Trial, folder: Path, *, force: bool = False) -
     network, weights = network_of(run, trial)
     blueprint = run.parts.space.blueprint(trial.architecture)
     write_atomically(folder / "model.py", model_source(blueprint))
-    state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    write_atomically(folder / "model.safetensors", save(state))
+    write_atomically(folder / "model.safetensors", weights_file(network))
     manifest = write_common(run, trial, folder, weights)
     write_atomically(folder / "README.md", model_card(run, trial, manifest, _USAGE))
     check(folder, network, run.parts.space.input_size(trial.architecture), _LOAD)

@@ -12,7 +12,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save
 from torch import nn
 
 from nas import torchvision_door
@@ -22,6 +21,7 @@ from nas.deployment.standalone import check, model_source
 from nas.member import EPOCHS, network_of
 from nas.run import StoredRun
 from nas.storage.files import write_atomically
+from nas.training.checkpoint import weights_file
 from nas.training.data import DataDescription, augmentation
 from nas.training.epochs import MOMENTUM
 from nas.training.recipes import fine_tune_rate, fit_of
@@ -178,9 +178,8 @@ class _Export:
 
     def write_network(self, folder: Path) -> None:
         """The module, `config.json` and `model.safetensors`."""
-        state = {name: value.contiguous() for name, value in self.network.state_dict().items()}
         write_atomically(folder / f"{self.name}.py", self.module())
-        write_atomically(folder / "model.safetensors", save(state, metadata={"format": "pt"}))
+        write_atomically(folder / "model.safetensors", weights_file(self.network, {"format": "pt"}))
         write_atomically(folder / "config.json", json.dumps(self.config(), indent=2) + "\n")
 
     def pretrained_cfg(self) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save
 from torch import nn
 
 from nas.core.fidelity import Fidelity
 from nas.execution.backend import Stage
 from nas.storage.files import write_atomically
+from nas.training.checkpoint import weights_file
 from nas.training.data import Pictures
 from nas.training.device import random_numbers
 from nas.training.epochs import Augmentation
@@ -75,5 +75,4 @@ class TrainEvaluator:
 
     def _keep(self, architecture: Architecture, network: nn.Module) -> None:
         if self.keep is not None and self.keep.is_dir():
-            state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-            write_atomically(self.keep / f"{architecture.id}.safetensors", save(state))
+            write_atomically(self.keep / f"{architecture.id}.safetensors", weights_file(network))

@@ -111,11 +111,10 @@ class Backend(ABC):
         self.settings = settings or Settings()
 
     @contextmanager
-    def warming_up(self, workers: int, shared_bytes: int) -> Iterator[None]:
+    def warming_up(self, shared_bytes: int) -> Iterator[None]:
         """While entered, `run` starts sooner: what takes seconds is begun here, in the background.
 
-        `workers`: evaluations at once; `shared_bytes`: what the evaluator's arrays will take, about. Leaving ends what
-        was begun. May be left out.
+        `shared_bytes`: what the evaluator's arrays will take, about. Leaving ends what was begun. May be left out.
         """
         yield
 

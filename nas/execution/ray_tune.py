@@ -58,11 +58,12 @@ class RayTune(Backend):
         self._warm: PrivateCluster | None = None
 
     @contextmanager
-    def warming_up(self, workers: int, shared_bytes: int) -> Iterator[None]:
+    def warming_up(self, shared_bytes: int) -> Iterator[None]:
         """See `Backend.warming_up`: starts the private cluster."""
         if not self._private:
             yield
             return
+        workers = self.settings.workers or usable_cores()
         self._warm = PrivateCluster(workers, _SPARE_STORE_BYTES + 2 * shared_bytes, self._variables)
         try:
             yield

@@ -4,9 +4,8 @@ from typing import Any
 
 from nas.reporting.run_view import RunView
 from nas.reporting.tables import schedule, title
-from predictors.core.metric import METRICS
+from predictors.core.metric import METRIC_OF_COLUMN
 
-_METRIC_OF = {metric.column: metric for metric in METRICS.values()}
 _DIGITS = 6
 
 
@@ -33,7 +32,7 @@ def trials_data(view: RunView) -> dict[str, Any]:
 
 
 def _metric(view: RunView, column: str) -> dict[str, Any]:
-    metric = _METRIC_OF.get(column)
+    metric = METRIC_OF_COLUMN.get(column)
     whole = column.endswith("_bytes") or column.startswith("macs") or bool(metric and metric.whole)
     kind = "fraction" if column.endswith("top1") else "bytes" if column.endswith("_bytes") else "count"
     values = [trial.metrics.get(column) for trial in view.trials]

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.dlpack import from_dlpack
 
 from nas.storage.files import os_errors_explained, write_atomically
@@ -38,6 +38,12 @@ class Checkpoint:
     def part(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names start with `prefix` and a dot, without that prefix."""
         return {name[len(prefix) + 1 :]: value for name, value in self.tensors.items() if name.startswith(f"{prefix}.")}
+
+
+def weights_file(network: nn.Module, metadata: Mapping[str, str] | None = None) -> bytes:
+    """A network's parameters and buffers as the content of a safetensors file, whatever device and layout they have."""
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    return save(state, dict(metadata) if metadata else None)
 
 
 def previous_path(path: Path) -> Path:

@@ -60,6 +60,8 @@ METRICS: dict[str, Metric] = {
     )
 }
 
+METRIC_OF_COLUMN: dict[str, Metric] = {metric.column: metric for metric in METRICS.values()}
+
 
 def metric(key: str) -> Metric:
     """The metric of that key; `WrongUse` with the nearest known one otherwise."""

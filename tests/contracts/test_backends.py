@@ -83,7 +83,7 @@ def test_a_warm_backend_gives_the_same_archive(name: str, shared_bytes: int) -> 
     make = functools.partial(ToyEvaluator, offsets=np.linspace(0, 0.1, 20_000_000))  # more than the smaller promise
     record: list[Trial] = []
     backend = backend_class(name)(Settings(workers=2))
-    with backend.warming_up(2, shared_bytes):
+    with backend.warming_up(shared_bytes):
         backend.run(conductor_of(record), make)
     alone: list[Trial] = []
     backend_class("inline")().run(conductor_of(alone), make)

@@ -87,6 +87,7 @@ def test_a_figure_can_be_moved(visit):
     before = visit.range()
     visit.drag()
     visit.page.wait_for_function(f"document.querySelector('.plot').layout.xaxis.range[0] > {before[0]}")
+    assert visit.range()[0] > before[0]
 
 
 def test_the_table_sorts_by_keyboard_and_turns_its_pages(visit, report):
@@ -123,6 +124,7 @@ def test_ten_thousand_trials_open_and_move(browser, tmp_path):
     before = large.range()
     large.drag()
     large.page.wait_for_function(f"document.querySelector('.plot').layout.xaxis.range[0] > {before[0]}")
+    assert large.range()[0] > before[0]
     assert large.page.locator("#trials-where").inner_text() == "page 1 of 400, 10,000 trials"
     assert large.complaints == []
     large.page.close()
