@@ -41,7 +41,7 @@ _Recipe = Annotated[
 _Trials = Annotated[int | None, _option("--trials", help="Networks to evaluate; default 200.")]
 _Time = Annotated[Text, _option("--time", help="Stop after this long, e.g. 10m; supernet training included.")]
 _SupernetEpochs = Annotated[
-    int | None, _option("--supernet-epochs", help="Default: about 38,400 pictures, 5 to 12 epochs.")
+    int | None, _option("--supernet-epochs", help="Default: about 38,400 pictures, 5 to 15 epochs.")
 ]
 _SupernetFrom = Annotated[Text, _option("--supernet-from", metavar="RUN", help="Take the shared weights of that run.")]
 _Tracking = Annotated[Text, _option("--tracking", help="tensorboard (default), wandb, both or none.")]
