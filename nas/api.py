@@ -89,6 +89,7 @@ def price(
     budget: str | None = None,
     schedule: str = "auto",
     count_input: bool = False,
+    mac_convention: str = "products",
 ) -> pd.DataFrame:
     """Exact figures, one row an architecture: macs, macs_layerwise, params, flash_bytes, weight_bytes, peak_sram_bytes,
     patches, split, runs_in_tinyengine, fits.
@@ -101,7 +102,9 @@ def price(
         population = restored.population([population])
     found = population.space if isinstance(space, str) else space
     limits = Budget.parse(budget) if budget else Budget()
-    pricer = Pricer(found, runtime or found.default_runtime, limits, parse_schedule(schedule), count_input)
+    pricer = Pricer(
+        found, runtime or found.default_runtime, limits, parse_schedule(schedule), count_input, mac_convention
+    )
     return pd.DataFrame(pricer(population))
 
 

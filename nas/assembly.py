@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from nas.strategies.strategy import Strategy
 
 SUPERNET, TRAIN, TABLE = EVALUATORS = ("supernet", "train", "table")
+PROPOSE = "propose"
+# A trial's accuracy is that of ...
+ACCURACY_OF = {
+    SUPERNET: "weights inherited from the supernet",
+    TRAIN: "its own training in the search",
+    TABLE: "the table of known results",
+}
 MEASURED_COLUMNS = ("top1",)
 _STRATEGY_OF_AUTO = "evolution"
 
@@ -81,8 +88,14 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     check_columns(budget, config, runtime)
     evaluator = evaluator_name(config, space)
     strategy_class(config.strategy)
+    if config.strategy == PROPOSE and not space.has_rule():
+        raise WrongUse(
+            f"--strategy {PROPOSE} is for spaces with a published rule, and '{space.name}' has none; spaces that have "
+            f"one: {', '.join(name for name in space_names() if space_class(name).has_rule())}"
+        )
     parse_sinks(config.tracking)
-    pricer = Pricer(space, runtime, budget, parse_schedule(config.schedule), config.count_input)
+    schedule = parse_schedule(config.schedule)
+    pricer = Pricer(space, runtime, budget, schedule, config.count_input, config.mac_convention)
     return Parts(space, device, runtime, budget, config.parsed_objectives, pricer, evaluator)
 
 

@@ -118,6 +118,7 @@ class RunConfig(BaseModel):
     run: Annotated[StrictStr, _if_it_parses(checked_run_name)] | None = None
     schedule: Annotated[StrictStr, _if_it_parses(_parse_schedule)] = "auto"
     count_input: StrictBool = False
+    mac_convention: Literal["conv-linear", "products", "fvcore"] = "products"
     supernet_epochs: _Count | None = None
     supernet_from: _Text | None = None
     tracking: _Text = "tensorboard"

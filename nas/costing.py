@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.assembly import device_budget, published_members, restore_space
 from nas.core.budget import Budget
+from predictors.hardware.counts import PRODUCTS
 from predictors.hardware.device import load_device
 from predictors.hardware.layer_profile import LayerCost, layer_profile
 from predictors.hardware.price import Schedule, parse_schedule, price_table
@@ -32,6 +33,7 @@ class Subject:
     runtime: str
     schedule: Schedule = "none"
     count_input: bool = False
+    mac_convention: str = PRODUCTS
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Cost:
             "network": self.subject.name,
             **{column: self.figures[column] for column in _REPORTED},
             "runtime": self.runtime,
+            "mac_convention": self.subject.mac_convention,
             "resolution": int(min(self.subject.table.in_height[0, 0], self.subject.table.in_width[0, 0])),
             "schedule": _schedule(self.figures),
             "runs_in_tinyengine": self.figures["runs_in_tinyengine"],
@@ -78,6 +81,7 @@ def cost(
     device: str | None = None,
     reserve: str | None = None,
     count_input: bool = False,
+    mac_convention: str | None = None,
 ) -> Cost:
     """Prices the network that `what` names.
 
@@ -91,19 +95,21 @@ def cost(
         budget, runtime_of_device = device_budget(chip, reserve), chip.runtime
     elif reserve is not None:
         raise WrongUse("--reserve is what the firmware keeps of a device's memory; name one with --device")
-    subject = replace(subject, count_input=count_input or subject.count_input)
+    convention = mac_convention or subject.mac_convention
+    subject = replace(subject, count_input=count_input or subject.count_input, mac_convention=convention)
     runtime = runtime or runtime_of_device or subject.runtime
     wanted = parse_schedule(schedule) if schedule else ("auto" if device else subject.schedule)
     figures = _price(subject, runtime, budget, wanted)
     best = _price(subject, runtime, Budget(), "auto")
-    layers = layer_profile(subject.table, runtime, figures["patches"], figures["split"], subject.count_input)
+    layers = _layers(subject, runtime, figures["patches"], figures["split"])
     saves = best["peak_sram_bytes"] < figures["peak_sram_bytes"]
     return Cost(subject, runtime, figures, layers, budget, best if saves else None)
 
 
 def _price(subject: Subject, runtime: str, budget: Budget, schedule: Schedule) -> dict[str, Any]:
     limits = dict(budget.limits) or None
-    columns = price_table(subject.table, runtime, limits, schedule, subject.count_input)
+    rules = (limits, schedule, subject.count_input, subject.mac_convention)
+    columns = price_table(subject.table, runtime, *rules)
     return {name: values[0].item() for name, values in columns.items()}
 
 
@@ -143,13 +149,19 @@ def _of_trial(run: "StoredRun", trial: "Trial") -> Subject:
     space = run.parts.space
     schedule: Schedule = (trial.patches, trial.split) if trial.split else "none"
     table = space.decode(space.population([trial.architecture]))
-    return Subject(f"{run.name}:{trial.architecture.id}", table, run.parts.runtime, schedule, run.config.count_input)
+    name, config = f"{run.name}:{trial.architecture.id}", run.config
+    return Subject(name, table, run.parts.runtime, schedule, config.count_input, config.mac_convention)
 
 
 def layers_of(run: "StoredRun", trial: "Trial") -> list[LayerCost]:
     """The operators of a run's network under the runtime and the schedule that it was priced for."""
     subject = _of_trial(run, trial)
-    return layer_profile(subject.table, subject.runtime, trial.patches, trial.split, subject.count_input)
+    return _layers(subject, subject.runtime, trial.patches, trial.split)
+
+
+def _layers(subject: Subject, runtime: str, patches: int, split: int) -> list[LayerCost]:
+    rules = (subject.count_input, subject.mac_convention)
+    return layer_profile(subject.table, runtime, patches, split, *rules)
 
 
 def _from_file(path: Path) -> Subject:

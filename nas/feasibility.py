@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from nas.core.budget import Budget
 from nas.pricing import EXACT_COLUMNS, Columns, Pricer
 from predictors.core.metric import METRIC_OF_COLUMN, Metric, format_quantity
-from predictors.hardware.price import price_table
 from search_spaces.core.errors import Infeasible
 from search_spaces.core.population import Population
 
@@ -80,7 +78,7 @@ def least_figures(pricer: Pricer) -> Columns:
     if table is None:
         smallest = pricer.space.population([pricer.space.extremes()[0]])
         return pricer.without_budget()(smallest)
-    columns = price_table(table, pricer.runtime, None, pricer.schedule, pricer.count_input)
+    columns = pricer.table(table)
     # the schedule of least peak recomputes; the least MACs are those layer by layer
     columns["macs"] = columns["macs_layerwise"]
     return columns
@@ -118,7 +116,7 @@ def _what_would_fit(pricer: Pricer, broken: list[tuple[str, float]]) -> Iterator
     )
     space: Any = pricer.space.smaller()
     while space is not None:
-        least = least_figures(Pricer(space, pricer.runtime, Budget(), pricer.schedule, pricer.count_input))
+        least = least_figures(replace(pricer.without_budget(), space=space))
         if all(least[column].min() <= limit for column, limit in broken):
             yield f"or smaller pictures: --set resolutions={','.join(map(str, space.settings.resolutions))}"
             return

@@ -15,7 +15,6 @@ from nas.core.pareto import ParetoFront
 from nas.execution.backend import MakeEvaluator
 from nas.feasibility import Feasibility
 from nas.halving import Halving
-from nas.pricing import Pricer
 from nas.progress import Reporter
 from nas.run import StoredRun
 from nas.shared_weights import announced_augmentation, shared_weights
@@ -82,7 +81,7 @@ def fidelity_of(config: RunConfig) -> Fidelity | None:
 def shared_bytes(run: StoredRun, pictures: "Pictures") -> int:
     """About what the evaluator's arrays take: pictures and weights of the largest network."""
     parts = run.parts
-    largest = Pricer(parts.space, parts.runtime, schedule="none").one(parts.space.extremes()[1])
+    largest = parts.pricer.of_largest()
     return int(pictures.validation.images.nbytes + pictures.train.images.nbytes + _FLOAT32 * largest["params"])
 
 

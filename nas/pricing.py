@@ -1,13 +1,15 @@
 """Prices populations of one space for one runtime: what every search, table and command asks."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from nas.core.budget import Budget
-from predictors.hardware.price import Schedule, price_population
+from predictors.hardware.counts import PRODUCTS
+from predictors.hardware.price import Schedule, price_population, price_table
 from search_spaces.core.architecture import Architecture
+from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
 
@@ -25,6 +27,7 @@ class Pricer:
     budget: Budget = field(default_factory=Budget)
     schedule: Schedule = "auto"
     count_input: bool = False
+    mac_convention: str = PRODUCTS
 
     @property
     def limits(self) -> dict[str, float] | None:
@@ -33,7 +36,12 @@ class Pricer:
 
     def __call__(self, population: Population) -> Columns:
         """One array `(n,)` a column; an empty population gives empty columns."""
-        return price_population(population, self.runtime, self.limits, self.schedule, self.count_input)
+        rules = (self.runtime, self.limits, self.schedule, self.count_input, self.mac_convention)
+        return price_population(population, *rules)
+
+    def table(self, table: LayerTable) -> Columns:
+        """The same of an operator table, under no limits."""
+        return price_table(table, self.runtime, None, self.schedule, self.count_input, self.mac_convention)
 
     def one(self, architecture: Architecture) -> dict[str, Any]:
         """The figures of one architecture as plain numbers."""
@@ -42,4 +50,8 @@ class Pricer:
 
     def without_budget(self) -> "Pricer":
         """The same without limits: the schedule of least peak."""
-        return Pricer(self.space, self.runtime, Budget(), self.schedule, self.count_input)
+        return replace(self, budget=Budget())
+
+    def of_largest(self) -> dict[str, Any]:
+        """The figures of the space's largest network, layer by layer and under no limits."""
+        return replace(self, budget=Budget(), schedule="none").one(self.space.extremes()[1])

@@ -16,7 +16,7 @@ from nas.execution import backend_class
 from nas.execution.backend import Accounting, Backend, Settings, usable_cores
 from nas.feasibility import Feasibility, least_figures, survey
 from nas.measuring import Measuring, known_results, measuring, shared_bytes
-from nas.pricing import EXACT_COLUMNS, Pricer
+from nas.pricing import EXACT_COLUMNS
 from nas.progress import Reporter
 from nas.run import StoredRun
 from nas.shared_weights import take_supernet
@@ -105,7 +105,7 @@ def reference(parts: Parts) -> Reference:
     figures layer by layer, and chance accuracy.
     """
     least = least_figures(parts.pricer)
-    largest = Pricer(parts.space, parts.runtime, schedule="none").one(parts.space.extremes()[1])
+    largest = parts.pricer.of_largest()
     ideal, worst = [], []
     for objective in parts.objectives:
         column = objective.column
@@ -205,7 +205,11 @@ class _Search:
 
         conductor = Conductor(
             parts.space,
-            how.strategy(strategy_class(config.strategy)(parts.space, parts.objectives, config.trials, parts.budget)),
+            how.strategy(
+                strategy_class(config.strategy)(
+                    parts.space, parts.objectives, config.trials, parts.budget, parts.pricer
+                )
+            ),
             how.price(parts.pricer),
             objectives=parts.objectives,
             record=functools.partial(store.record, self.run.name),

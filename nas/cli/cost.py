@@ -34,6 +34,14 @@ def cost(
         ),
     ] = None,
     count_input: Annotated[bool, typer.Option("--count-input", help="Count the input image in SRAM.")] = False,
+    mac_convention: Annotated[
+        str | None,
+        typer.Option(
+            "--mac-convention",
+            help="products (default: with attention's), conv-linear or fvcore.",
+            show_default=False,
+        ),
+    ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Memory and MACs layer by layer, the peak marked.")] = False,
     json: Json = False,
 ) -> None:
@@ -43,7 +51,15 @@ def cost(
     from nas.costing import cost as price
     from nas.reporting.cost import print_cost
 
-    result = price(network, runtime=runtime, schedule=schedule, device=device, reserve=reserve, count_input=count_input)
+    result = price(
+        network,
+        runtime=runtime,
+        schedule=schedule,
+        device=device,
+        reserve=reserve,
+        count_input=count_input,
+        mac_convention=mac_convention,
+    )
     if json:
         print_json(result.to_document(layers))
     else:

@@ -22,11 +22,16 @@ _Reserve = Annotated[Text, _option("--reserve", help="Memory kept for other firm
 _Runtime = Annotated[Text, _option("--runtime", help="Whose memory rule holds: analytic, tinyengine, c.")]
 _Schedule = Annotated[Text, _option("--schedule", help="auto, none or PxN patches; default auto.")]
 _CountInput = Annotated[bool, typer.Option("--count-input", help="Count the input image in SRAM.")]
+_MacConvention = Annotated[
+    Text, _option("--mac-convention", help="products (default: with attention's), conv-linear or fvcore.")
+]
 _Data = Annotated[
     Text, _option("--data", help="Folder or zip of class folders (pictures or .wav), .npz, or digits (default).")
 ]
 _Objectives = Annotated[Text, _option("--objectives", help="Default accuracy,macs; also params, sram, flash, size.")]
-_Strategy = Annotated[Text, _option("--strategy", help="auto (default), evolution or random.")]
+_Strategy = Annotated[
+    Text, _option("--strategy", help="auto (default), evolution, random, or propose: the space's own rule.")
+]
 _Evaluator = Annotated[Text, _option("--evaluator", help="supernet, train or table; default: the space's.")]
 _Fidelity = Annotated[
     Text,
@@ -70,6 +75,7 @@ def search(
     runtime: _Runtime = None,
     schedule: _Schedule = None,
     count_input: _CountInput = False,
+    mac_convention: _MacConvention = None,
     data: _Data = None,
     objectives: _Objectives = None,
     strategy: _Strategy = None,
@@ -103,4 +109,6 @@ def search(
     session = Session(given, set_ or [], config)
     if dry_run:
         return session.dry_run(as_json=json, quiet=quiet)
+    if session.needs_no_data:
+        return session.propose(as_json=json, quiet=quiet)
     return session.search(force=force, as_json=json, json_events=json_events, quiet=quiet)

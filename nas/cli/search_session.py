@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from nas.assembly import PROPOSE, assemble
 from nas.cli.console import TerminalReporter, stdout
 from nas.conductor import StopReason
 from nas.config import RunConfig
@@ -45,6 +46,27 @@ class Session:
         with reporter.searching():
             outcome = start(prepared, reporter, RUNS, force)
         return finished(outcome, as_json=as_json, quiet=json_events)
+
+    @property
+    def needs_no_data(self) -> bool:
+        """Whether only the space's own rule is asked for: without data it trains nothing."""
+        return self.config.strategy == PROPOSE and not self.data_given
+
+    def propose(self, *, as_json: bool, quiet: bool) -> int:
+        """Prints what the space's own rule gives for the budget, for its published input."""
+        from nas.reporting.proposals import Proposals, print_proposals
+
+        reporter = TerminalReporter(quiet)
+        parts = assemble(self.config, None)
+        reporter.note("no --data: the space's published input")
+        for line in (*parts.space.explain(), *parts.budget.describe(parts.runtime)):
+            reporter.note(f"space {parts.space.name}: {line}")
+        document = Proposals.of(parts).to_document()
+        if as_json:
+            print_json(document)
+        else:
+            print_proposals(stdout(), document)
+        return 0
 
     def _tell(self, prepared: Prepared, reporter: TerminalReporter) -> None:
         if not self.data_given:

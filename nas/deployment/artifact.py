@@ -12,6 +12,7 @@ from nas.run import StoredRun
 from nas.storage.files import os_errors_explained, write_atomically
 from nas.training.data import OWN_RECIPE, Reading, preprocessing, preprocessing_source, spectrogram_preprocessing
 from predictors.core.metric import METRICS, format_quantity
+from predictors.hardware.counts import MAC_CONVENTIONS
 from search_spaces.combinators.recipe import recipe_of
 from search_spaces.core.errors import WrongUse
 
@@ -86,7 +87,7 @@ def _manifest(run: StoredRun, trial: Trial, weights: Mapping[str, Any], data: Ma
         "device": parts.device.name if parts.device else None,
         "budget": parts.budget.describe(parts.runtime),
         "schedule": {"patches": trial.patches, "split": trial.split},
-        "mac_convention": "convolutions, linear layers and matrix products; with the patches' recomputation",
+        "mac_convention": f"{MAC_CONVENTIONS[run.config.mac_convention]}; with the patches' recomputation",
         "count_input": run.config.count_input,
         "precision": "the figures hold for int8 weights and activations; the weights in this folder are float32",
         "weights": {key: value for key, value in weights.items() if key != "confusion"},

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas.assembly import ACCURACY_OF
 from nas.core.objective import keys_of, oriented_table
 from nas.core.pareto import ParetoFront, Reference
 from nas.reporting.commands import shown_config
@@ -69,7 +70,11 @@ def _notes(views: Sequence[RunView]) -> list[str]:
         notes.append("accuracies are on different validation pictures: the seed draws them")
     if any(len(view.trials) < view.config.trials for view in views):
         notes.append("not every run is complete")
-    return [*notes, "accuracies are those of weights inherited from each run's supernet"]
+    by_evaluator = {view.parts.evaluator: ACCURACY_OF[view.parts.evaluator] for view in views}
+    if len(by_evaluator) > 1:
+        each = "; ".join(f"{view.name}: {by_evaluator[view.parts.evaluator]}" for view in views)
+        return [*notes, f"accuracies are NOT measured alike, each is that of {each}"]
+    return [*notes, f"a network's accuracy is that of {next(iter(by_evaluator.values()))}"]
 
 
 def common_reference(boxes: Sequence[Reference], view: RunView) -> Reference:

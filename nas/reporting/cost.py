@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from nas.costing import Cost
 from nas.reporting.tables import quantity, schedule
 from predictors.core.metric import METRICS, format_quantity
+from predictors.hardware.counts import MAC_CONVENTIONS
 from predictors.hardware.layer_profile import LayerCost
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def print_cost(console: "Console", cost: Cost, layers: bool) -> None:
     share = f", {100 * recomputed / cost.figures['macs_layerwise']:.1f} % of MACs recomputed" if recomputed else ""
     console.print(f"  schedule  {schedule(cost.figures['patches'], cost.figures['split'])}{share}")
     counted = "counted" if cost.subject.count_input else "not counted (--count-input)"
-    console.print(f"  input image {counted}; MACs: convolutions, linear layers, matrix products")
+    console.print(f"  input image {counted}; MACs: {MAC_CONVENTIONS[cost.subject.mac_convention]}")
     if cost.budget:
         limits = "; ".join(cost.budget.describe(cost.runtime))
         console.print(f"  {'fits' if cost.figures['fits'] else 'DOES NOT FIT'}: {limits}")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _SAMPLE_A_CELL = 200
+_MOST_ROWS = 8
 _TOP_SHARE = 80  # percentile: the MACs that the best fifth of the feasible networks exceed
 
 
@@ -53,8 +54,10 @@ def admitted(prepared: Prepared) -> list[dict[str, Any]]:
     widths = [i for i, name in enumerate(names) if name.endswith("width")]
     rng = np.random.default_rng([prepared.config.seed, 3])
     rows = []
-    for place, pixels in enumerate(space.choices[resolution].options):
-        for option, width in enumerate(space.choices[widths[0]].options) if widths else [(0, None)]:
+    for place in _spread(len(space.choices[resolution].options)):
+        pixels = space.choices[resolution].options[place]
+        for option in _spread(len(space.choices[widths[0]].options)) if widths else [0]:
+            width = space.choices[widths[0]].options[option] if widths else None
             matrix = space.sample(rng, _SAMPLE_A_CELL).matrix.copy()
             matrix[:, resolution] = place
             matrix[:, widths] = option
@@ -65,6 +68,11 @@ def admitted(prepared: Prepared) -> list[dict[str, Any]]:
             row |= {"top_fifth_macs": int(np.percentile(macs, _TOP_SHARE)) if len(macs) else None}
             rows.append(row)
     return rows
+
+
+def _spread(options: int) -> list[int]:
+    """The positions of at most eight options, both ends among them."""
+    return sorted(set(np.linspace(0, options - 1, min(options, _MOST_ROWS)).round().astype(int).tolist()))
 
 
 def print_dry_run(console: "Console", document: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+from nas.assembly import ACCURACY_OF
 from nas.core.trial import Trial
 from nas.reporting.tables import quantity, schedule
 from nas.run import StoredRun
@@ -43,8 +44,8 @@ def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
         )
     else:
         console.print(
-            f"not trained yet (accuracy is that of inherited weights); type: nas train {run.name} --pick "
-            f"{trial.architecture.id}"
+            f"not trained yet (accuracy is that of {ACCURACY_OF[run.parts.evaluator]}); type: nas train {run.name} "
+            f"--pick {trial.architecture.id}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from nas.assembly import SUPERNET
 from nas.reporting.commands import next_commands
 from nas.reporting.tables import front_table, marks_of
 from nas.run import StoredRun
@@ -62,7 +63,7 @@ def print_outcome(console: "Console", outcome: Outcome) -> None:
 
 
 def _of_these(outcome: Outcome) -> str:
-    is_trained = outcome.run.parts.evaluator == "supernet" and not outcome.run.config.supernet_from
+    is_trained = outcome.run.parts.evaluator == SUPERNET and not outcome.run.config.supernet_from
     return f" ({outcome.supernet_seconds:.0f} s for the supernet)" if is_trained else ""
 
 

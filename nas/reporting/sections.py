@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from nas.assembly import ACCURACY_OF
 from nas.reporting import html
 from nas.reporting.commands import next_commands, search_command
 from nas.reporting.drawing import drawing_of
@@ -12,6 +13,7 @@ from nas.reporting.run_view import DOMINATED, FAILED, FRONT, OVER_BUDGET, RunVie
 from nas.reporting.tables import quantity, schedule, title
 from nas.run import UNFINISHED
 from predictors.core.metric import METRICS
+from predictors.hardware.counts import MAC_CONVENTIONS
 
 _FIGURES_OF_A_MEMBER = ("top1", "balanced_top1", "macs", "peak_sram_bytes", "flash_bytes", "params")
 _IN_A_SENTENCE = {"top1": "accuracy", "macs": "MACs", "peak_sram_bytes": "of SRAM"}
@@ -202,8 +204,8 @@ def confusions(view: RunView, figures: Figures) -> str:
         return ""
     if not view.trained:
         words = (
-            "No network is trained yet, so that the accuracies above are those of inherited weights. Type: nas train "
-            f"{view.name} --pick knee"
+            "No network is trained yet: an accuracy above is that of "
+            f"{ACCURACY_OF[view.parts.evaluator]}. Type: nas train {view.name} --pick knee"
         )
         return html.section("trained", "Trained networks", html.paragraph(words))
     parts = [part for member in view.trained for part in _trained(member, figures)]
@@ -254,9 +256,9 @@ def commands(view: RunView) -> str:
     following += next_commands(view.run) if view.marked else [f"nas report {view.name}"]
     metrics = [m for m in METRICS.values() if m.column in view.metric_columns]
     conventions = (
-        f"SRAM and flash are for int8 and runtime {view.parts.runtime}; MACs count convolutions, linear layers and "
-        "matrix products, with what patches compute again; accuracy is on validation pictures with weights inherited "
-        "from the supernet, unless it says trained."
+        f"SRAM and flash are for int8 and runtime {view.parts.runtime}; MACs count "
+        f"{MAC_CONVENTIONS[view.config.mac_convention]}, with what patches compute again; accuracy is on validation "
+        f"pictures and that of {ACCURACY_OF[view.parts.evaluator]}, unless it says trained."
     )
     facts = {
         "created": view.record.created,

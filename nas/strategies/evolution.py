@@ -19,7 +19,7 @@ from nas.core.pareto import non_dominated
 from nas.core.trial import Trial
 from nas.strategies.strategy import Strategy
 from search_spaces.core.population import Population
-from search_spaces.core.space import SearchSpace
+from search_spaces.core.space import Price, SearchSpace
 
 MUTATION_PROBABILITY = 0.1
 RANDOM_SHARE = 0.05
@@ -32,23 +32,28 @@ MOST_PARENTS = 20
 class Evolution(Strategy):
     """Crossovers and mutations of the best trials so far.
 
-    The first trials are the smallest and the largest architecture, which mark the ends of the front, then random ones
-    until a twentieth of all trials is told: at least 8, at most the paper's 100. From then on a candidate is random
-    with probability 0.05, so that the search cannot collapse to the surroundings of one architecture; else it is a
-    crossover or a mutation with equal chance. The parents are as many as the random trials, at most the paper's 20;
-    fewer parents than 20 pay in a search of 200 trials, since the front is reached sooner.
+    The first trials are the smallest and the largest architecture, which mark the ends of the front, or what the
+    space's own rule gives where it has one, then random ones until a twentieth of all trials is told: at least 8, at
+    most the paper's 100. From then on a candidate is random with probability 0.05, so that the search cannot collapse
+    to the surroundings of one architecture; else it is a crossover or a mutation with equal chance. The parents are as
+    many as the random trials, at most the paper's 20; fewer parents than 20 pay in a search of 200 trials, since the
+    front is reached sooner.
 
     Trials that break a limit of the budget are parents only where others are missing; failed ones never are.
     """
 
     def __init__(
-        self, space: SearchSpace[Any], objectives: Sequence[Objective], trials: int, budget: Budget | None = None
+        self,
+        space: SearchSpace[Any],
+        objectives: Sequence[Objective],
+        trials: int,
+        budget: Budget | None = None,
+        price: Price | None = None,
     ) -> None:
-        super().__init__(space, objectives, trials, budget)
+        super().__init__(space, objectives, trials, budget, price)
         share = trials // SCALE
         self.random_trials = min(max(share, FEWEST), MOST_RANDOM_TRIALS)
         self.parent_count = min(max(share, FEWEST), MOST_PARENTS)
-        self._told: list[Trial] = []
         self._values: list[list[float]] = []
         self._parents: Population | None = None
 
@@ -64,7 +69,7 @@ class Evolution(Strategy):
         """`n` candidates, each random, a crossover or a mutation by its own coin."""
         samples = self.space.sample(rng, n)
         if not self._told:
-            return self.space.population(self.space.extremes()).concatenate(samples)[:n]
+            return self.start().concatenate(samples)[:n]
         if len(self._told) < self.random_trials:
             return samples
         parents = self.parents()

@@ -1,10 +1,7 @@
 """Random search: the baseline that every other strategy has to beat."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from nas.core.trial import Trial
 from nas.strategies.strategy import Strategy
 from search_spaces.core.population import Population
 
@@ -15,9 +12,6 @@ class RandomSearch(Strategy):
     def ask(self, n: int, rng: np.random.Generator) -> Population:
         """`n` independent samples of the space."""
         return self.space.sample(rng, n)
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        """Nothing to learn."""
 
 
 STRATEGY = RandomSearch

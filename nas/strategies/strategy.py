@@ -1,5 +1,6 @@
 """The base of every strategy: it is told trials and asked for candidates, and sees nothing else."""
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +10,9 @@ import numpy as np
 from nas.core.budget import Budget
 from nas.core.objective import Objective
 from nas.core.trial import Trial
+from search_spaces.core.errors import Infeasible
 from search_spaces.core.population import Population
-from search_spaces.core.space import SearchSpace
+from search_spaces.core.space import Price, SearchSpace
 
 
 class Strategy(ABC):
@@ -27,10 +29,16 @@ class Strategy(ABC):
 
     `trials` is the number of trials of the whole search, for strategies that scale with it. `budget` limits figures
     that are known only after an evaluation; what is known before never reaches a strategy when it breaks a limit.
+    `price` gives what is known before; with it a strategy may ask the space for the networks of its own rule.
     """
 
     def __init__(
-        self, space: SearchSpace[Any], objectives: Sequence[Objective], trials: int, budget: Budget | None = None
+        self,
+        space: SearchSpace[Any],
+        objectives: Sequence[Objective],
+        trials: int,
+        budget: Budget | None = None,
+        price: Price | None = None,
     ) -> None:
         if not objectives:
             raise ValueError("a strategy needs at least one objective")
@@ -38,11 +46,20 @@ class Strategy(ABC):
         self.objectives = tuple(objectives)
         self.trials = trials
         self.budget = budget or Budget()
+        self.price = price
+        self._told: list[Trial] = []
+
+    def start(self) -> Population:
+        """Where to begin: what the space's own rule gives for the budget, else its smallest and largest networks."""
+        if self.space.has_rule() and self.price is not None:
+            with contextlib.suppress(Infeasible):
+                return self.space.propose(self.budget.limits, self.price)
+        return self.space.population(self.space.extremes())
 
     @abstractmethod
     def ask(self, n: int, rng: np.random.Generator) -> Population:
         """At most `n` candidates, the preferred first."""
 
-    @abstractmethod
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Learns from finished trials."""
+        """Learns from finished trials; here they are kept."""
+        self._told += trials

@@ -44,6 +44,8 @@ def recalibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
     """
     network.eval()
     norms = [module for module in network.modules() if isinstance(module, _Norm)]
+    if not norms:
+        return  # layer norms keep no statistics
     before = [(norm.track_running_stats, norm.momentum) for norm in norms]
     seen = 0
     for norm in norms:

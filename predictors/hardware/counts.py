@@ -1,12 +1,13 @@
 """Exact counts from the operator table: multiply-accumulates, parameters, bytes of weights and flash.
 
-Convention of MACs: convolutions, linear layers and matrix products; batch norm, activation, pooling and addition count
-nothing. Weights are int8 (1 byte each).
+Three conventions of MACs circulate (`MAC_CONVENTIONS`); activations and additions count nothing in any of them.
+Weights are int8 (1 byte each).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.layer_table import Kind, LayerTable
 
 CODE_BYTES = 64 * 1024
@@ -15,7 +16,18 @@ its tensors is 63, 65 and 63 KiB (mit-han-lab/tinyengine README)."""
 
 _BYTES_PER_CHANNEL = 8  # int32 bias and float32 requantisation scale (tinyengine's code generator)
 _WEIGHTED = (Kind.CONV, Kind.DEPTHWISE, Kind.LINEAR)
+# Their learned values are tensors: position embeddings, class tokens, scales, biases of attention scores.
+_CONSTANT = (Kind.ADD, Kind.CONCAT, Kind.MULTIPLY, Kind.MATMUL)
 _MULTIPLYING = (*_WEIGHTED, Kind.MATMUL)
+
+PRODUCTS = "products"
+MAC_CONVENTIONS = {
+    "conv-linear": "convolutions and linear layers",
+    PRODUCTS: "convolutions, linear layers and matrix products",
+    "fvcore": "convolutions, linear layers, matrix products, norms and the last pooling, as fvcore totals them",
+}
+_BATCH_NORM_PARAMS = 2
+_FVCORE_BATCH_NORM, _FVCORE_LAYER_NORM = 2, 5  # multiply-accumulates an element
 
 Counts = NDArray[np.int64]
 
@@ -42,24 +54,51 @@ def weights_by_slot(table: LayerTable) -> Counts:
     return products
 
 
-def macs_by_slot(table: LayerTable, products: Counts) -> Counts:
-    """Multiply-accumulates `(n, slots)`, layer by layer."""
+def work_by_slot(table: LayerTable, products: Counts, convention: str) -> Counts:
+    """What counts as multiply-accumulates `(n, slots)` for one output position; `WrongUse` for an unknown convention.
+
+    `fvcore` counts what its FlopCountAnalysis does of timm's models: 2 an element of a batch norm, 5 of a layer norm, 1
+    an element of the input of the last pooling; a pooling inside squeeze-excite counts nothing there.
+    """
+    if convention not in MAC_CONVENTIONS:
+        raise WrongUse(unknown("MAC convention", convention, MAC_CONVENTIONS))
+    if convention == PRODUCTS:
+        return products
+    work = products.copy()
+    if convention == "conv-linear":
+        work[:, table.slots_of(Kind.MATMUL)] = 0
+        return work
+    normed = table.mask_of(Kind.CONV, Kind.DEPTHWISE) & (table.channel_params == _BATCH_NORM_PARAMS)
+    work += _FVCORE_BATCH_NORM * table.out_channels * normed
+    norms, pools = table.slots_of(Kind.NORM), table.slots_of(Kind.POOL)
+    work[:, norms] = _FVCORE_LAYER_NORM * table.out_channels[:, norms]
+    for slot in pools:
+        last = not any(kind == Kind.CONV for kind in table.kinds[slot + 1 :]) and (table.kernel[:, slot] == 1)
+        work[:, slot] = last * table.in_channels[:, slot] * table.in_height[:, slot] * table.in_width[:, slot]
+    return work
+
+
+def macs_by_slot(table: LayerTable, work: Counts) -> Counts:
+    """Multiply-accumulates `(n, slots)`, layer by layer, of `work` for one output position."""
     positions = (table.out_height * table.out_width).T.astype(np.int64)
-    positions *= products.T
+    positions *= work.T
     return positions.T
 
 
 def counts(table: LayerTable, products: Counts) -> dict[str, Counts]:
     """`params`, `weight_bytes` and `flash_bytes` of each row.
 
-    params = weights + the learned values per channel (batch norm 2, bias 1); flash = weights + 8 bytes per output
-    channel of a weighted operator + `CODE_BYTES`.
+    params = weights + the learned values per channel (norm 2, bias 1, embeddings one a token); flash = weights, those
+    of embeddings among them, + 8 bytes per output channel of a weighted operator or a norm of its own + `CODE_BYTES`.
     """
     weights = products.sum(axis=1) - products[:, table.slots_of(Kind.MATMUL)].sum(axis=1)
-    channel_values = (table.out_channels * table.channel_params).sum(axis=1, dtype=np.int64)
-    channels = table.out_channels[:, table.slots_of(*_WEIGHTED)].sum(axis=1, dtype=np.int64)
+    channel_values = table.out_channels * table.channel_params
+    constants = channel_values[:, table.slots_of(*_CONSTANT)].sum(axis=1, dtype=np.int64)
+    params = weights + channel_values.sum(axis=1, dtype=np.int64)
+    weights = weights + constants
+    channels = table.out_channels[:, table.slots_of(*_WEIGHTED, Kind.NORM)].sum(axis=1, dtype=np.int64)
     return {
-        "params": weights + channel_values,
+        "params": params,
         "weight_bytes": weights,
         "flash_bytes": weights + _BYTES_PER_CHANNEL * channels + CODE_BYTES,
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from predictors.hardware.counts import macs_by_slot, products_by_slot, weights_by_slot
+from predictors.hardware.counts import PRODUCTS, macs_by_slot, products_by_slot, weights_by_slot, work_by_slot
 from predictors.hardware.geometry import Steps
 from predictors.hardware.memory import memory_rule
 from predictors.hardware.memory_plan import lifetimes
@@ -36,17 +36,22 @@ class LayerCost:
 
 
 def layer_profile(
-    table: LayerTable, runtime: str, patches: int = 1, split: int = 0, count_input: bool = False
+    table: LayerTable,
+    runtime: str,
+    patches: int = 1,
+    split: int = 0,
+    count_input: bool = False,
+    mac_convention: str = PRODUCTS,
 ) -> list[LayerCost]:
     """The operators of a table of height one, in execution order, under a runtime and a schedule."""
     alive = _bytes_alive(table, runtime, patches, split, count_input)
-    products, weights = products_by_slot(table), weights_by_slot(table)
+    work, weights = work_by_slot(table, products_by_slot(table), mac_convention), weights_by_slot(table)
     present = np.flatnonzero(table.present[0])
-    macs = macs_by_slot(table, products)[0, present]
+    macs = macs_by_slot(table, work)[0, present]
     blocks_before = np.cumsum(table.cut[0, present]) - table.cut[0, present]
     patched = blocks_before < split
     if split:
-        macs = np.where(patched, products[0, present] * _patched_positions(table, present, patched, patches), macs)
+        macs = np.where(patched, work[0, present] * _patched_positions(table, present, patched, patches), macs)
     result = []
     for i, layer in enumerate(table.layers(0)):
         result.append(

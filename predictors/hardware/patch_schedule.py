@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.counts import macs_by_slot, products_by_slot
+from predictors.hardware.counts import PRODUCTS, macs_by_slot, products_by_slot, work_by_slot
 from predictors.hardware.geometry import Form, Steps, admits_split
 from predictors.hardware.liveness import Bools, Floats, liveness, round_up, running
 from predictors.hardware.memory.rule import MemoryRule
@@ -67,18 +67,18 @@ class Chosen:
 class PatchSchedules:
     """Prices every patch schedule of some networks under one memory rule. Arrays are `(slots, n)`."""
 
-    def __init__(self, table: LayerTable, rule: MemoryRule, count_input: bool) -> None:
+    def __init__(self, table: LayerTable, rule: MemoryRule, count_input: bool, mac_convention: str = PRODUCTS) -> None:
         self.table, self.rule = table, rule
         self.height = table.out_height.T.astype(np.float64)
         self.width = table.out_width.T.astype(np.float64)
         self.steps = Steps.of(table)
         self.splits = admits_split(table)
         self.split_number = running(np.add, (table.cut & table.present).T.astype(np.int64))
-        products = products_by_slot(table)
+        work = work_by_slot(table, products_by_slot(table), mac_convention)
         # [j]: the sum, or the largest value, behind slot j
-        self.macs_behind = _behind(np.add, macs_by_slot(table, products).T.astype(np.float64))
+        self.macs_behind = _behind(np.add, macs_by_slot(table, work).T.astype(np.float64))
         offset = self.steps.stride - self.steps.field
-        self.macs_to = Form.of_map(products.T.astype(np.float64), self.steps.stride, offset).total()
+        self.macs_to = Form.of_map(work.T.astype(np.float64), self.steps.stride, offset).total()
         self._prepare_bytes(offset, count_input)
 
     def _prepare_bytes(self, offset: Floats, count_input: bool) -> None:

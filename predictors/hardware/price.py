@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.counts import counts, macs_by_slot, products_by_slot
+from predictors.hardware.counts import PRODUCTS, counts, macs_by_slot, products_by_slot, work_by_slot
 from predictors.hardware.liveness import Bools, Liveness, liveness
 from predictors.hardware.memory import MemoryRule, memory_rule
 from predictors.hardware.patch_schedule import Chosen, PatchSchedules, PatchStage, search, search_within
@@ -45,16 +45,18 @@ def price_table(
     limits: Mapping[str, float] | None = None,
     schedule: Schedule = "auto",
     count_input: bool = False,
+    mac_convention: str = PRODUCTS,
 ) -> Columns:
     """Columns `(n,)`: macs, macs_layerwise, params, weight_bytes, flash_bytes, peak_sram_bytes, patches, split,
     runs_in_tinyengine, fits.
 
     `limits`: upper limits by column. With them the schedule of least MACs among those that fit, and `fits` tells
     whether there is one; a row that no schedule makes fit keeps its figures layer by layer. Without limits the schedule
-    of least peak. `split` counts blocks (0 layer by layer). Limits on columns that are not priced are left to others.
+    of least peak. `mac_convention`: what counts as MACs, see `counts.MAC_CONVENTIONS`. `split` counts blocks (0 layer
+    by layer). Limits on columns that are not priced are left to others.
     No rows give empty columns. `WrongUse`: an unknown runtime or schedule, or a schedule that a row does not admit.
     """
-    return _Pricing.asked(runtime, limits, schedule, count_input).run(table.select, len(table))
+    return _Pricing.asked(runtime, limits, schedule, count_input, mac_convention).run(table.select, len(table))
 
 
 def price_population(
@@ -63,9 +65,10 @@ def price_population(
     limits: Mapping[str, float] | None = None,
     schedule: Schedule = "auto",
     count_input: bool = False,
+    mac_convention: str = PRODUCTS,
 ) -> Columns:
     """The same for a population of any size, decoded piece by piece."""
-    pricing = _Pricing.asked(runtime, limits, schedule, count_input)
+    pricing = _Pricing.asked(runtime, limits, schedule, count_input, mac_convention)
     return pricing.run(lambda rows: population.space.decode(population[rows]), len(population))
 
 
@@ -77,14 +80,20 @@ class _Pricing:
     limits: Mapping[str, float] | None
     schedule: Schedule
     count_input: bool
+    mac_convention: str
 
     @classmethod
     def asked(
-        cls, runtime: str, limits: Mapping[str, float] | None, schedule: Schedule, count_input: bool
+        cls,
+        runtime: str,
+        limits: Mapping[str, float] | None,
+        schedule: Schedule,
+        count_input: bool,
+        mac_convention: str,
     ) -> "_Pricing":
         """Names become rules; no limits and an empty set of them are the same."""
         schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
-        return cls(memory_rule(runtime), limits or None, schedule, count_input)
+        return cls(memory_rule(runtime), limits or None, schedule, count_input, mac_convention)
 
     def run(self, decode: Callable[[Any], LayerTable], n: int) -> Columns:
         """`decode` gives the table of a slice or index array of the `n` rows."""
@@ -102,7 +111,7 @@ class _Pricing:
         """All columns but `fits` without patches, and `open`: rows for which patches are to be looked at."""
         live = liveness(table, self.rule, self.count_input)
         products = products_by_slot(table)
-        macs = macs_by_slot(table, products).sum(axis=1)
+        macs = macs_by_slot(table, work_by_slot(table, products, self.mac_convention)).sum(axis=1)
         columns: Columns = {"macs_layerwise": macs, **counts(table, products), "macs": macs.copy()}
         columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64)
         columns["patches"], columns["split"] = np.ones_like(macs), np.zeros_like(macs)
@@ -132,7 +141,7 @@ class _Pricing:
 
     def _patch_by_patch(self, table: LayerTable, columns: Columns, rows: Rows) -> None:
         """Replaces what a schedule decides in `rows` of `columns`, whose operators `table` holds."""
-        schedules = PatchSchedules(table, self.rule, self.count_input)
+        schedules = PatchSchedules(table, self.rule, self.count_input, self.mac_convention)
         peak, macs = (columns[name][rows].astype(np.float64) for name in _SCHEDULED)
         chosen = Chosen.layer_by_layer(peak, macs)
         if isinstance(self.schedule, tuple):

@@ -115,7 +115,8 @@ class ElasticMbconv(MbconvNetwork):
     ) -> Tensor:
         weight = crop(layer.conv.weight, (outputs, x.shape[1] // groups, kernel, kernel))
         x = self._normalise(layer.norm, functional.conv2d(x, weight, None, stride, kernel // 2, 1, groups))
-        return x if isinstance(layer.activation, nn.Identity) else functional.relu6(x)
+        normalised: Tensor = layer.activation(x)
+        return normalised
 
     def _normalise(self, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
         size = (x.shape[1],)

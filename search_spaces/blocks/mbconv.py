@@ -2,13 +2,18 @@
 
 This file stands alone: it imports torch and nothing else, so that an exported network can carry a copy of it.
 Sources: MobileNetV2 (arXiv 1801.04381) for the block; MCUNetV2 (arXiv 2110.15352) for blocks without a depthwise
-convolution; MobileNetV3 (arXiv 1905.02244) for squeeze-excite with a hard sigmoid.
+convolution; MobileNetV3 (arXiv 1905.02244) for squeeze-excite with a hard sigmoid, and for a linear layer between the
+pooling and the classifier; EfficientNet (arXiv 1905.11946) for SiLU and a sigmoid.
 """
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from torch import Tensor, nn
+
+# What stands after a batch norm, and what closes a gate between 0 and 1.
+ACTIVATIONS = {"relu6": nn.ReLU6, "relu": nn.ReLU, "silu": nn.SiLU, "hardswish": nn.Hardswish}
+GATES = {"hardsigmoid": nn.Hardsigmoid, "sigmoid": nn.Sigmoid}
 
 
 class Stem(TypedDict):
@@ -29,21 +34,28 @@ BlockSpec = TypedDict(
         "stride": int,
         "residual": bool,  # adds the input to the output
         "squeeze": int,  # channels of the squeeze-excite bottleneck; 0 means none
+        "activation": NotRequired[str],  # where it is not the network's
     },
 )
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias, batch norm and, where `activate` holds, ReLU6; keeps ceil(side / stride) pixels."""
+    """Convolution without bias, batch norm and an activation (none where it is empty); keeps ceil(side / stride)."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, activate: bool = True
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        activation: str = "relu6",
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(outputs)
         # Not in place: training would then clone the input, which costs more than the memory it saves.
-        self.activation = nn.ReLU6() if activate else nn.Identity()
+        self.activation = ACTIVATIONS[activation]() if activation else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, ceil(H / stride), ceil(W / stride))."""
@@ -54,37 +66,42 @@ class ConvNorm(nn.Module):
 class SqueezeExcite(nn.Module):
     """Scales each channel by a number in 0..1 computed from the means of all channels."""
 
-    def __init__(self, channels: int, bottleneck: int) -> None:
+    def __init__(self, channels: int, bottleneck: int, activation: str = "relu", gate: str = "hardsigmoid") -> None:
         super().__init__()
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.reduce = nn.Conv2d(channels, bottleneck, 1)
-        self.relu = nn.ReLU(inplace=True)
+        self.activation = ACTIVATIONS[activation]()
         self.expand = nn.Conv2d(bottleneck, channels, 1)
-        self.gate = nn.Hardsigmoid()
+        self.gate = GATES[gate]()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) -> the same shape."""
-        scale: Tensor = self.gate(self.expand(self.relu(self.reduce(self.pool(x)))))
+        scale: Tensor = self.gate(self.expand(self.activation(self.reduce(self.pool(x)))))
         return x * scale
 
 
 class InvertedResidual(nn.Module):
     """Expand (1x1), depthwise (k x k), squeeze-excite, project (1x1, linear), residual; absent parts are `Identity`."""
 
-    def __init__(self, spec: BlockSpec) -> None:
+    def __init__(
+        self, spec: BlockSpec, activation: str = "relu6", squeeze: tuple[str, str] = ("relu", "hardsigmoid")
+    ) -> None:
         super().__init__()
         mid = spec["mid"] or spec["in"]
         if spec["kernel"] == 1 and spec["stride"] != 1:
             raise ValueError(f"a block without a depthwise convolution has stride 1, got stride {spec['stride']}")
         if spec["residual"] and (spec["stride"] != 1 or spec["in"] != spec["out"]):
             raise ValueError(f"a residual needs stride 1 and as many channels out as in, got {dict(spec)}")
+        own = spec.get("activation", activation)
         self.residual = spec["residual"]
-        self.expand = ConvNorm(spec["in"], mid) if spec["mid"] else nn.Identity()
+        self.expand = ConvNorm(spec["in"], mid, activation=own) if spec["mid"] else nn.Identity()
         self.depthwise = (
-            ConvNorm(mid, mid, spec["kernel"], spec["stride"], groups=mid) if spec["kernel"] > 1 else nn.Identity()
+            ConvNorm(mid, mid, spec["kernel"], spec["stride"], groups=mid, activation=own)
+            if spec["kernel"] > 1
+            else nn.Identity()
         )
-        self.squeeze = SqueezeExcite(mid, spec["squeeze"]) if spec["squeeze"] else nn.Identity()
-        self.project = ConvNorm(mid, spec["out"], activate=False)
+        self.squeeze = SqueezeExcite(mid, spec["squeeze"], *squeeze) if spec["squeeze"] else nn.Identity()
+        self.project = ConvNorm(mid, spec["out"], activation="")
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, H, W) -> (N, out, ceil(H / stride), ceil(W / stride))."""
@@ -97,20 +114,34 @@ class MbconvNetwork(nn.Module):
 
     Arguments: `input_size` [channels, height, width] (the resolution the network is meant for; others run as well),
     `stem` the first convolution, `blocks` in order, `mix` the channels of the last 1x1 convolution (0: none),
-    `classes`. All are plain JSON values. Weights are He-initialised by fan-out; `ValueError` on an impossible block.
+    `classes`, `hidden` the channels of a linear layer before the classifier (0: none), `activation` after every batch
+    norm where a block has none of its own, `squeeze` (activation, gate) of squeeze-excite. All are plain JSON values.
+    Weights are He-initialised by fan-out; `ValueError` on an impossible block.
     """
 
     def __init__(
-        self, input_size: Sequence[int], stem: Stem, blocks: Sequence[BlockSpec], mix: int, classes: int
+        self,
+        input_size: Sequence[int],
+        stem: Stem,
+        blocks: Sequence[BlockSpec],
+        mix: int,
+        classes: int,
+        hidden: int = 0,
+        activation: str = "relu6",
+        squeeze: Sequence[str] = ("relu", "hardsigmoid"),
     ) -> None:
         super().__init__()
         self.input_size = tuple(input_size)
-        self.stem = ConvNorm(self.input_size[0], stem["out"], stem["kernel"], stem["stride"])
-        self.blocks = nn.ModuleList(InvertedResidual(spec) for spec in blocks)
+        self.stem = ConvNorm(self.input_size[0], stem["out"], stem["kernel"], stem["stride"], activation=activation)
+        gate = (squeeze[0], squeeze[1])
+        self.blocks = nn.ModuleList(InvertedResidual(spec, activation, gate) for spec in blocks)
         last = blocks[-1]["out"] if blocks else stem["out"]
-        self.mix = ConvNorm(last, mix) if mix else nn.Identity()
+        self.mix = ConvNorm(last, mix, activation=activation) if mix else nn.Identity()
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(mix or last, classes)
+        self.hidden = (
+            nn.Sequential(nn.Linear(mix or last, hidden), ACTIVATIONS[activation]()) if hidden else nn.Identity()
+        )
+        self.classifier = nn.Linear(hidden or mix or last, classes)
         self.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -118,7 +149,7 @@ class MbconvNetwork(nn.Module):
         x = self.stem(x)
         for block in self.blocks:
             x = block(x)
-        logits: Tensor = self.classifier(self.pool(self.mix(x)).flatten(1))
+        logits: Tensor = self.classifier(self.hidden(self.pool(self.mix(x)).flatten(1)))
         return logits
 
 

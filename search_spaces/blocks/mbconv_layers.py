@@ -73,6 +73,8 @@ def mbconv_layers(arguments: Mapping[str, Any]) -> list[Layer]:
     if arguments["mix"]:
         writer.conv("mix", arguments["mix"])
     writer.pool("pool")
+    if arguments.get("hidden"):
+        writer.linear("hidden", arguments["hidden"])
     writer.linear("classifier", arguments["classes"])
     return writer.layers
 

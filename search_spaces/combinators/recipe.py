@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Choice
 from search_spaces.core.extended import ExtendedSpace
+from search_spaces.core.lists import numbers, rising
 from search_spaces.core.space import Rows
 
 _OPTIMIZER, _ADAMW_RATE, _SGD_RATE = 0, 1, 2
@@ -29,23 +30,13 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def _numbers(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _rising(epochs: tuple[int, ...]) -> tuple[int, ...]:
-    if list(epochs) != sorted(set(epochs)):
-        raise ValueError("expected rising numbers, each once")
-    return epochs
-
-
 class RecipeSettings(BaseModel):
     """`recipe_epochs`: the numbers of epochs to choose from; empty where something else decides on them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe_epochs: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=100_000)], ...], BeforeValidator(_numbers), AfterValidator(_rising)
+        tuple[Annotated[int, Field(ge=1, le=100_000)], ...], BeforeValidator(numbers), AfterValidator(rising)
     ] = (5, 10, 20)
 
 

@@ -3,7 +3,7 @@
 import importlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import torch
 
 Rows = NDArray[np.int16]
+# Exact figures of a population by column, and `fits`: within every limit that is known before an evaluation.
+Price = Callable[[Population], Mapping[str, NDArray[Any]]]
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
@@ -117,6 +119,27 @@ class SearchSpace(ABC, Generic[SettingsT]):
     def smaller(self) -> "SearchSpace[SettingsT] | None":
         """The same space at the next smaller resolutions, none of which it has; None where there are none."""
         return None
+
+    @classmethod
+    def has_rule(cls) -> bool:
+        """Whether the space has a way of its own to choose architectures for a budget: `propose`."""
+        return cls.propose is not SearchSpace.propose
+
+    def propose(
+        self,
+        limits: Mapping[str, float],
+        price: Price,
+        told: Sequence[tuple[Architecture, float]] = (),
+        rng: np.random.Generator | None = None,
+        trials: int = 0,
+    ) -> Population:
+        """What the space's published rule gives for `limits` by column, the preferred first.
+
+        `told`: architectures with their accuracy, in the order in which they were measured; `trials` how many may be
+        measured in all. With 0, the default, nothing will be, and the rule must do without. A pure function of all
+        these. `Infeasible` where no architecture of the rule fits.
+        """
+        raise WrongUse(f"the space '{self.name}' has no rule of its own; choose another --strategy")
 
     @property
     def size(self) -> int:

@@ -21,7 +21,7 @@ class Supernet(Protocol):
     def extract(self, architecture: Architecture) -> "torch.nn.Module":
         """A plain module with copies of the sub-network's weights.
 
-        Its batch-norm statistics are not meaningful until recalibrated.
+        Its batch-norm statistics, where it has any, are not meaningful until recalibrated.
         """
 
     def forward(self, pictures: "torch.Tensor") -> "torch.Tensor":

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search_spaces.core.aspect import size_at
 from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, IntArray, Kind, LayerTable
 from search_spaces.mcunetv2.layout import DEPTHS, EXPANSIONS, BlockPlace, Layout
-from search_spaces.mcunetv2.settings import Mcunetv2Settings, size_at
+from search_spaces.mcunetv2.settings import Mcunetv2Settings
 
 _BATCH_NORM, _BIAS = 2, 1
 _LEARNED = {Kind.CONV: _BATCH_NORM, Kind.DEPTHWISE: _BATCH_NORM, Kind.LINEAR: _BIAS}

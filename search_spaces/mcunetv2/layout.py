@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from search_spaces.core.choice import Choice
 from search_spaces.core.layer_table import Kind
-from search_spaces.mcunetv2.settings import BACKBONES, Backbone, Mcunetv2Settings, make_divisible
+from search_spaces.core.rounding import make_divisible
+from search_spaces.mcunetv2.settings import BACKBONES, Backbone, Mcunetv2Settings
 
 WIDTHS = (0.5, 0.75, 1.0)
 KERNELS = (3, 5, 7)

@@ -1,14 +1,14 @@
 """What can be set in the space, and how the data choose what is not."""
 
-import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from search_spaces.core.aspect import aspect_of
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.lists import numbers, rising
 
 PUBLISHED_RESOLUTIONS = (96, 128, 160, 192, 224, 256)
 PUBLISHED_INPUT = InputFacts(channels=3, height=256, width=256, classes=1000, pictures=1_281_167)
@@ -17,7 +17,6 @@ _FEWEST_RESOLUTIONS = 3
 _NATIVE_SHARES = ((1, 2), (2, 3), (5, 6), (1, 1))
 _LARGEST_MICRO_PIXELS = 40
 _LARGEST_SMALL_PIXELS = 127
-_LONGEST_ASPECT = 4
 SMALLEST_RESOLUTION = 8
 
 
@@ -44,16 +43,6 @@ BACKBONES = {
 }
 
 
-def _numbers(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _rising(resolutions: tuple[int, ...]) -> tuple[int, ...]:
-    if any(a >= b for a, b in pairwise(resolutions)):
-        raise ValueError("expected rising numbers, each once")
-    return resolutions
-
-
 _Resolution = Annotated[int, Field(ge=SMALLEST_RESOLUTION, le=1024)]
 _Side = Annotated[int, Field(ge=1)]
 
@@ -69,10 +58,10 @@ class Mcunetv2Settings(BaseModel):
     backbone: Literal["full", "small", "micro"]
     width: Literal["per_stage", "per_block"] = "per_stage"
     resolutions: Annotated[
-        tuple[_Resolution, ...], Field(min_length=1), BeforeValidator(_numbers), AfterValidator(_rising)
+        tuple[_Resolution, ...], Field(min_length=1), BeforeValidator(numbers), AfterValidator(rising)
     ]
     channels: int = Field(ge=1, le=16)
-    aspect: Annotated[tuple[_Side, _Side], BeforeValidator(_numbers)] = (1, 1)
+    aspect: Annotated[tuple[_Side, _Side], BeforeValidator(numbers)] = (1, 1)
     classes: int = Field(ge=2)
 
 
@@ -111,30 +100,20 @@ def resolve(options: dict[str, Any], facts: InputFacts) -> dict[str, Any]:
         **options,
         "resolutions": resolutions,
         "channels": facts.channels,
-        "aspect": _aspect(facts.height, facts.width),
+        "aspect": aspect_of(facts.height, facts.width),
         "classes": facts.classes,
     }
 
 
 def _asked_resolutions(asked: Any) -> tuple[int, ...]:
-    numbers = _numbers(asked)
+    found = numbers(asked)
     try:
-        resolutions = tuple(sorted({int(r) for r in ([numbers] if isinstance(numbers, int) else numbers)}))
+        resolutions = tuple(sorted({int(r) for r in ([found] if isinstance(found, int) else found)}))
     except (TypeError, ValueError):
         resolutions = ()
     if not resolutions:
         raise WrongUse(f"resolutions: expected pixels such as 48,64,96, got '{asked}'")
     return resolutions
-
-
-def _aspect(height: int, width: int) -> tuple[int, int]:
-    # within 5 % of square is square: a few odd pixels must not make every map rectangular
-    if abs(height - width) * 20 <= max(height, width):
-        return 1, 1
-    # a strip is squeezed: at its true shape its maps would be many times those of the published space
-    height, width = min(height, _LONGEST_ASPECT * width), min(width, _LONGEST_ASPECT * height)
-    common = math.gcd(height, width)
-    return height // common, width // common
 
 
 def smaller_resolutions(smallest: int) -> tuple[int, ...]:
@@ -145,18 +124,3 @@ def smaller_resolutions(smallest: int) -> tuple[int, ...]:
     """
     known = [r for r in range(SMALLEST_RESOLUTION, smallest, 8) if r < 48 or r % 16 == 0]
     return tuple(known[-3:])
-
-
-def size_at(resolution: int, aspect: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) whose short side is `resolution`; the long side is rounded to a multiple of 8."""
-    height, width = aspect
-    if height == width:
-        return resolution, resolution
-    long_side = max(resolution, round(resolution * max(aspect) / min(aspect) / 8) * 8)
-    return (resolution, long_side) if height < width else (long_side, resolution)
-
-
-def make_divisible(channels: float, divisor: int = 8) -> int:
-    """Rounds to a multiple of `divisor`, never below 90 % of `channels` (MobileNet's rule)."""
-    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * channels else rounded

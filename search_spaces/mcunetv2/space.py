@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from search_spaces.blocks.mbconv_layers import mbconv_layers
 from search_spaces.core.architecture import Architecture
+from search_spaces.core.aspect import size_at
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
@@ -17,7 +18,7 @@ from search_spaces.core.space import Blueprint, PublishedMember, Rows, SearchSpa
 from search_spaces.mcunetv2.decode import decode
 from search_spaces.mcunetv2.layout import DEPTHS, EXPANSIONS, BlockPlace, make_layout
 from search_spaces.mcunetv2.published import published_members
-from search_spaces.mcunetv2.settings import PUBLISHED_INPUT, Mcunetv2Settings, resolve, size_at, smaller_resolutions
+from search_spaces.mcunetv2.settings import PUBLISHED_INPUT, Mcunetv2Settings, resolve, smaller_resolutions
 
 if TYPE_CHECKING:
     from search_spaces.blocks.elastic_mbconv import ElasticMbconv

@@ -37,31 +37,58 @@ class Trace(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        output = result[0] if isinstance(result, tuple) else result
-        inputs = [self.maker[id(arg)] for arg in args if id(arg) in self.maker]
+        output = _tensors([result])[0]
+        inputs = [self.maker[id(arg)] for arg in _tensors(args) if id(arg) in self.maker]
         if inputs:
             layer = self.layer(func.overloadpacket.__name__, args, output, inputs)
             self.layers += [layer] if layer else []
-            self.maker[id(output)] = len(self.layers) - 1 if layer else inputs[0]
-            self.kept.append(output)
+            for made in _tensors([result]):
+                self.maker[id(made)] = len(self.layers) - 1 if layer else inputs[0]
+                self.kept.append(made)
         return result
 
     def layer(self, name: str, args: tuple[Any, ...], output: torch.Tensor, inputs: list[int]) -> Layer | None:
-        kinds = {"add": Kind.ADD, "mul": Kind.MULTIPLY, "mean": Kind.POOL, "_adaptive_avg_pool2d": Kind.POOL}
-        read = next(arg for arg in args if isinstance(arg, torch.Tensor) and id(arg) in self.maker)
-        (inside, *before), (out, *after) = (list(tensor.shape[1:]) for tensor in (read, output))
-        sizes = ((*before, 1, 1)[:2], (*after, 1, 1)[:2])
+        read = next(arg for arg in _tensors(args) if id(arg) in self.maker)
+        (inside, *before), (out, *after) = _shape(read), _shape(output)
+        first, other = (*sorted(set(inputs)), NO_INPUT)[:2]
+        plain = Layer("", Kind.ADD, first, other, inside, out, *before, *after)
         if name == "convolution":
             kernel, stride, groups = args[1].shape[2], args[3][0], args[8]
             assert args[1].shape[2] == args[1].shape[3]
             kind = Kind.DEPTHWISE if args[1].shape[1] == 1 and groups == inside == out else Kind.CONV
-            return Layer("", kind, inputs[0], NO_INPUT, inside, out, *sizes[0], *sizes[1], kernel, stride, groups)
-        if name == "addmm":
-            return Layer("", Kind.LINEAR, inputs[0], NO_INPUT, inside, out, *sizes[0], *sizes[1])
-        if name in kinds:
-            other = max(inputs[0], inputs[1]) if len(inputs) > 1 else NO_INPUT
-            return Layer("", kinds[name], min(inputs), other, inside, out, *sizes[0], *sizes[1])
-        return None
+            return plain._replace(kind=kind, kernel=kernel, stride=stride, groups=groups)
+        if name == "max_pool2d_with_indices":
+            return plain._replace(kind=Kind.POOL, kernel=args[1][0], stride=args[2][0])
+        if name == "bmm":
+            (groups, rows, inner), columns = args[0].shape, args[1].shape[2]
+            tokens = self.layers[inputs[0]].out_height
+            if tokens > rows and groups % (tokens // rows) == 0:  # each window is a product of its own
+                groups, rows = groups // (tokens // rows), tokens
+            size = {"in_height": rows, "in_width": 1, "out_height": rows, "out_width": 1}
+            channels = {"in_channels": groups * inner, "out_channels": groups * columns, "groups": groups}
+            return plain._replace(kind=Kind.MATMUL, **size, **channels)
+        if name == "mul" and not isinstance(args[1], torch.Tensor):
+            return None
+        if name == "add" and self.layers and self.layers[first].kind == Kind.MATMUL:
+            return None  # biases of attention scores
+        kind_of = {"addmm": Kind.LINEAR, "mm": Kind.LINEAR, "add": Kind.ADD, "mul": Kind.MULTIPLY, "cat": Kind.CONCAT}
+        kind_of |= {"native_layer_norm": Kind.NORM, "mean": Kind.POOL, "_adaptive_avg_pool2d": Kind.POOL}
+        return plain._replace(kind=kind_of[name]) if name in kind_of else None
+
+
+def _tensors(args: Any) -> list[torch.Tensor]:
+    """The tensors among arguments or results, those inside lists as well."""
+    found = []
+    for arg in args:
+        found += [arg] if isinstance(arg, torch.Tensor) else _tensors(arg) if isinstance(arg, list | tuple) else []
+    return found
+
+
+def _shape(tensor: torch.Tensor) -> tuple[int, int, int]:
+    """(channels, height, width) of one picture's map (1, C, H, W), or its tokens, in windows (W, N, C) or not."""
+    if tensor.ndim == 4:
+        return (*tensor.shape[1:],)  # type: ignore[return-value]
+    return tensor.shape[-1], tensor.shape[:-1].numel(), 1
 
 
 def traced(network: torch.nn.Module, size: tuple[int, int, int]) -> list[Layer]:
@@ -73,7 +100,7 @@ def traced(network: torch.nn.Module, size: tuple[int, int, int]) -> list[Layer]:
 
 def comparable(layer: Layer) -> Layer:
     """Without what a trace does not see: names, block ends, norms; the inputs of two-handed operators in one order."""
-    if layer.input_b >= 0 or layer.kind in (Kind.ADD, Kind.MULTIPLY):
+    if layer.input_b != NO_INPUT:
         inputs = sorted((layer.input_a, layer.input_b))
         layer = layer._replace(input_a=inputs[0], input_b=inputs[1])
     return layer._replace(name="", cut=False, channel_params=0)

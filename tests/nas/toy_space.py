@@ -1,7 +1,7 @@
 """A small space with a known optimum and known costs, and evaluators for it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,22 @@ class ToySpace(SearchSpace[ToySettings]):
 
     def input_size(self, architecture: Architecture) -> tuple[int, int, int]:
         return 1, 8, 8
+
+
+class ToySpaceWithRule(ToySpace):
+    """Its rule: what differs by one choice from the best so far; the extremes where nothing was measured."""
+
+    def propose(
+        self,
+        limits: Mapping[str, float],
+        price: Any,
+        told: Sequence[tuple[Architecture, float]] = (),
+        rng: np.random.Generator | None = None,
+        trials: int = 0,
+    ) -> Population:
+        if not told:
+            return self.population(self.extremes())
+        return self.neighbours(max(told, key=lambda pair: pair[1])[0])
 
 
 def accuracy(matrix: NDArray[np.integer[Any]], options: int) -> NDArray[np.float64]:

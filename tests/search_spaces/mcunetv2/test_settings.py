@@ -1,12 +1,12 @@
 import pytest
 
+from search_spaces.core.aspect import size_at
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.rounding import make_divisible
 from search_spaces.mcunetv2.settings import (
     default_backbone,
     default_resolutions,
-    make_divisible,
-    size_at,
     smaller_resolutions,
 )
 from search_spaces.mcunetv2.space import Mcunetv2

@@ -1,0 +1,66 @@
+"""What a space's own rule gives for a budget, without data: nothing is trained and nothing is written."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nas.assembly import Parts
+from nas.reporting.tables import quantity, schedule, title
+from search_spaces.core.population import Population
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_COLUMNS = ("macs", "params", "peak_sram_bytes", "flash_bytes")
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """The rule's networks, the preferred first, and their exact figures."""
+
+    parts: Parts
+    population: Population
+
+    @classmethod
+    def of(cls, parts: Parts) -> "Proposals":
+        """Asks the space; `WrongUse` where it has no rule, `Infeasible` where nothing of the rule fits."""
+        return cls(parts, parts.space.propose(parts.budget.limits, parts.pricer))
+
+    def to_document(self) -> dict[str, Any]:
+        """Plain JSON values; each architecture can be kept as a file and given to `nas cost`."""
+        columns = self.parts.pricer(self.population)
+        return {
+            "space": self.parts.space.name,
+            "runtime": self.parts.runtime,
+            "budget": self.parts.budget.describe(self.parts.runtime),
+            "proposals": [
+                {
+                    "id": architecture.id,
+                    "architecture": json.loads(architecture.to_json()),
+                    **{name: values[row].item() for name, values in columns.items()},
+                }
+                for row, architecture in enumerate(self.population)
+            ],
+        }
+
+
+def print_proposals(console: "Console", document: dict[str, Any]) -> None:
+    """A table, and what to type next."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    choices = list(document["proposals"][0]["architecture"]["options"])
+    table.add_column("id")
+    for heading in (*choices, *map(title, _COLUMNS)):
+        table.add_column(heading, justify="right")
+    table.add_column("schedule")
+    for row in document["proposals"]:
+        options = [str(option) for option in row["architecture"]["options"].values()]
+        figures = [quantity(column, row[column]) for column in _COLUMNS]
+        table.add_row(row["id"], *options, *figures, schedule(row["patches"], row["split"]))
+    console.print(table)
+    console.print(
+        f"nothing is trained: these follow from the rule of '{document['space']}' and the budget; SRAM and flash for "
+        f"int8, runtime {document['runtime']}. With --data the same command trains them",
+        markup=False,
+    )

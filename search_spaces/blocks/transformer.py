@@ -1,0 +1,198 @@
+"""Vision transformers and compact convolutional transformers, described by plain numbers.
+
+This file stands alone: it imports torch and nothing else, so that an exported network can carry a copy of it.
+Sources: ViT (arXiv 2010.11929), DeiT (arXiv 2012.12877) and AutoFormer (arXiv 2107.00651) for the encoder; CCT (arXiv
+2104.05704) for convolutions as tokenizer, sequence pooling and the sine embedding.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import torch
+from torch import Tensor, nn
+
+INITIAL_DEVIATION = 0.02
+
+
+class TokenizerConv(TypedDict):
+    """A convolution of the tokenizer; `pool`: then ReLU and a 3x3 maximum of stride 2."""
+
+    out: int
+    kernel: int
+    stride: int
+    padding: int
+    bias: bool
+    pool: bool
+
+
+class LayerSpec(TypedDict):
+    """One encoder layer: `heads` of `head_dim` channels, and the hidden channels of its MLP."""
+
+    heads: int
+    head_dim: int
+    mlp: int
+    qkv_bias: NotRequired[bool]
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention; the heads together may be narrower or wider than the tokens."""
+
+    def __init__(self, dim: int, heads: int, head_dim: int, qkv_bias: bool = True) -> None:
+        super().__init__()
+        self.heads, self.head_dim = heads, head_dim
+        self.qkv = nn.Linear(dim, 3 * heads * head_dim, bias=qkv_bias)
+        self.project = nn.Linear(heads * head_dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, tokens, dim) -> the same shape."""
+        y: Tensor = self.project(self.mix(self.qkv(x), self.heads))
+        return y
+
+    def mix(self, qkv: Tensor, heads: int) -> Tensor:
+        """Query, key and value of so many heads (N, tokens, 3 x heads x head_dim) -> (N, tokens, heads x head_dim)."""
+        batch, tokens, _ = qkv.shape
+        q, k, v = qkv.reshape(batch, tokens, 3, heads, self.head_dim).permute(2, 0, 3, 1, 4).unbind(0)
+        scores = (q * self.head_dim**-0.5) @ k.transpose(-2, -1)
+        mixed: Tensor = (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
+        return mixed
+
+
+class EncoderLayer(nn.Module):
+    """Attention, then an MLP, each behind a layer norm and beside a residual.
+
+    `residual_of_norm`: the second residual carries the normalised tokens, as in CCT's code.
+    """
+
+    def __init__(self, dim: int, spec: LayerSpec, residual_of_norm: bool = False) -> None:
+        super().__init__()
+        self.residual_of_norm = residual_of_norm
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attention = Attention(dim, spec["heads"], spec["head_dim"], spec.get("qkv_bias", True))
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.expand = nn.Linear(dim, spec["mlp"])
+        self.activation = nn.GELU()
+        self.contract = nn.Linear(spec["mlp"], dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, tokens, dim) -> the same shape."""
+        x = x + self.attention(self.norm1(x))
+        normalised = self.norm2(x)
+        y: Tensor = self.contract(self.activation(self.expand(normalised)))
+        return (normalised if self.residual_of_norm else x) + y
+
+
+class SequencePool(nn.Module):
+    """The mean of all tokens, weighted by a softmax over a linear score of each."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(dim, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, tokens, dim) -> (N, dim)."""
+        weights = self.score(x).softmax(dim=1).transpose(1, 2)
+        pooled: Tensor = (weights @ x).squeeze(1)
+        return pooled
+
+
+class TransformerNetwork(nn.Module):
+    """Convolutions make tokens, encoder layers mix them, one vector of them is classified.
+
+    Arguments: `input_size` [channels, height, width], which fixes the number of tokens; `tokenizer` convolutions in
+    order, the last of which makes the tokens' channels; `layers` in order; `position` learned, sine or none;
+    `pool` class (a token of its own), mean or sequence; `classes`. All are plain JSON values. Weights are drawn from a
+    normal distribution of deviation 0.02, convolutions He-initialised. `ValueError` for an unknown position or pool.
+    """
+
+    sine: Tensor | None
+
+    def __init__(
+        self,
+        input_size: Sequence[int],
+        tokenizer: Sequence[TokenizerConv],
+        layers: Sequence[LayerSpec],
+        classes: int,
+        position: str = "learned",
+        pool: str = "class",
+        residual_of_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        if position not in ("learned", "sine", "none") or pool not in ("class", "mean", "sequence"):
+            raise ValueError(f"position is learned, sine or none, pool class, mean or sequence; got {position}, {pool}")
+        self.input_size = tuple(input_size)
+        self.tokenizer = _tokenizer(self.input_size[0], tokenizer)
+        dim = tokenizer[-1]["out"]
+        tokens = token_count(self.input_size[1:], tokenizer) + (pool == "class")
+        self.class_token = nn.Parameter(torch.zeros(1, 1, dim)) if pool == "class" else None
+        self.position = nn.Parameter(torch.zeros(1, tokens, dim)) if position == "learned" else None
+        self.register_buffer("sine", sine_embedding(tokens, dim) if position == "sine" else None, persistent=False)
+        self.layers = nn.ModuleList(EncoderLayer(dim, spec, residual_of_norm) for spec in layers)
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        self.pool = SequencePool(dim) if pool == "sequence" else None
+        self.classifier = nn.Linear(dim, classes)
+        self.apply(_initialise)
+        for parameter in (self.class_token, self.position):
+            if parameter is not None:
+                nn.init.normal_(parameter, 0.0, INITIAL_DEVIATION)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, height, width) -> logits (N, classes)."""
+        x = self.tokenizer(x).flatten(2).transpose(1, 2)
+        if self.class_token is not None:
+            x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
+        place = self.sine if self.position is None else self.position
+        if place is not None:
+            x = x + place
+        for layer in self.layers:
+            x = layer(x)
+        logits: Tensor = self.classifier(self._pooled(self.norm(x)))
+        return logits
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        if self.class_token is not None:
+            return x[:, 0]
+        pooled: Tensor = x.mean(dim=1) if self.pool is None else self.pool(x)
+        return pooled
+
+
+def side_after(side: int, tokenizer: Sequence[TokenizerConv]) -> int:
+    """Tokens along a side of so many pixels."""
+    for conv in tokenizer:
+        side = (side + 2 * conv["padding"] - conv["kernel"]) // conv["stride"] + 1
+        side = (side - 1) // 2 + 1 if conv["pool"] else side
+    return side
+
+
+def token_count(size: Sequence[int], tokenizer: Sequence[TokenizerConv]) -> int:
+    """Tokens of a picture of `size` (height, width), without a class token."""
+    return side_after(size[0], tokenizer) * side_after(size[1], tokenizer)
+
+
+def sine_embedding(tokens: int, dim: int) -> Tensor:
+    """(1, tokens, dim): sines in even channels, cosines in odd ones (Vaswani et al., arXiv 1706.03762, section 3.5)."""
+    place = torch.arange(tokens, dtype=torch.float32)[:, None]
+    pairs = torch.arange(0, dim, 2, dtype=torch.float32)
+    angle = place * torch.exp(pairs * (-math.log(10_000.0) / dim))
+    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)[None, :, :dim]
+
+
+def _tokenizer(channels: int, convs: Sequence[TokenizerConv]) -> nn.Sequential:
+    steps: list[nn.Module] = []
+    for conv in convs:
+        shape = (conv["kernel"], conv["stride"], conv["padding"])
+        steps.append(nn.Conv2d(channels, conv["out"], *shape, bias=conv["bias"]))
+        steps += [nn.ReLU(), nn.MaxPool2d(3, 2, 1)] if conv["pool"] else []
+        channels = conv["out"]
+    return nn.Sequential(*steps)
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=INITIAL_DEVIATION)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

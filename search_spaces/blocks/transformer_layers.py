@@ -1,0 +1,111 @@
+"""The operators of a transformer, written for a whole population; no torch. Sizes are tokens x 1."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from search_spaces.core.layer_table import Kind, LayerTable
+from search_spaces.core.table_writer import TableWriter, Tensor
+
+_BIAS = 1
+
+
+def write_tokenizer(
+    writer: TableWriter, convs: Sequence[Mapping[str, Any]], *, pool: str, learned_position: Any, position: bool = True
+) -> None:
+    """Convolutions, tokens of the map, the class token, the position embedding.
+
+    Numbers of a convolution may be arrays; `here` among them says which rows have it. A position embedding is learned
+    or, where `learned_position` is false, computed.
+    """
+    for index, conv in enumerate(convs):
+        size = _side(writer.current.height, conv), _side(writer.current.width, conv)
+        shape = {"kernel": conv["kernel"], "stride": conv["stride"], "channel_params": _BIAS * conv["bias"]}
+        here = conv.get("here", True)
+        writer.write(f"tokenizer{index}", Kind.CONV, conv["out"], size, here=here, **shape)
+        if conv["pool"]:
+            halved = (-(-writer.current.height // 2), -(-writer.current.width // 2))
+            writer.write(f"tokenizer{index}.pool", Kind.POOL, None, halved, here=here, kernel=3, stride=2)
+    writer.flatten()
+    if pool == "class":
+        writer.write("class_token", Kind.CONCAT, None, (writer.current.height + 1, 1), channel_params=1)
+    if position:
+        writer.write("position", Kind.ADD, channel_params=writer.current.height * learned_position)
+
+
+def write_layer(
+    writer: TableWriter,
+    name: str,
+    *,
+    heads: Any,
+    width: Any,
+    mlp: Any,
+    qkv_bias: bool = True,
+    residual_of_norm: bool = False,
+    here: Any = True,
+) -> None:
+    """One encoder layer: `width` channels of all heads together, `mlp` hidden ones."""
+    start, dim, tokens = writer.current, writer.current.channels, writer.current.height
+    writer.norm(f"{name}.norm1", here=here)
+    write_attention(writer, name, heads, width, tokens, qkv_bias, here)
+    start = writer.add(f"{name}.add1", start, here=here)
+    normalised = writer.norm(f"{name}.norm2", here=here)
+    writer.linear(f"{name}.expand", mlp, here=here)
+    writer.linear(f"{name}.contract", dim, here=here)
+    writer.add(f"{name}.add2", normalised if residual_of_norm else start, here=here)
+
+
+def write_attention(
+    writer: TableWriter, name: str, heads: Any, width: Any, keys: Any, qkv_bias: bool, here: Any, biases: int = 0
+) -> None:
+    """Query, key and value, their products over `keys` tokens each, the projection; without norm and residual.
+
+    `biases`: learned values added to the scores, for each head and key.
+    """
+    dim = writer.current.channels
+    qkv = writer.linear(f"{name}.qkv", 3 * np.asarray(width), here=here, bias=qkv_bias)
+    shape = {"in_channels": width, "groups": heads, "channel_params": biases}
+    writer.write(f"{name}.scores", Kind.MATMUL, heads * keys, here=here, **shape)
+    writer.write(f"{name}.mix", Kind.MATMUL, width, other=qkv, here=here, groups=heads)
+    writer.linear(f"{name}.project", dim, here=here)
+
+
+def write_head(writer: TableWriter, pool: str, classes: int) -> None:
+    """The last norm, one vector of all tokens, the classifier."""
+    tokens = writer.norm("norm")
+    if pool == "sequence":
+        writer.linear("pool.score", 1)
+        scored = writer.current
+        writer.current = Tensor(scored.source, tokens.height, np.ones_like(tokens.height), scored.width)
+        writer.write("pool.mix", Kind.MATMUL, tokens.channels, other=tokens)
+    elif pool == "mean":
+        writer.pool("pool")
+    else:
+        writer.current = Tensor(*tokens[:2], np.ones_like(tokens.height), tokens.width)
+    writer.linear("classifier", classes)
+
+
+def transformer_table(arguments: Mapping[str, Any]) -> LayerTable:
+    """The table of height one of `TransformerNetwork(**arguments)`."""
+    writer = TableWriter(1, *arguments["input_size"])
+    pool, position = arguments.get("pool", "class"), arguments.get("position", "learned")
+    learned = position == "learned"
+    write_tokenizer(writer, arguments["tokenizer"], pool=pool, learned_position=learned, position=position != "none")
+    for index, layer in enumerate(arguments["layers"]):
+        width = layer["heads"] * layer["head_dim"]
+        write_layer(
+            writer,
+            f"layer{index}",
+            heads=layer["heads"],
+            width=width,
+            mlp=layer["mlp"],
+            qkv_bias=layer.get("qkv_bias", True),
+            residual_of_norm=arguments.get("residual_of_norm", False),
+        )
+    write_head(writer, pool, arguments["classes"])
+    return writer.table()
+
+
+def _side(side: Any, conv: Mapping[str, Any]) -> Any:
+    return (side + 2 * conv["padding"] - conv["kernel"]) // conv["stride"] + 1

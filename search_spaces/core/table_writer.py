@@ -1,0 +1,175 @@
+"""Writes a population's operators slot by slot, every row at once."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, IntArray, Kind, LayerTable
+
+_BATCH_NORM, _BIAS, _LAYER_NORM = 2, 1, 2
+_NEUTRAL = {"input_a": NO_INPUT, "input_b": NO_INPUT, "kernel": 1, "stride": 1, "groups": 1}
+_COLUMNS = (
+    "input_a",
+    "input_b",
+    "in_channels",
+    "out_channels",
+    "in_height",
+    "in_width",
+    "out_height",
+    "out_width",
+    "kernel",
+    "stride",
+    "groups",
+    "channel_params",
+)
+
+
+class Tensor(NamedTuple):
+    """An intermediate result in each row `(n,)`: the slot that made it, its channels, height and width."""
+
+    source: IntArray
+    channels: IntArray
+    height: IntArray
+    width: IntArray
+
+
+class TableWriter:
+    """Appends operators in execution order; `current` is the newest tensor of each row, which the next one reads.
+
+    Every number may be one for all rows or an array `(n,)`. `here` says which rows have the operator at all: the
+    others keep their current tensor. Convolutions keep ceil(side / stride) pixels, as with padding kernel // 2 and an
+    odd kernel. A table is done once: `table()`.
+    """
+
+    def __init__(self, rows: int, channels: Any, height: Any, width: Any) -> None:
+        self._rows = rows
+        self._names: list[str] = []
+        self._kinds: list[Kind] = []
+        self._present: list[Any] = []
+        self._cells: list[dict[str, Any]] = []
+        self._cuts: dict[int, Any] = {}
+        self.current = Tensor(*(self._column(value) for value in (NETWORK_INPUT, channels, height, width)))
+
+    def write(
+        self,
+        name: str,
+        kind: Kind,
+        out: Any = None,
+        size: tuple[Any, Any] | None = None,
+        *,
+        other: Tensor | None = None,
+        here: Any = True,
+        **cells: Any,
+    ) -> Tensor:
+        """One operator on the current tensor, and `other` where it has two inputs; returns the new current tensor.
+
+        `out` channels and `size` (height, width) are those of its input unless given.
+        """
+        slot, inside = len(self._names), self.current
+        made = Tensor(
+            self._column(slot),
+            inside.channels if out is None else self._column(out),
+            *((inside.height, inside.width) if size is None else map(self._column, size)),
+        )
+        self._names.append(name)
+        self._kinds.append(kind)
+        self._present.append(here)
+        before = {"in_channels": inside.channels, "in_height": inside.height, "in_width": inside.width}
+        after = {"out_channels": made.channels, "out_height": made.height, "out_width": made.width}
+        inputs = {"input_a": inside.source, "input_b": NO_INPUT if other is None else other.source}
+        self._cells.append({**inputs, **before, **after, **cells})
+        if here is not True:
+            made = Tensor(*(np.where(here, new, old) for new, old in zip(made, inside, strict=True)))
+        self.current = made
+        return self.current
+
+    def conv(self, name: str, out: Any, kernel: Any = 1, stride: Any = 1, *, here: Any = True, **cells: Any) -> Tensor:
+        """A convolution with batch norm, unless `channel_params` says otherwise."""
+        told = {"kernel": kernel, "stride": stride, "channel_params": _BATCH_NORM, **cells}
+        return self.write(name, Kind.CONV, out, self._strided(stride), here=here, **told)
+
+    def depthwise(self, name: str, kernel: Any, stride: Any = 1, *, here: Any = True, **cells: Any) -> Tensor:
+        """A depthwise convolution with batch norm, unless `channel_params` says otherwise."""
+        told = {"kernel": kernel, "stride": stride, "channel_params": _BATCH_NORM, **cells}
+        return self.write(name, Kind.DEPTHWISE, None, self._strided(stride), here=here, groups=self.current[1], **told)
+
+    def linear(self, name: str, out: Any, *, here: Any = True, bias: bool = True) -> Tensor:
+        """A linear operator on every token."""
+        return self.write(name, Kind.LINEAR, out, here=here, channel_params=_BIAS * bias)
+
+    def norm(self, name: str, *, here: Any = True) -> Tensor:
+        """A layer norm of its own; batch norms belong to their convolution."""
+        return self.write(name, Kind.NORM, here=here, channel_params=_LAYER_NORM)
+
+    def pool(self, name: str, *, here: Any = True) -> Tensor:
+        """The mean of the whole map."""
+        return self.write(name, Kind.POOL, None, (1, 1), here=here)
+
+    def add(self, name: str, other: Tensor, *, here: Any = True) -> Tensor:
+        """Adds `other`."""
+        return self.write(name, Kind.ADD, other=other, here=here)
+
+    def squeeze(self, name: str, reduced: Any, *, here: Any = True) -> Tensor:
+        """Squeeze-excite: the gate is computed from the pooled map and multiplied onto it."""
+        whole = self.current
+        self.pool(f"{name}.squeeze", here=here)
+        self.conv(f"{name}.reduce", reduced, here=here, channel_params=_BIAS)
+        gate = self.conv(f"{name}.excite", whole.channels, here=here, channel_params=_BIAS)
+        self.current = whole
+        return self.write(f"{name}.gate", Kind.MULTIPLY, other=gate, here=here)
+
+    def flatten(self) -> Tensor:
+        """The current map as tokens x 1."""
+        source, channels, height, width = self.current
+        self.current = Tensor(source, channels, height * width, self._column(1))
+        return self.current
+
+    def reshape(self, like: Tensor) -> Tensor:
+        """The current tokens as a map of the height and width of `like`."""
+        self.current = self.current._replace(height=like.height, width=like.width)
+        return self.current
+
+    def cut(self) -> None:
+        """A block ends here: a patch schedule may be split after each row's current tensor."""
+        for slot in np.unique(self.current.source):
+            self._cuts[int(slot)] = self._cuts.get(int(slot), False) | (self.current.source == slot)
+
+    def table(self) -> LayerTable:
+        """The table of all that was written; absent slots are neutral."""
+        slots = len(self._names)
+        present = np.stack([np.broadcast_to(np.asarray(here, dtype=bool), (self._rows,)) for here in self._present])
+        columns: dict[str, Any] = {}
+        for column in _COLUMNS:
+            neutral = _NEUTRAL.get(column, 0)
+            columns[column] = np.full((slots, self._rows), neutral, dtype=np.int32)
+            for slot, cells in enumerate(self._cells):
+                here = self._present[slot]
+                value = cells.get(column, neutral)
+                columns[column][slot] = value if here is True else np.where(here, value, neutral)
+        cut = np.zeros((slots, self._rows), dtype=bool)
+        for slot, made in self._cuts.items():
+            cut[slot] = made & present[slot]
+        columns["last_use"] = self._last_use(columns)
+        return LayerTable(
+            slot_names=tuple(self._names),
+            kinds=tuple(self._kinds),
+            present=present.T,
+            cut=cut.T,
+            **{name: column.T for name, column in columns.items()},
+        )
+
+    def _last_use(self, columns: dict[str, Any]) -> IntArray:
+        slots, rows = len(self._names), np.arange(self._rows)
+        result: IntArray = np.repeat(np.arange(slots, dtype=np.int32)[:, None], self._rows, axis=1)
+        for slot in range(slots):
+            for column in ("input_a", "input_b"):
+                source = columns[column][slot]
+                read = source >= 0
+                result[source[read], rows[read]] = slot
+        return result
+
+    def _strided(self, stride: Any) -> tuple[Any, Any]:
+        return -(-self.current.height // stride), -(-self.current.width // stride)
+
+    def _column(self, value: Any) -> IntArray:
+        return np.broadcast_to(np.asarray(value, dtype=np.int32), (self._rows,))
