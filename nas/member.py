@@ -4,7 +4,7 @@ import functools
 import json
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from nas.training.device import cores, random_numbers
 from nas.training.loop import SCORE_BATCH, Scores, evaluate, fit, prepare
 from nas.training.recalibrate import calibration_sample, even_parts, recalibrate
 from nas.training.recipes import fine_tune_rate, fit_of
+from nas.training.stored_logits import Manifest, StoredLogits
 from search_spaces.combinators.recipe import recipe_of
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 
@@ -49,6 +50,7 @@ class MemberReport:
     test: Scores
     class_names: tuple[str, ...]
     path: Path
+    teacher: str | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -58,6 +60,7 @@ class MemberReport:
             "epochs": self.epochs,
             "seconds": round(self.seconds, 3),
             "seed": self.seed,
+            "teacher": self.teacher,
             "class_names": list(self.class_names),
             **{f"{part}_top1": scores.top1 for part, scores in self._parts()},
             **{f"{part}_balanced_top1": scores.balanced_top1 for part, scores in self._parts()},
@@ -88,6 +91,7 @@ def train_member(
     from_scratch: bool = False,
     seed: int | None = None,
     learning_rate: float | None = None,
+    distill: str | Path | None = None,
     reporter: Reporter | None = None,
 ) -> MemberReport:
     """Trains one member on the training pictures and scores it on validation and test.
@@ -95,19 +99,21 @@ def train_member(
     It starts from the weights that it has in the search at a learning rate of 1e-3 (those inherited from the supernet,
     or those of its own training), or with `from_scratch` from random ones at 1e-2. A recipe that was searched says
     otherwise: all of it holds from scratch, all but the learning rate from weights that are trained already. 25 epochs,
-    or the recipe's. A training that was killed goes on when the same command is typed again. The newest training of
-    a member replaces the one before.
+    or the recipe's. `distill`: a folder of a teacher's stored answers, which take the place of the labels, for as many
+    epochs as are stored unless `epochs` says fewer. A training that was killed goes on when the same command is typed
+    again. The newest training of a member replaces the one before.
     """
     reporter = reporter or Silent()
     trial, seed = run.pick(pick), run.config.seed if seed is None else seed
     recipe = recipe_of(trial.architecture)
-    epochs = int(recipe.get("epochs", EPOCHS)) if epochs is None else epochs
-    if epochs < 1:
+    if epochs is not None and epochs < 1:
         raise WrongUse(f"--epochs is 1 or more, got {epochs}")
     began = time.monotonic()
     checkpoint = _checkpoint(run, trial, from_scratch)
     with run.directory.lock(), closing(_tracker(run, trial, checkpoint)) as tracker:
         description, pictures = _data(run, include_test=True)
+        teacher = _teacher(run, Path(distill), description, pictures) if distill else None
+        epochs = epochs or (teacher.epochs if teacher else int(recipe.get("epochs", EPOCHS)))
         network = _fresh(run, trial, seed) if from_scratch else inherited_network(run, trial, pictures)
         size = run.parts.space.input_size(trial.architecture)[1:]
         rate = learning_rate or (None if from_scratch else fine_tune_rate(recipe))
@@ -123,6 +129,7 @@ def train_member(
                 threads=cores(),
                 progress=functools.partial(_progress, report, tracker),
                 checkpoint=checkpoint,
+                teacher=teacher,
             )
         label, seconds = FROM_SCRATCH if from_scratch else FINE_TUNED, time.monotonic() - began
         validation, test = (_scores(network, pictures, part, size) for part in ("validation", "test"))
@@ -136,6 +143,7 @@ def train_member(
             test,
             pictures.class_names,
             member_folder(run, trial.architecture.id),
+            teacher.manifest.teacher if teacher else None,
         )
         tracker.figures(result.figures(), fitted.epochs)
         _keep(run, network, result, checkpoint)
@@ -242,6 +250,18 @@ def _data(run: StoredRun, include_test: bool) -> tuple[DataDescription, Pictures
     description = run.described_data()
     pictures = load(description, run.picture_size, run.config.seed, include_test=include_test, cache=run.cache)
     return description, pictures
+
+
+def _teacher(run: StoredRun, folder: Path, description: DataDescription, pictures: Pictures) -> StoredLogits:
+    """The stored answers for the run's training pictures, which are read again at the size of the views.
+
+    They are normalised as the run's own, so that the network sees at last what it saw in training.
+    """
+    size = Manifest.read(folder).size
+    if size != pictures.size:
+        at_size = load(description, size, run.config.seed, cache=run.cache)
+        pictures = replace(at_size, mean=pictures.mean, std=pictures.std)
+    return StoredLogits.open(folder, pictures, description)
 
 
 def _progress(report: Report, tracker: Tracker, at: "Progress") -> None:

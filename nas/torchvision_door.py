@@ -39,5 +39,10 @@ def import_torchvision() -> ModuleType:
     return importlib.import_module("torchvision")
 
 
+def import_behind(name: str) -> Any:
+    """A package that imports torchvision by itself, such as timm."""
+    return importlib.import_module(name)
+
+
 torchvision = import_torchvision()
 v2: Any = importlib.import_module("torchvision.transforms.v2")

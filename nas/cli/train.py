@@ -1,5 +1,6 @@
 """`nas train`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,10 @@ def train(
     ] = False,
     learning_rate: Annotated[
         float | None, typer.Option("--learning-rate", help="Default 1e-3, from scratch 1e-2.", show_default=False)
+    ] = None,
+    distill: Annotated[
+        Path | None,
+        typer.Option("--distill", help="A teacher's stored answers (nas distill) for labels.", show_default=False),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Default: the run's.", show_default=False)] = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Trainings with successive seeds: mean and spread.")] = 1,
@@ -42,6 +47,7 @@ def train(
         epochs=epochs,
         from_scratch=from_scratch,
         learning_rate=learning_rate,
+        distill=distill,
         seed=seed,
         reporter=TerminalReporter(quiet),
     )

@@ -26,6 +26,8 @@ from search_spaces.core.errors import FitnasError, WrongUse, unknown
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 # Runs forward and backward on uint8 pictures (n, C, H, W) and labels (n,), adds to the gradients, returns the loss.
 Accumulate = Callable[[Tensor, Tensor, np.random.Generator], float]
+# Pictures and targets of one epoch's records: (epoch, positions (n,)) -> uint8 (n, C, H, W), float (n, classes).
+Replay = Callable[[int, NDArray[np.int64]], tuple[Tensor, Tensor]]
 OPTIMIZERS = ("adamw", "sgd")
 MOMENTUM = 0.9
 
@@ -93,7 +95,8 @@ class FitReport:
 class Trainer:
     """One training of `network`, in place, on uint8 pictures (n, C, H, W) and labels (n,).
 
-    `checkpoint` is written after each epoch, and read at the start where it exists; `identity` says whose it is.
+    With a `replay` each step's pictures, varied already, and targets come from there. `checkpoint` is written after
+    each epoch, and read at the start where it exists; `identity` says whose it is.
     """
 
     network: nn.Module
@@ -105,6 +108,7 @@ class Trainer:
     augmentation: Augmentation | None = None
     checkpoint: Path | None = None
     identity: Mapping[str, Any] = field(default_factory=dict)
+    replay: Replay | None = None
 
     def __post_init__(self) -> None:
         if len(self.images) < 2:
@@ -183,13 +187,10 @@ class Trainer:
     def _step(self, accumulate: Accumulate, chosen: NDArray[np.int64], place: tuple[int, int], rate: float) -> float:
         rng = np.random.default_rng([self.seed, *place])
         torch.manual_seed(int(rng.integers(2**63)))  # for whatever a network draws, such as dropout
-        images = torch.from_numpy(self.images[chosen]).to(self.device)
-        labels = torch.from_numpy(self.labels[chosen].astype(np.int64)).to(self.device)
-        if self.augmentation is not None:
-            images = self.augmentation(images, torch.Generator().manual_seed(int(rng.integers(2**63))))
+        images, targets = self._batch(place[0], chosen, rng)
         self._optimizer.param_groups[0]["lr"] = rate
         self._optimizer.zero_grad()
-        loss = accumulate(images, labels, rng)
+        loss = accumulate(images, targets, rng)
         if not math.isfinite(loss):
             advice = f"a learning rate below {self.recipe.learning_rate:g}"
             raise FitnasError(f"training diverged in epoch {place[0] + 1}: the loss is {loss}; try {advice}")
@@ -197,6 +198,16 @@ class Trainer:
         self._optimizer.step()
         self._update_average(place[0] * len(self._parts) + place[1])
         return loss
+
+    def _batch(self, epoch: int, chosen: NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        if self.replay is not None:
+            images, targets = self.replay(epoch, chosen)
+            return images.to(self.device), targets.to(self.device)
+        images = torch.from_numpy(self.images[chosen]).to(self.device)
+        labels = torch.from_numpy(self.labels[chosen].astype(np.int64)).to(self.device)
+        if self.augmentation is not None:
+            images = self.augmentation(images, torch.Generator().manual_seed(int(rng.integers(2**63))))
+        return images, labels
 
     @torch.no_grad()
     def _update_average(self, step: int) -> None:

@@ -1,7 +1,7 @@
 """Training one network, and scoring it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from nas.training.data import Pictures, resize, to_float
 from nas.training.device import mixed_precision, pick_accelerator, torch_threads
 from nas.training.epochs import Accumulate, Augmentation, FitReport, Progress, Recipe, Trainer
 from nas.training.recalibrate import even_parts
+from nas.training.stored_logits import StoredLogits
 from search_spaces.core.errors import FitnasError
 
 FINE_TUNE_RATE = 1e-3  # from inherited weights
@@ -130,8 +131,10 @@ def fit(
     deadline: float | None = None,
     progress: Callable[[Progress], None] | None = None,
     checkpoint: Path | None = None,
+    teacher: StoredLogits | None = None,
 ) -> FitReport:
-    """Trains `network` in place on `pictures.train` at `size` (height, width).
+    """Trains `network` in place on `pictures.train` at `size` (height, width); with a `teacher` on its stored views
+    and answers alone, labels and smoothing apart.
 
     Afterwards the network is on the CPU in eval mode and holds the moving averages. `checkpoint` is a file: where it
     holds an earlier stand of this very training, that goes on; the result is the same as without the break. See
@@ -139,7 +142,12 @@ def fit(
     """
     device = pick_accelerator(accelerator)
     identity = {"training": "fit", "data": pictures.hash, "size": list(size), "label_smoothing": how.label_smoothing}
-    trainer = Trainer(network, how.recipe(), *pictures.train, device, seed, how.augmentation, checkpoint, identity)
+    if teacher is not None:
+        teacher.check(how.epochs)
+        how, identity = replace(how, label_smoothing=0.0, augmentation=None), {**identity, **teacher.identity}
+    trainer = Trainer(
+        network, how.recipe(), *pictures.train, device, seed, how.augmentation, checkpoint, identity, teacher
+    )
     report = trainer.run(_accumulate(network, pictures, how, size, device), threads, progress, deadline)
     network.to("cpu").eval()
     return report

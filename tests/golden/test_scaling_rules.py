@@ -4,13 +4,13 @@ Parameters and MACs were counted on the public definitions (timm 1.0.31 with fvc
 @cd11f09); MACs are those of convolutions, linear layers and matrix products.
 """
 
-import importlib
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from nas import torchvision_door
 from nas.assembly import published_members
 from predictors.hardware.price import price_table
 from search_spaces.core.errors import WrongUse
@@ -100,8 +100,7 @@ def test_parameters(name: str) -> None:
 @pytest.mark.parametrize("name", OF_TIMM)
 def test_it_is_the_same_function_as_timms(name: str) -> None:
     """With timm's weights, tensor by tensor in the order of both, our network gives timm's logits."""
-    importlib.import_module("nas.torchvision_door")  # before timm, which imports torchvision
-    timm: Any = importlib.import_module("timm")
+    timm = torchvision_door.import_behind("timm")
     _, member = published_members()[name]
     network = member.blueprint().build().eval()
     torch.manual_seed(0)

@@ -1,0 +1,128 @@
+"""A teacher's answers written once, students trained on them."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from nas import torchvision_door
+from tests.tiny_run import search
+
+
+@pytest.fixture
+def teacher(tmp_path):
+    """A run of a few trials on 48 pictures of two classes."""
+    search(tmp_path, "signs")
+    return "signs:best"
+
+
+def distilled(nas, teacher, *more):
+    return nas("distill", "--teacher", teacher, "--data", "pictures", "--out", "logits", "--epochs", "2", *more)
+
+
+def test_from_a_teacher_to_a_student(nas, teacher):
+    assert nas("export", "signs", "--pick", "best", "--out", "exported").code == 0
+    result = distilled(nas, "exported", "--top-k", "10")
+    assert result.code == 0, result.err
+    size = (
+        2 * 28 * (4 + 2 * 3)
+    )  # epochs x training pictures x (seed + 2 classes of 1 + 2 bytes): K is at most the classes
+    assert f"the 2 largest of 2 probabilities: {size} bytes" in result.err
+    assert sum(path.stat().st_size for path in Path("logits").glob("*.logits")) == size
+    before = {path.name: path.read_bytes() for path in Path("logits").iterdir()}
+
+    trained = nas("train", "signs", "--pick", "knee", "--distill", "logits", "--json")
+    assert trained.code == 0, trained.err
+    assert trained.document["epochs"] == 2
+    assert trained.document["teacher"] == "exported"
+    again = nas("train", "signs", "--pick", "knee", "--distill", "logits", "--json")
+    assert {k: v for k, v in again.document.items() if k != "seconds"} == {
+        k: v for k, v in trained.document.items() if k != "seconds"
+    }
+    with_labels = nas("train", "signs", "--pick", "knee", "--epochs", "1", "--json")
+    assert with_labels.document["teacher"] is None
+
+    more = distilled(nas, "exported", "--top-k", "10", "--epochs", "3")
+    assert more.code == 0
+    assert "2 epochs are there already" in more.err
+    assert all((Path("logits") / name).read_bytes() == content for name, content in before.items())
+    assert nas("train", "signs", "--distill", "logits", "--epochs", "1").code == 0  # fewer than stored
+    refused = nas("train", "signs", "--distill", "logits", "--epochs", "9")
+    assert refused.code == 2
+    assert "holds 3 epochs" in refused.err
+
+
+def test_a_timm_network_is_a_teacher_too(nas, teacher, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # nothing is fetched in tests
+    timm = torchvision_door.import_behind("timm")
+    torch.manual_seed(0)
+    save_file(timm.create_model("test_resnet", num_classes=2).state_dict(), "weights.safetensors")
+    other = ("--data", "pictures", "--epochs", "1", "--pixels", "32")
+    result = nas("distill", "--teacher", "timm:test_resnet@weights.safetensors", "--out", "of_timm", *other)
+    assert result.code == 0, result.err
+    missing = nas("distill", "--teacher", "timm:test_resnet@gone.safetensors", "--out", "x", *other)
+    assert missing.code == 4
+    no_hub = nas("distill", "--teacher", "timm:test_resnet", "--out", "y", *other)
+    assert no_hub.code == 4
+    assert "timm:test_resnet@weights.safetensors" in no_hub.err
+    could_hold_code = nas("distill", "--teacher", "timm:test_resnet@weights.pth", "--out", "v", *other)
+    assert could_hold_code.code == 2
+    assert "save_file" in could_hold_code.err
+    unknown = nas("distill", "--teacher", "timm:no_such", "--out", "z", *other)
+    assert unknown.code == 2
+    assert not Path("x").exists()
+    assert not Path("y").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--teacher", "signs:best", "--data", "digits"), 2, "they differ"),
+        (("--teacher", "nowhere:best", "--data", "pictures"), 4, "nowhere"),
+        (("--teacher", "something", "--data", "pictures"), 4, "neither timm:NAME, nor RUN:ID, nor an exported folder"),
+        (("--teacher", "signs:best", "--data", "pictures", "--top-k", "0"), 2, "--top-k is 1 to"),
+        (("--teacher", "signs:best", "--data", "pictures", "--epochs", "0"), 2, "--epochs is 1 or more"),
+    ],
+)
+def test_what_cannot_teach_is_refused(nas, teacher, arguments, code, said):
+    result = nas("distill", *arguments, "--out", "logits")
+    assert result.code == code
+    assert said in result.err
+    assert not list(Path().glob("logits/*"))
+
+
+def test_answers_of_another_split_are_refused(nas, teacher):
+    assert distilled(nas, teacher, "--seed", "4").code == 0
+    result = nas("train", "signs", "--distill", "logits")
+    assert result.code == 2
+    assert "other split" in result.err
+    assert "nas distill" in result.err
+    other = distilled(nas, teacher)
+    assert other.code == 2
+    assert "another" in other.err
+
+
+def test_a_teacher_that_changed_since_is_told(nas, teacher):
+    assert distilled(nas, teacher).code == 0
+    assert nas("train", "signs", "--pick", "best", "--epochs", "1").code == 0
+    result = distilled(nas, teacher, "--epochs", "3")
+    assert result.code == 2
+    assert "another teacher hash" in result.err
+
+
+def test_kill_9_and_the_same_command_give_the_same_answers(nas, nas_process, teacher, tmp_path):
+    command = ("distill", "--teacher", teacher, "--data", "pictures", "--epochs", "40")
+    process = nas_process(*command, "--out", "broken")
+    while not list((tmp_path / "broken").glob("*.logits")) and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert nas(*command, "--out", "broken").code == 0
+    assert nas(*command, "--out", "whole").code == 0
+    names = sorted(path.name for path in Path("whole").iterdir())
+    assert names == sorted(path.name for path in Path("broken").iterdir())
+    assert len(names) == 41
+    assert all((Path("broken") / name).read_bytes() == (Path("whole") / name).read_bytes() for name in names)
