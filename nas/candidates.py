@@ -77,18 +77,21 @@ class Candidates:
     def find(self, number: int, strategy: Strategy, seen: Collection[bytes]) -> Found | NothingLeft:
         """The first candidate of growing rounds that fits and whose key is not in `seen`.
 
-        Where the strategy has none to offer, the rest of a small space (at most as many genotypes as candidates are
-        tried) is looked through; of a large one, candidates crossed with the smallest architecture are tried once.
+        Where the strategy has none to offer and does not insist on its own, the rest of a small space (at most as many
+        genotypes as candidates are tried) is looked through; of a large one, candidates crossed with the smallest
+        architecture are tried once.
         """
         looked_at = 0
         nearest = _Nearest(self.budget)
         for index, size in enumerate(round_sizes(self._most)):
             rng = np.random.default_rng([self._seed, number, index])
             asked = strategy.ask(size, rng)
-            found = self._first(asked, seen, looked_at, nearest)
+            found = self._first(asked, seen, looked_at, nearest, strategy.may_exceed_budget)
             looked_at += len(asked)
             if found is not None:
                 return found
+        if strategy.only_its_own:
+            return NothingLeft(looked_at, False, nearest.text())
         last = self._rest(np.random.default_rng([self._seed, number, self._most]))
         found = self._first(last, seen, looked_at, nearest)
         return found or NothingLeft(looked_at + len(last), self._is_small, nearest.text())
@@ -111,7 +114,14 @@ class Candidates:
         genotypes = np.indices(counts, dtype=np.int16).reshape(len(counts), -1).T
         return Population(self.space, np.unique(self.space.canonical(genotypes), axis=0))
 
-    def _first(self, asked: Population, seen: Collection[bytes], looked_at: int, nearest: "_Nearest") -> Found | None:
+    def _first(
+        self,
+        asked: Population,
+        seen: Collection[bytes],
+        looked_at: int,
+        nearest: "_Nearest",
+        may_exceed_budget: bool = False,
+    ) -> Found | None:
         fresh = np.array([row for row, key in enumerate(asked.keys()) if key not in seen], dtype=np.intp)
         if not len(fresh):
             return None
@@ -119,9 +129,10 @@ class Candidates:
         figures = {column: values for column, values in priced.items() if column not in _NOT_METRICS}
         finite = np.all([np.isfinite(values) for values in figures.values()] or [np.ones(len(fresh), bool)], axis=0)
         limits = self.budget.restricted_to(figures)
-        admitted = finite & np.asarray(priced.get("fits", finite), dtype=bool)
-        if limits:
-            admitted &= limits.admits(figures)
+        admitted = finite.copy()
+        if not may_exceed_budget:
+            admitted &= np.asarray(priced.get("fits", finite), dtype=bool)
+            admitted &= limits.admits(figures) if limits else True
         if not admitted.any():
             nearest.look(figures, finite)
             return None

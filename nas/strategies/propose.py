@@ -1,5 +1,7 @@
 """The space's own published rule, and nothing that it does not give."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from nas.strategies.strategy import Strategy
@@ -12,6 +14,13 @@ class Propose(Strategy):
 
     The search ends where that is nothing new. `WrongUse` for a space without a rule.
     """
+
+    only_its_own: ClassVar[bool] = True
+
+    @property
+    def may_exceed_budget(self) -> bool:
+        """A rule that contracts a large network trains larger ones on its way."""
+        return self.space.rule_exceeds_budget
 
     def ask(self, n: int, rng: np.random.Generator) -> Population:
         """At most `n` networks of the rule."""

@@ -3,7 +3,7 @@
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,6 +32,9 @@ class Strategy(ABC):
     `price` gives what is known before; with it a strategy may ask the space for the networks of its own rule.
     """
 
+    only_its_own: ClassVar[bool] = False
+    """Whether the search ends where it has nothing new to offer; else the rest of the space is tried then."""
+
     def __init__(
         self,
         space: SearchSpace[Any],
@@ -55,6 +58,11 @@ class Strategy(ABC):
             with contextlib.suppress(Infeasible):
                 return self.space.propose(self.budget.limits, self.price)
         return self.space.population(self.space.extremes())
+
+    @property
+    def may_exceed_budget(self) -> bool:
+        """Whether candidates beyond the budget are evaluated; they never come onto a front."""
+        return False
 
     @abstractmethod
     def ask(self, n: int, rng: np.random.Generator) -> Population:

@@ -116,8 +116,9 @@ class _Pricing:
         columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64)
         columns["patches"], columns["split"] = np.ones_like(macs), np.zeros_like(macs)
         columns["runs_in_tinyengine"] = np.ones(len(table), dtype=bool)
-        columns["open"] = np.full(len(table), self.schedule != "none")
-        if self.schedule == "auto" and self.limits is not None:
+        can_be_split = isinstance(self.schedule, tuple) or (self.schedule == "auto" and bool(table.cut.any()))
+        columns["open"] = np.full(len(table), can_be_split)
+        if can_be_split and self.schedule == "auto" and self.limits is not None:
             columns["open"] = self._open(table, live, columns)
         return columns
 

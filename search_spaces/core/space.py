@@ -67,6 +67,7 @@ class SearchSpace(ABC, Generic[SettingsT]):
     source: ClassVar[str]
     default_runtime: ClassVar[str] = "analytic"
     default_evaluator: ClassVar[str] = "supernet"
+    rule_exceeds_budget: ClassVar[bool] = False
 
     settings: SettingsT
     choices: tuple[Choice, ...]
@@ -125,6 +126,7 @@ class SearchSpace(ABC, Generic[SettingsT]):
         """Whether the space has a way of its own to choose architectures for a budget: `propose`."""
         return cls.propose is not SearchSpace.propose
 
+    # Where `rule_exceeds_budget`, `--strategy propose` may train networks beyond the budget on its way.
     def propose(
         self,
         limits: Mapping[str, float],

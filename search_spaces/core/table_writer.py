@@ -141,7 +141,7 @@ class TableWriter:
         columns: dict[str, Any] = {}
         for column in _COLUMNS:
             neutral = _NEUTRAL.get(column, 0)
-            columns[column] = np.full((slots, self._rows), neutral, dtype=np.int32)
+            columns[column] = np.empty((slots, self._rows), dtype=np.int32)
             for slot, cells in enumerate(self._cells):
                 here = self._present[slot]
                 value = cells.get(column, neutral)

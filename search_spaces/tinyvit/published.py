@@ -4,6 +4,9 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from search_spaces.blocks.tinyvit_layers import write_tinyvit
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.space import Blueprint, PublishedMember
@@ -21,6 +24,21 @@ _NETWORKS = {
     "tiny_vit_21m_384": (384, _DIMS_21M, (12, 24, 12)),
     "tiny_vit_21m_512": (512, _DIMS_21M, (16, 32, 16)),
 }
+
+
+def published_dims(params: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Channels of the four stages `(n, 4)` of networks of so many parameters.
+
+    Between the published networks linear in the logarithms; beyond them their proportions stay, and parameters go with
+    the square of the channels.
+    """
+    known = np.log([5_392_764, 10_996_972, 21_198_568])
+    at = np.clip(np.log(params), known[0], known[-1])
+    dims = np.log([_DIMS_5M, _DIMS_11M, _DIMS_21M])
+    inside = np.stack([np.interp(at, known, column) for column in dims.T], axis=1)
+    beyond = 0.5 * (np.log(params) - at)
+    result: NDArray[np.float64] = np.exp(inside + beyond[:, None])
+    return result
 
 
 def blueprint_of(size: Sequence[int], stages: list[dict[str, Any]], expand: int, classes: int) -> Blueprint:

@@ -33,7 +33,7 @@ class TinyvitSettings(BaseModel):
     resolution: int = Field(ge=_SMALLEST_PIXELS, le=1024)
     dims1: _Counts = (32, 48, 64, 80, 96)
     dims2: _Counts = (64, 96, 128, 160, 192)
-    dims3: _Counts = (96, 128, 160, 224, 288, 384)
+    dims3: _Counts = (96, 128, 160, 224, 256, 320, 384)
     dims4: _Counts = (128, 192, 256, 320, 448, 576)
     depths1: _Counts = (1, 2)
     depths2: _Counts = (1, 2)
