@@ -96,10 +96,10 @@ def train_member(
 ) -> MemberReport:
     """Trains one member on the training pictures and scores it on validation and test.
 
-    It starts from the weights that it has in the search at a learning rate of 1e-3 (those inherited from the supernet,
-    or those of its own training), or with `from_scratch` from random ones at 1e-2. A recipe that was searched says
-    otherwise: all of it holds from scratch, all but the learning rate from weights that are trained already. 25 epochs,
-    or the recipe's. `distill`: a folder of a teacher's stored answers, which take the place of the labels, for as many
+    It starts from the weights that it has in the search (those inherited from the supernet, or those of its own
+    training) at a tenth of the space's learning rate, or with `from_scratch` from random ones at all of it. A recipe
+    that was searched says otherwise: all of it holds from scratch, all but the learning rate from weights that are
+    trained already. 25 epochs, or the recipe's. `distill`: a folder of a teacher's stored answers, which take the place of the labels, for as many
     epochs as are stored unless `epochs` says fewer. A training that was killed goes on when the same command is typed
     again. The newest training of a member replaces the one before.
     """
@@ -116,8 +116,10 @@ def train_member(
         epochs = epochs or (teacher.epochs if teacher else int(recipe.get("epochs", EPOCHS)))
         network = _fresh(run, trial, seed) if from_scratch else inherited_network(run, trial, pictures)
         size = run.parts.space.input_size(trial.architecture)[1:]
-        rate = learning_rate or (None if from_scratch else fine_tune_rate(recipe))
-        how = fit_of(recipe, epochs=epochs, vary=augmentation(description, pictures.size), learning_rate=rate)
+        scratch_rate = run.parts.space.learning_rate
+        rate = learning_rate or (None if from_scratch else fine_tune_rate(recipe, scratch_rate))
+        vary = augmentation(description, pictures.size)
+        how = fit_of(recipe, epochs=epochs, vary=vary, learning_rate=rate, scratch_rate=scratch_rate)
         with reporter.progress(f"training {trial.architecture.id}") as report:
             fitted = fit(
                 network,

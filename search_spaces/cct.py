@@ -63,6 +63,7 @@ class Cct(SearchSpace[CctSettings]):
     title: ClassVar[str] = "compact convolutional transformers"
     source: ClassVar[str] = "CCT, arXiv 2104.05704"
     default_evaluator: ClassVar[str] = "train"
+    learning_rate: ClassVar[float] = 5e-4
 
     def __init__(self, settings: CctSettings) -> None:
         self.settings = settings

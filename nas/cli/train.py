@@ -19,7 +19,10 @@ def train(
         bool, typer.Option("--from-scratch", help="Random weights instead of inherited ones.")
     ] = False,
     learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", help="Default 1e-3, from scratch 1e-2.", show_default=False)
+        float | None,
+        typer.Option(
+            "--learning-rate", help="Default: the space's, a tenth of it from inherited weights.", show_default=False
+        ),
     ] = None,
     distill: Annotated[
         Path | None,

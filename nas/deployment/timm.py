@@ -236,7 +236,12 @@ class _Export:
         """What `fit` does, in the words of timm's training script."""
         searched = recipe_of(self.trial.architecture)
         epochs = int(weights.get("epochs", searched.get("epochs", EPOCHS)))
-        how = fit_of(searched, epochs=epochs, vary=None, learning_rate=fine_tune_rate(searched))
+        how = fit_of(
+            searched,
+            epochs=epochs,
+            vary=None,
+            learning_rate=fine_tune_rate(searched, self.run.parts.space.learning_rate),
+        )
         recipe = how.recipe()
         return {
             "model": self.name,

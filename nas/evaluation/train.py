@@ -60,7 +60,7 @@ class TrainEvaluator:
         for epochs, scores in fit_in_stages(
             network,
             self.pictures,
-            fit_of(recipe, epochs=fidelity.epochs, vary=self.augmentation),
+            fit_of(recipe, epochs=fidelity.epochs, vary=self.augmentation, scratch_rate=self.space.learning_rate),
             fidelity.rungs,
             size=self.space.input_size(architecture)[1:],
             seed=self.seed,

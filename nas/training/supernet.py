@@ -44,7 +44,7 @@ def train_supernet(
     *,
     epochs: int,
     batch_size: int = 64,
-    learning_rate: float = 1e-2,
+    learning_rate: float | None = None,
     random_subnets: int = 3,
     seed: int = 0,
     accelerator: str = "auto",
@@ -79,7 +79,7 @@ def train_supernet(
     )
     identity = sandwich.identity() | {"random_subnets": random_subnets}
     path = directory / FILE_NAME if directory is not None else None
-    recipe = Recipe(epochs, learning_rate, batch_size)
+    recipe = Recipe(epochs, learning_rate or space.learning_rate, batch_size)
     trainer = Trainer(supernet, recipe, *pictures.train, device, seed, augmentation, path, identity)
     report = trainer.run(sandwich, threads, progress, deadline)
     return SupernetReport(report.epochs, report.losses, report.seconds, to_arrays(supernet))

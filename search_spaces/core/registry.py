@@ -59,6 +59,7 @@ def _extended(base: str, combinator: str) -> type[SearchSpace[Any]]:
         "title": f"{inner.title}; with {combinator}",
         "source": inner.source,
         "default_runtime": inner.default_runtime,
+        "learning_rate": inner.learning_rate,
     }
     extended: type[SearchSpace[Any]] = type(f"{inner.__name__}{kind.__name__}", (kind,), told)
     return extended

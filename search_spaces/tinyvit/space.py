@@ -34,6 +34,7 @@ class Tinyvit(SearchSpace[TinyvitSettings]):
     title: ClassVar[str] = "small vision transformers contracted from a large one"
     source: ClassVar[str] = "TinyViT, arXiv 2207.10666"
     default_evaluator: ClassVar[str] = "train"
+    learning_rate: ClassVar[float] = 5e-4
     rule_exceeds_budget: ClassVar[bool] = True  # the contraction comes down from larger networks
 
     def __init__(self, settings: TinyvitSettings) -> None:

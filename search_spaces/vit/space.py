@@ -35,6 +35,7 @@ class Vit(SearchSpace[VitSettings]):
     name: ClassVar[str] = "vit"
     title: ClassVar[str] = "vision transformers with entangled weights"
     source: ClassVar[str] = "AutoFormer, arXiv 2107.00651; DeiT, arXiv 2012.12877"
+    learning_rate: ClassVar[float] = 5e-4
 
     def __init__(self, settings: VitSettings) -> None:
         self.settings = settings
