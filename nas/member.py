@@ -3,6 +3,7 @@
 import functools
 import json
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,8 @@ from nas.tracking.tracker import Tracker
 from nas.training.checkpoint import from_arrays, model_arrays, previous_path, weights_file
 from nas.training.data import DataDescription, Pictures, augmentation, load
 from nas.training.device import cores, random_numbers
-from nas.training.loop import SCORE_BATCH, Scores, evaluate, fit, prepare
+from nas.training.epochs import Augmentation
+from nas.training.loop import SCORE_BATCH, Fit, Scores, evaluate, fit, prepare
 from nas.training.recalibrate import calibration_sample, even_parts, recalibrate
 from nas.training.recipes import fine_tune_rate, fit_of
 from nas.training.stored_logits import Manifest, StoredLogits
@@ -99,9 +101,9 @@ def train_member(
     It starts from the weights that it has in the search (those inherited from the supernet, or those of its own
     training) at a tenth of the space's learning rate, or with `from_scratch` from random ones at all of it. A recipe
     that was searched says otherwise: all of it holds from scratch, all but the learning rate from weights that are
-    trained already. 25 epochs, or the recipe's. `distill`: a folder of a teacher's stored answers, which take the place of the labels, for as many
-    epochs as are stored unless `epochs` says fewer. A training that was killed goes on when the same command is typed
-    again. The newest training of a member replaces the one before.
+    trained already. 25 epochs, or the recipe's. `distill`: a folder of a teacher's stored answers, which take the place
+    of the labels, for as many epochs as are stored unless `epochs` says fewer. A training that was killed goes on when
+    the same command is typed again. The newest training of a member replaces the one before.
     """
     reporter = reporter or Silent()
     trial, seed = run.pick(pick), run.config.seed if seed is None else seed
@@ -116,10 +118,8 @@ def train_member(
         epochs = epochs or (teacher.epochs if teacher else int(recipe.get("epochs", EPOCHS)))
         network = _fresh(run, trial, seed) if from_scratch else inherited_network(run, trial, pictures)
         size = run.parts.space.input_size(trial.architecture)[1:]
-        scratch_rate = run.parts.space.learning_rate
-        rate = learning_rate or (None if from_scratch else fine_tune_rate(recipe, scratch_rate))
         vary = augmentation(description, pictures.size)
-        how = fit_of(recipe, epochs=epochs, vary=vary, learning_rate=rate, scratch_rate=scratch_rate)
+        how = _how(run, recipe, epochs, vary, learning_rate, from_scratch)
         with reporter.progress(f"training {trial.architecture.id}") as report:
             fitted = fit(
                 network,
@@ -150,6 +150,19 @@ def train_member(
         tracker.figures(result.figures(), fitted.epochs)
         _keep(run, network, result, checkpoint)
     return result
+
+
+def _how(
+    run: StoredRun,
+    recipe: Mapping[str, Any],
+    epochs: int,
+    vary: Augmentation,
+    learning_rate: float | None,
+    from_scratch: bool,
+) -> Fit:
+    scratch_rate = run.parts.space.learning_rate
+    rate = learning_rate or (None if from_scratch else fine_tune_rate(recipe, scratch_rate))
+    return fit_of(recipe, epochs=epochs, vary=vary, learning_rate=rate, scratch_rate=scratch_rate)
 
 
 def _checkpoint(run: StoredRun, trial: Trial, from_scratch: bool) -> Path:
