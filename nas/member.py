@@ -120,19 +120,10 @@ def train_member(
         size = run.parts.space.input_size(trial.architecture)[1:]
         vary = augmentation(description, pictures.size)
         how = _how(run, recipe, epochs, vary, learning_rate, from_scratch)
+        place: dict[str, Any] = {"size": size, "seed": seed, "accelerator": run.config.accelerator, "threads": cores()}
         with reporter.progress(f"training {trial.architecture.id}") as report:
-            fitted = fit(
-                network,
-                pictures,
-                how,
-                size=size,
-                seed=seed,
-                accelerator=run.config.accelerator,
-                threads=cores(),
-                progress=functools.partial(_progress, report, tracker),
-                checkpoint=checkpoint,
-                teacher=teacher,
-            )
+            tell = functools.partial(_progress, report, tracker)
+            fitted = fit(network, pictures, how, **place, progress=tell, checkpoint=checkpoint, teacher=teacher)
         label, seconds = FROM_SCRATCH if from_scratch else FINE_TUNED, time.monotonic() - began
         validation, test = (_scores(network, pictures, part, size) for part in ("validation", "test"))
         result = MemberReport(
