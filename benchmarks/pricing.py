@@ -91,8 +91,8 @@ def main() -> None:
         wanted = f"at least {FLOOR_OF_OTHERS:,}"
         rows.append({"what": f"{name}, no budget", "measured": f"{found:,.0f}/s", "wanted": wanted})
     note = (
-        f"{options.architectures:,} random architectures of each space at its published input (mcunetv2: full), its own "
-        "runtime, one core"
+        f"{options.architectures:,} random architectures of each space at its published input (mcunetv2: full), its "
+        "own runtime, one core"
     )
     write_section("Pricing: every metric, all patch schedules", rows, [note])
 
