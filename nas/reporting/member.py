@@ -1,6 +1,7 @@
 """One network of a run for people: figures, blocks, schedule, what it scores."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nas.assembly import ACCURACY_OF
@@ -35,7 +36,7 @@ def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
     recomputed = f", {quantity('macs', layerwise)} MACs without recomputation" if layerwise and trial.split else ""
     console.print(f"  schedule  {schedule(trial.patches, trial.split)}{recomputed}, runtime {run.parts.runtime}")
     console.print()
-    console.print(choices_table(trial))
+    console.print(choices_table(trial.architecture.options))
     if document["trained"]:
         trained = document["trained"]
         console.print(
@@ -49,12 +50,12 @@ def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
         )
 
 
-def choices_table(trial: Trial) -> Any:
+def choices_table(options: Mapping[str, Any]) -> Any:
     """The choices: one row a block or stage, one column a kind of choice."""
     from rich.table import Table
 
     rows: dict[str, dict[str, Any]] = {}
-    for name, option in trial.architecture.options.items():
+    for name, option in options.items():
         place, _, what = name.rpartition(".")
         rows.setdefault(place or "network", {})[what] = option
     kinds = list(dict.fromkeys(what for row in rows.values() for what in row))

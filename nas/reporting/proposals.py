@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nas.assembly import Parts
+from nas.reporting.member import choices_table
 from nas.reporting.tables import quantity, schedule, title
 from search_spaces.core.population import Population
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_MOST_CHOICES = 4  # as columns; more are shown of the first network alone
 _COLUMNS = ("macs", "params", "peak_sram_bytes", "flash_bytes")
 
 
@@ -49,16 +51,21 @@ def print_proposals(console: "Console", document: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    choices = list(document["proposals"][0]["architecture"]["options"])
+    first = document["proposals"][0]
+    choices = list(first["architecture"]["options"])
+    choices = choices if len(choices) <= _MOST_CHOICES else []
     table.add_column("id")
     for heading in (*choices, *map(title, _COLUMNS)):
         table.add_column(heading, justify="right")
     table.add_column("schedule")
     for row in document["proposals"]:
-        options = [str(option) for option in row["architecture"]["options"].values()]
+        options = [str(row["architecture"]["options"][choice]) for choice in choices]
         figures = [quantity(column, row[column]) for column in _COLUMNS]
         table.add_row(row["id"], *options, *figures, schedule(row["patches"], row["split"]))
     console.print(table)
+    if not choices:
+        console.print(f"\nnetwork {first['id']}:", markup=False)
+        console.print(choices_table(first["architecture"]["options"]))
     console.print(
         f"nothing is trained: these follow from the rule of '{document['space']}' and the budget; SRAM and flash for "
         f"int8, runtime {document['runtime']}. With --data the same command trains them",
