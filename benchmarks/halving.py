@@ -2,7 +2,7 @@
 
 Both search the same space under the same budget with stand-alone training; both stop after the same number of seconds.
 
-    python benchmarks/halving.py --seconds 90 --seeds 0 1 2
+    FITNAS_DATA=... python benchmarks/halving.py --seconds 150 --seeds 0 1 2
 """
 
 import argparse
@@ -21,9 +21,9 @@ RUNGS = "epochs=2,6,18"
 def main() -> None:
     """Measures and writes the section."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="digits", help="digits, or a path below FITNAS_DATA")
-    parser.add_argument("--budget", default="sram=16k")
-    parser.add_argument("--seconds", type=int, default=90)
+    parser.add_argument("--data", default="vision/person32_cifar100.npz", help="a path below FITNAS_DATA, or digits")
+    parser.add_argument("--budget", default="sram=32k")
+    parser.add_argument("--seconds", type=int, default=150)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
     data = arguments.data if arguments.data == "digits" else str(Path(os.environ["FITNAS_DATA"]) / arguments.data)

@@ -211,7 +211,7 @@ class Conductor:
         if proposal is None or self.stopped:
             return False
         peers = [self._trials[n] for n in range(number - self._lag) if n in self._trials]
-        return self._halving is None or self._halving.goes_on({**proposal.metrics, **metrics}, peers)
+        return self._halving is None or self._halving.goes_on({**proposal.metrics, **metrics}, peers, number)
 
     def report(self, number: int, metrics: Mapping[str, float], seconds: float) -> None:
         """The evaluation of a proposal gave `metrics`; a NaN, or an objective without figure, makes it a failure.

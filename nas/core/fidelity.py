@@ -34,6 +34,15 @@ class Fidelity:
         """The most epochs that an evaluation trains."""
         return self.rungs[-1]
 
+    def share_of_all(self, rung: int) -> int:
+        """One in how many of all trials trains beyond a rung.
+
+        >>> Fidelity((3, 9, 27)).share_of_all(3), Fidelity((3, 9, 27)).share_of_all(9)
+        (3, 9)
+        """
+        following = self.rungs[self.rungs.index(rung) + 1]
+        return max(1, round(following / self.rungs[0]))
+
     def share(self, rung: int) -> float:
         """The share of evaluations that go on beyond this rung: 1/3 between 9 and 27 epochs."""
         return rung / self.rungs[self.rungs.index(rung) + 1]
