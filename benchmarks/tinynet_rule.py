@@ -65,8 +65,8 @@ def compared(data: str, most_macs: float, epochs: int, seeds: list[int]) -> dict
     low, high = ttest_ind(found["tiny"], found["giant"], equal_var=False).confidence_interval(0.95)
     row: dict[str, Any] = {"data": data}
     for rule in RULES:
-        r, d, w = networks[rule].options.values()
-        row[rule] = f"{found[rule].mean():.2f} % ({macs[rule] / 1e6:.2f} M MACs: d {r:g}, {d} px, w {w:g})"
+        depth, pixels, width = (networks[rule].options[name] for name in ("depth", "resolution", "width"))
+        row[rule] = f"{found[rule].mean():.2f} % ({macs[rule] / 1e6:.2f} M MACs: {pixels} px, d {depth}, w {width})"
     winner = "tiny" if low > 0 else "giant" if high < 0 else "neither, within the interval"
     return row | {"difference in points": f"{difference:+.2f} ({low:+.2f} to {high:+.2f})", "better": winner}
 
