@@ -23,6 +23,7 @@ from nas.training.checkpoint import from_arrays, model_arrays, previous_path, we
 from nas.training.data import DataDescription, Pictures, augmentation, load
 from nas.training.device import cores, random_numbers
 from nas.training.epochs import Augmentation
+from nas.training.inheritance import inherit
 from nas.training.loop import SCORE_BATCH, Fit, Scores, evaluate, fit, prepare
 from nas.training.recalibrate import calibration_sample, even_parts, recalibrate
 from nas.training.recipes import fine_tune_rate, fit_of
@@ -94,6 +95,7 @@ def train_member(
     seed: int | None = None,
     learning_rate: float | None = None,
     distill: str | Path | None = None,
+    inherited: Mapping[str, torch.Tensor] | None = None,
     reporter: Reporter | None = None,
 ) -> MemberReport:
     """Trains one member on the training pictures and scores it on validation and test.
@@ -102,7 +104,8 @@ def train_member(
     training) at a tenth of the space's learning rate, or with `from_scratch` from random ones at all of it. A recipe
     that was searched says otherwise: all of it holds from scratch, all but the learning rate from weights that are
     trained already. 25 epochs, or the recipe's. `distill`: a folder of a teacher's stored answers, which take the place
-    of the labels, for as many epochs as are stored unless `epochs` says fewer. A training that was killed goes on when
+    of the labels, for as many epochs as are stored unless `epochs` says fewer. `inherited`: weights of a larger network
+    of the same kind by name, to start from what they hold for this one. A training that was killed goes on when
     the same command is typed again. The newest training of a member replaces the one before.
     """
     reporter = reporter or Silent()
@@ -116,7 +119,7 @@ def train_member(
         description, pictures = _data(run, include_test=True)
         teacher = _teacher(run, Path(distill), description, pictures) if distill else None
         epochs = epochs or (teacher.epochs if teacher else int(recipe.get("epochs", EPOCHS)))
-        network = _fresh(run, trial, seed) if from_scratch else inherited_network(run, trial, pictures)
+        network = _start(run, trial, pictures, seed, from_scratch, inherited)
         size = run.parts.space.input_size(trial.architecture)[1:]
         vary = augmentation(description, pictures.size)
         how = _how(run, recipe, epochs, vary, learning_rate, from_scratch)
@@ -141,6 +144,23 @@ def train_member(
         tracker.figures(result.figures(), fitted.epochs)
         _keep(run, network, result, checkpoint)
     return result
+
+
+def _start(
+    run: StoredRun,
+    trial: Trial,
+    pictures: Pictures,
+    seed: int,
+    from_scratch: bool,
+    inherited: Mapping[str, torch.Tensor] | None,
+) -> nn.Module:
+    """The network before its first step: random weights, those of a larger network, or those it has in the search."""
+    if inherited is None and not from_scratch:
+        return inherited_network(run, trial, pictures)
+    network = _fresh(run, trial, seed)
+    if inherited is not None:
+        inherit(network, inherited)
+    return network
 
 
 def _how(

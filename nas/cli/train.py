@@ -24,6 +24,14 @@ def train(
             "--learning-rate", help="Default: the space's, a tenth of it from inherited weights.", show_default=False
         ),
     ] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            "--init-from",
+            help="Weights of a larger network: RUN:ID, an exported folder, or a .safetensors file, also timm's.",
+            show_default=False,
+        ),
+    ] = None,
     distill: Annotated[
         Path | None,
         typer.Option("--distill", help="A teacher's stored answers (nas distill) for labels.", show_default=False),
@@ -36,6 +44,7 @@ def train(
     """Train one network of a run and score it on test pictures that the search never saw."""
     from nas.cli.console import TerminalReporter, stdout
     from nas.cli.search_session import print_json
+    from nas.inheriting import weights_to_inherit
     from nas.member import train_seeds
     from nas.reporting.training import print_training, training_document
     from nas.run import StoredRun
@@ -51,6 +60,7 @@ def train(
         from_scratch=from_scratch,
         learning_rate=learning_rate,
         distill=distill,
+        inherited=weights_to_inherit(init_from, RUNS) if init_from else None,
         seed=seed,
         reporter=TerminalReporter(quiet),
     )

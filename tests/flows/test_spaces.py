@@ -24,6 +24,7 @@ def test_from_search_to_export(nas, pictures, space):
     trained = nas("train", "r", "--pick", "best", "--epochs", "1", "--json")
     assert trained.code == 0, trained.err
     assert nas("export", "r", "--pick", "best", "--out", "out").code == 0
+    assert nas("train", "r", "--pick", "best", "--epochs", "1", "--init-from", "out").code == 0
     cost = nas("cost", "out/architecture.json", "--json").document
     best = next(member for member in front if member["id"] == trained.document["id"])
     assert (cost["macs"], cost["params"]) == (best["metrics"]["macs"], best["metrics"]["params"])
