@@ -15,6 +15,7 @@ from nas.core.trial import Trial
 from nas.strategies.evolution import best_rows
 
 ACCURACY = "top1"
+_ENDS = 2  # the first trials of a search are the smallest and the largest network: the ends of the front
 
 
 class Halving:
@@ -28,8 +29,8 @@ class Halving:
         """Whether the evaluation of trial `number` trains on, given the finished trials it is compared with.
 
         It does where it is among the best share of its rung, itself counted, rounded up. Where nobody has reached that
-        rung there is nothing to choose by, and the share goes on by number: of 1, 3, 9 epochs every third trial from 1
-        to 3, every ninth to 9. `metrics` hold `epochs` and the rung's accuracy. After the last rung the answer is no.
+        rung there is nothing to choose by: the first two trials go on, and of the others the share by number: of 1, 3, 9
+        epochs every third trial from 1 to 3, every ninth to 9. `metrics` hold `epochs` and the rung's accuracy. After the last rung the answer is no.
         """
         rung = int(metrics["epochs"])
         if rung >= self.fidelity.epochs:
@@ -37,7 +38,8 @@ class Halving:
         column = self.fidelity.column(rung)
         rows = [self._values(trial.metrics, column) for trial in peers if column in trial.metrics]
         if not rows:
-            return number % self.fidelity.share_of_all(rung) == 0 and not math.isnan(metrics.get(column, math.nan))
+            chosen = number < _ENDS or number % self.fidelity.share_of_all(rung) == 0
+            return chosen and not math.isnan(metrics.get(column, math.nan))
         rows.append(self._values(metrics, column))
         count = math.ceil(len(rows) * self.fidelity.share(rung))
         table = oriented_table(rows, self.objectives)

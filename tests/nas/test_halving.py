@@ -23,11 +23,11 @@ def test_the_last_rung_ends() -> None:
 
 
 def test_with_nobody_to_be_compared_with_a_share_goes_on_by_number() -> None:
-    """A quarter from 1 to 4 epochs, an eighth to 8, whatever they score."""
+    """The ends of the front, a quarter from 1 to 4 epochs, an eighth to 8, whatever they score."""
     halving = Halving(RUNGS, parse_objectives("accuracy"))
     first = [n for n in range(17) if halving.goes_on({"epochs": 1, "top1_after_1": 0.1}, [], n)]
     second = [n for n in range(17) if halving.goes_on({"epochs": 4, "top1_after_4": 0.1}, [], n)]
-    assert (first, second) == ([0, 4, 8, 12, 16], [0, 8, 16])
+    assert (first, second) == ([0, 1, 4, 8, 12, 16], [0, 1, 8, 16])
 
 
 def test_a_quarter_goes_on_from_one_to_four_epochs() -> None:
