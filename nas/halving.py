@@ -29,8 +29,9 @@ class Halving:
         """Whether the evaluation of trial `number` trains on, given the finished trials it is compared with.
 
         It does where it is among the best share of its rung, itself counted, rounded up. Where nobody has reached that
-        rung there is nothing to choose by: the first two trials go on, and of the others the share by number: of 1, 3, 9
-        epochs every third trial from 1 to 3, every ninth to 9. `metrics` hold `epochs` and the rung's accuracy. After the last rung the answer is no.
+        rung there is nothing to choose by: the first two trials go on, and of the others the share by number (of 1, 3,
+        9 epochs every third trial from 1 to 3, every ninth to 9). `metrics` hold `epochs` and the rung's accuracy.
+        After the last rung the answer is no.
         """
         rung = int(metrics["epochs"])
         if rung >= self.fidelity.epochs:
