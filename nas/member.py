@@ -21,7 +21,7 @@ from nas.tracking import parse_sinks
 from nas.tracking.tracker import Tracker
 from nas.training.checkpoint import from_arrays, model_arrays, previous_path, weights_file
 from nas.training.data import DataDescription, Pictures, augmentation, load
-from nas.training.device import cores, random_numbers
+from nas.training.device import cores, random_numbers, torch_threads
 from nas.training.epochs import Augmentation
 from nas.training.inheritance import inherit
 from nas.training.loop import SCORE_BATCH, Fit, Scores, evaluate, fit, prepare
@@ -245,7 +245,8 @@ def inherited_network(run: StoredRun, trial: Trial, pictures: Pictures) -> nn.Mo
     size = space.input_size(trial.architecture)[1:]
     sample = torch.from_numpy(calibration_sample(pictures.train.images, run.config.seed))
     parts = even_parts(len(sample), SCORE_BATCH)
-    recalibrate(network, (prepare(sample[part], size, pictures.mean, pictures.std) for part in parts))
+    with torch_threads(1):  # as in the search: on other numbers of threads the last bits differ
+        recalibrate(network, (prepare(sample[part], size, pictures.mean, pictures.std) for part in parts))
     return network.eval()
 
 
