@@ -98,13 +98,21 @@ class _Pricing:
     def run(self, decode: Callable[[Any], LayerTable], n: int) -> Columns:
         """`decode` gives the table of a slice or index array of the `n` rows."""
         starts = range(0, n, _CHUNK)
-        parts = [self._layer_by_layer(decode(slice(start, min(start + _CHUNK, n)))) for start in starts]
+        parts = [self._chunk(decode(slice(start, min(start + _CHUNK, n)))) for start in starts]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else _no_rows()
         rows = np.flatnonzero(columns.pop("open"))
         for start in range(0, len(rows), _CHUNK):
             piece = rows[start : start + _CHUNK]
             self._patch_by_patch(decode(piece), columns, piece)
         columns["fits"] = self._within(columns, (*_EXACT, *_SCHEDULED))
+        return columns
+
+    def _chunk(self, table: LayerTable) -> Columns:
+        """Layer by layer; where patches are to be looked at for every row, that is done while the table is at hand."""
+        columns = self._layer_by_layer(table)
+        if self.schedule == "auto" and columns["open"].all():
+            self._patch_by_patch(table, columns, np.arange(len(table)))
+            columns["open"][:] = False
         return columns
 
     def _layer_by_layer(self, table: LayerTable) -> Columns:
