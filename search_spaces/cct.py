@@ -11,8 +11,7 @@ from search_spaces.blocks.transformer_layers import transformer_table, write_hea
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.aspect import aspect_of, size_at
 from search_spaces.core.choice import Choice
-from search_spaces.core.errors import WrongUse
-from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.lists import numbers, rising
 from search_spaces.core.population import Population
@@ -80,9 +79,7 @@ class Cct(SearchSpace[CctSettings]):
     @classmethod
     def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "Cct":
         facts = facts or PUBLISHED_INPUT
-        for key in ("channels", "classes", "aspect"):
-            if key in options:
-                raise WrongUse(f"'{key}' comes from the data and cannot be set")
+        refuse_what_data_decide(options, "channels", "classes", "aspect")
         told: dict[str, Any] = {"resolutions": default_resolutions(min(facts.height, facts.width)), **options}
         aspect = aspect_of(facts.height, facts.width)
         told |= {"channels": facts.channels, "aspect": aspect, "classes": facts.classes}

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from search_spaces.blocks.elastic_mbconv import crop
+from search_spaces.blocks.elastic_transformer import leading, leading_heads
 from search_spaces.core.errors import WrongUse
 
 _NUMBERED = re.compile(r"^(layers|blocks)\.(\d+)\.(.*)$")
@@ -72,14 +74,5 @@ def _depths(state: Mapping[str, Tensor]) -> dict[str, int]:
 def _cut(name: str, source: Tensor, shape: torch.Size) -> Tensor:
     """The part of `source` that a tensor of `shape` takes."""
     if ".qkv." in name:
-        source = source.reshape(3, -1, *source.shape[1:])
-        part = _cut("", source, torch.Size((3, shape[0] // 3, *shape[1:])))
-        return part.reshape(shape)
-    if source.ndim != len(shape) or any(whole < part for whole, part in zip(source.shape, shape, strict=False)):
-        raise WrongUse(f"'{name}' of shape {tuple(shape)} cannot be cut out of {tuple(source.shape)}")
-    centred = source.ndim == _KERNEL_DIMENSIONS
-    starts = [
-        (whole - part) // 2 if centred and axis > 1 else 0
-        for axis, (whole, part) in enumerate(zip(source.shape, shape, strict=True))
-    ]
-    return source[tuple(slice(start, start + part) for start, part in zip(starts, shape, strict=True))]
+        return leading_heads(source, shape)
+    return crop(source, shape) if source.ndim == len(shape) == _KERNEL_DIMENSIONS else leading(source, shape)

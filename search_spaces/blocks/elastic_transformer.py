@@ -23,7 +23,7 @@ def leading(weight: Tensor, shape: Sequence[int]) -> Tensor:
     """The first entries of `weight` along every axis, as many as `shape` asks for."""
     if tuple(weight.shape) == tuple(shape):
         return weight  # a slice of everything would still cost a copy in the backward pass
-    if any(part > whole for part, whole in zip(shape, weight.shape, strict=True)):
+    if weight.ndim != len(shape) or any(part > whole for part, whole in zip(shape, weight.shape, strict=True)):
         raise WrongUse(f"weights of shape {tuple(shape)} cannot be cut out of shared ones of {tuple(weight.shape)}")
     return weight[tuple(slice(part) for part in shape)]
 

@@ -1,6 +1,10 @@
 """What a space may know about the data it will see."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from search_spaces.core.errors import WrongUse
 
 
 @dataclass(frozen=True)
@@ -12,3 +16,10 @@ class InputFacts:
     width: int
     classes: int
     pictures: int
+
+
+def refuse_what_data_decide(options: Mapping[str, Any], *names: str) -> None:
+    """`WrongUse` where one of these settings is given by hand."""
+    for name in names:
+        if name in options:
+            raise WrongUse(f"'{name}' comes from the data and cannot be set")

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from search_spaces.core.aspect import aspect_of
 from search_spaces.core.errors import WrongUse
-from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
 from search_spaces.core.lists import numbers, rising
 
 PUBLISHED_RESOLUTIONS = (96, 128, 160, 192, 224, 256)
@@ -89,9 +89,7 @@ def default_backbone(resolutions: tuple[int, ...]) -> str:
 
 def resolve(options: dict[str, Any], facts: InputFacts) -> dict[str, Any]:
     """All settings: those the user gave, the rest from the data."""
-    for key in ("channels", "classes", "aspect"):
-        if key in options:
-            raise WrongUse(f"'{key}' comes from the data and cannot be set")
+    refuse_what_data_decide(options, "channels", "classes", "aspect")
     resolutions = default_resolutions(min(facts.height, facts.width))
     if "resolutions" in options:
         resolutions = _asked_resolutions(options["resolutions"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,14 @@ class Scaler:
     base: Base
     price: Price
 
+    @cached_property
+    def ends(self) -> Mapping[str, NDArray[Any]]:
+        """Figures of the smallest and the largest network of the space."""
+        return self.price(self.space.population(self.space.extremes()))
+
     def by_rule(self, rule: Rule, limits: Mapping[str, float]) -> Rows:
         """For each of many numbers of MACs, the widest network of the rule's resolution and depth within it."""
-        smallest, largest = self.price(self.space.population(self.space.extremes()))["macs"].astype(np.float64)
+        smallest, largest = self.ends["macs"].astype(np.float64)
         highest = min(largest, limits.get("macs", np.inf))
         targets = np.geomspace(min(smallest, highest), highest, _TARGETS)
         r, d = rule(targets / self.base.macs)
@@ -73,11 +79,11 @@ class Scaler:
 
     def most_macs(self) -> float:
         """MACs of the largest network of the space."""
-        return float(self.price(self.space.population(self.space.extremes()))["macs"][1])
+        return float(self.ends["macs"][1])
 
     def nothing_fits(self, limits: Mapping[str, float]) -> str:
         """Why no network of the rule fits: each limit beside both ends of the space."""
-        ends = self.price(self.space.population(self.space.extremes()))
+        ends = self.ends
         parts = [
             f"{column} <= {limit:,.0f}, while the smallest network has {ends[column][0]:,.0f} and the largest "
             f"{ends[column][1]:,.0f}"

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from search_spaces.core.aspect import aspect_of
-from search_spaces.core.errors import WrongUse
-from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
 from search_spaces.core.lists import numbers, rising
 from search_spaces.tinynet.bases import BASES, Base
 from search_spaces.tinynet.layout import scaled_channels, scaled_repeats
@@ -45,9 +44,7 @@ class TinynetSettings(BaseModel):
 
 def resolve(options: dict[str, Any], facts: InputFacts) -> dict[str, Any]:
     """All settings: those the user gave, the rest from the data."""
-    for key in ("channels", "classes", "aspect"):
-        if key in options:
-            raise WrongUse(f"'{key}' comes from the data and cannot be set")
+    refuse_what_data_decide(options, "channels", "classes", "aspect")
     found = {"resolutions": default_resolutions(min(facts.height, facts.width)), **options}
     aspect = aspect_of(facts.height, facts.width)
     return {**found, "channels": facts.channels, "aspect": aspect, "classes": facts.classes}

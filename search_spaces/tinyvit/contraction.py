@@ -51,7 +51,7 @@ class Contraction:
         current = self.current(told, step)
         limits = self.limits_at(step + 1)
         found = self._lowered(np.repeat(current, _DRAWN, axis=0), limits, rng)
-        return Population(self.space, np.unique(found, axis=0)[rng.permutation(len(np.unique(found, axis=0)))])
+        return Population(self.space, rng.permutation(np.unique(found, axis=0)))
 
     def current(self, told: Told, step: int) -> Rows:
         """The row `(1, choices)` that a step starts from: the seed, then the best of the step before.

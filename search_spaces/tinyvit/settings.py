@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from search_spaces.blocks.tinyvit_layers import STAGES, sides_of
-from search_spaces.core.errors import WrongUse
-from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
 from search_spaces.core.lists import numbers, rising
 
 PUBLISHED_INPUT = InputFacts(channels=3, height=224, width=224, classes=1000, pictures=1_281_167)
@@ -84,9 +83,7 @@ def windows_of(pixels: int, stage: int) -> tuple[int, ...]:
 
 def resolve(options: dict[str, Any], facts: InputFacts) -> dict[str, Any]:
     """All settings: those the user gave, the rest from the data."""
-    for key in ("channels", "classes"):
-        if key in options:
-            raise WrongUse(f"'{key}' comes from the data and cannot be set")
+    refuse_what_data_decide(options, "channels", "classes")
     short_side = min(facts.height, facts.width)
     pixels = min(max(short_side, _SMALLEST_PIXELS), _LARGEST_PIXELS) // STRIDE * STRIDE
     return {"resolution": pixels, **options, "channels": facts.channels, "classes": facts.classes}

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from search_spaces.core.aspect import aspect_of, size_at
 from search_spaces.core.errors import WrongUse
-from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
 
 PUBLISHED_INPUT = InputFacts(channels=3, height=224, width=224, classes=1000, pictures=1_281_167)
 _PUBLISHED_PIXELS, _PUBLISHED_PATCH = 224, 16
@@ -78,9 +78,7 @@ class VitSettings(BaseModel):
 
 def resolve(options: dict[str, Any], facts: InputFacts) -> dict[str, Any]:
     """All settings: those the user gave, the rest from the data."""
-    for key in ("channels", "classes", "aspect"):
-        if key in options:
-            raise WrongUse(f"'{key}' comes from the data and cannot be set")
+    refuse_what_data_decide(options, "channels", "classes", "aspect")
     short_side = min(facts.height, facts.width)
     preset = options.get("preset", "micro" if short_side < _SMALL_PIXELS else "T")
     patch = _number(options.get("patch"), "patch") or (
