@@ -6,11 +6,15 @@ Printed: Kendall's tau-b of shared against stand-alone accuracy (mean of both se
 noise ceiling: tau between the two stand-alone seeds. Intervals are bootstraps over the networks. A second table is the
 learning curve: mean accuracy with shared weights, and tau, after each epoch of the supernet's training.
 
+With `--keep FOLDER` the stand-alone accuracies are left there and read by the next run: only the supernet is trained
+anew when its training is worked on.
+
     python benchmarks/supernet_ranking.py --data digits --budget sram=16k --networks 40 --epochs 10
 """
 
 import argparse
 import functools
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -45,6 +49,19 @@ def alone(evaluator: TrainEvaluator, job: tuple[Architecture, int]) -> float:
     """Test accuracy of one network trained alone with a seed."""
     architecture, evaluator.seed = job
     return evaluator.evaluate(architecture)["top1"]
+
+
+def all_alone(evaluator: TrainEvaluator, members: list[Architecture], seeds: tuple[int, ...], kept: Path | None) -> Any:
+    """Test accuracy (seeds, members) of every network trained alone; those in the file `kept` are read."""
+    known: dict[str, float] = json.loads(kept.read_text()) if kept and kept.is_file() else {}
+    jobs = [(member, seed) for seed in seeds for member in members if f"{member.id}/{seed}" not in known]
+    with ProcessPoolExecutor(cores()) as pool:
+        for (member, seed), top1 in zip(jobs, pool.map(functools.partial(alone, evaluator), jobs), strict=True):
+            known[f"{member.id}/{seed}"] = top1
+            if kept:
+                kept.write_text(json.dumps(known, indent=1))
+            print(f"alone: {len(known)} trained, {member.id} seed {seed}: {top1:.4f}", flush=True)
+    return np.array([[known[f"{member.id}/{seed}"] for member in members] for seed in seeds])
 
 
 def with_interval(a: NDArray[np.float64], b: NDArray[np.float64]) -> str:
@@ -98,13 +115,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="digits", help="digits, or a path below FITNAS_DATA")
     parser.add_argument("--budget", default="sram=16k")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="an option of the space")
     parser.add_argument("--networks", type=int, default=40)
     parser.add_argument("--epochs", type=int, default=10, help="of each stand-alone training")
     parser.add_argument("--supernet-epochs", type=int, help="default: the search's own")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="a folder for stand-alone accuracies")
     arguments = parser.parse_args()
     data = arguments.data if arguments.data == "digits" else str(Path(os.environ["FITNAS_DATA"]) / arguments.data)
-    prepared = prepare(RunConfig.checked(space="mcunetv2", data=data, budget=arguments.budget, seed=arguments.seed))
+    settings = dict(option.split("=", 1) for option in arguments.set)
+    config = {"space": "mcunetv2", "set": settings, "data": data, "budget": arguments.budget, "seed": arguments.seed}
+    prepared = prepare(RunConfig.checked(**config))
     space = prepared.parts.space
     with tempfile.TemporaryDirectory() as cache:
         size = space.input_size(space.extremes()[1])[1:]
@@ -115,15 +136,13 @@ def main() -> None:
         members = [drawn[int(row)] for row in rows]
         macs = priced["macs_layerwise"][rows].astype(np.float64)
         epochs = arguments.supernet_epochs or default_epochs(len(pictures.train.labels))
-        curve = np.array(shared_accuracies(prepared, pictures, epochs, members))
         assert pictures.test is not None
         vary = augmentation(prepared.description, size)
         scored_on_test = replace(pictures, validation=pictures.test)
         evaluator = TrainEvaluator(space, scored_on_test, Fidelity((arguments.epochs,)), vary)
-        jobs = [(member, seed) for seed in (101, 102) for member in members]
-        with ProcessPoolExecutor(cores()) as pool:
-            found = list(pool.map(functools.partial(alone, evaluator), jobs))
-    each = np.array(found).reshape(2, -1)
+        kept = arguments.keep and arguments.keep / f"{prepared.description.hash[:10]}-{arguments.epochs}.json"
+        each = all_alone(evaluator, members, (101, 102), kept)
+        curve = np.array(shared_accuracies(prepared, pictures, epochs, members))
     mean, shared = each.mean(axis=0), curve[-1]
     row = {
         "networks": len(members),
@@ -137,7 +156,7 @@ def main() -> None:
         "asked: above MACs alone by at least 0.1, and at least 0.5 where the noise ceiling is above 0.7",
         f"supernet {epochs} epochs, each network alone {arguments.epochs} epochs and two seeds; 95 % intervals",
     ]
-    where = f"{arguments.data}, {arguments.budget}"
+    where = ", ".join([arguments.data, arguments.budget, *arguments.set])
     write_section(f"Ranking by shared weights: {where}", [row], notes)
     by_epoch = [
         {

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nas.training.depthwise import fast_depthwise
 from nas.training.device import keep_freed_memory, random_numbers, torch_threads
 from nas.training.recalibrate import even_parts
 from search_spaces.core.errors import FitnasError, WrongUse, unknown
@@ -190,7 +191,8 @@ class Trainer:
         images, targets = self._batch(place[0], chosen, rng)
         self._optimizer.param_groups[0]["lr"] = rate
         self._optimizer.zero_grad()
-        loss = accumulate(images, targets, rng)
+        with fast_depthwise(self.device):
+            loss = accumulate(images, targets, rng)
         if not math.isfinite(loss):
             advice = f"a learning rate below {self.recipe.learning_rate:g}"
             raise FitnasError(f"training diverged in epoch {place[0] + 1}: the loss is {loss}; try {advice}")
