@@ -86,9 +86,7 @@ def main() -> None:
     keep_freed_memory()
     rows = [one_convolution(p, k, s) for k in (3, 5, 7) for p in (2, 4, 6, 8) for s in (1, 2)]
     rows.append(whole_step())
-    notes = [
-        f"batch {BATCH}, {CHANNELS} channels, float32, one thread, medians of {ROUNDS}; forward pass and weight gradient"
-    ]
+    notes = [f"batch {BATCH}, {CHANNELS} channels, one thread, medians of {ROUNDS}; forward pass and weight gradient"]
     write_section("Depthwise convolutions on small maps", rows, notes)
 
 

@@ -33,7 +33,7 @@ from nas.training.epochs import Augmentation
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 
 VERSION = 1
-AUGMENTATION_VERSION = 1  # to be raised with any change of what a seed gives
+AUGMENTATION_VERSION = 2  # to be raised with any change of what a seed gives
 MANIFEST = "manifest.json"
 _LARGEST_SEED = 2**32
 

@@ -11,14 +11,16 @@
   spectrograms, scans), and class names that are numbers, single letters or speak of direction. Data whose classes are
   mere numbers is among these, since nobody says what they mean; `flips` overrides the rule.
 
-Each picture gets variations of its own. torchvision draws one variation a call, so it is called picture by picture on a
-CPU (a third of a millisecond at 96 pixels) and on groups of eight elsewhere, where a call costs more than its pixels.
+Each picture gets variations of its own. torchvision draws one crop or turn a call, so it is called picture by picture
+on a CPU and on groups of eight elsewhere, where a call costs more than its pixels; colours and flips are drawn for all
+pictures at once (`colours`).
 """
 
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from nas.training.data.colours import flipped, varied_colours
 from nas.training.data.content import SOUNDS, SPECTROGRAMS, UNSTATED
 from nas.training.data.description import DataDescription
 from nas.training.data.shifting import Shifts
@@ -67,7 +69,9 @@ class Augmentation:
             torch.default_generator.manual_seed(seed)
             group = 1 if images.device.type == "cpu" else _GROUP_ELSEWHERE
             groups = [images[start : start + group] for start in range(0, len(images), group)]
-            return torch.cat([self._transform(part) for part in groups])
+            moved = torch.cat([self._transform(part) for part in groups])
+            coloured = varied_colours(moved) if self.colour else moved
+            return flipped(coloured) if self.flips else coloured
         finally:
             torch.set_rng_state(before)
 
@@ -91,10 +95,6 @@ class Augmentation:
                 ),
                 v2.CenterCrop(self.size),
             ]
-        if self.colour:
-            steps.append(v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2))
-        if self.flips:
-            steps.append(v2.RandomHorizontalFlip())
         composed: Callable[[Any], Any] = v2.Compose(steps)
         return composed
 
