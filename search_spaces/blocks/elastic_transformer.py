@@ -1,7 +1,9 @@
 """One vision transformer whose smaller networks are slices of its weights.
 
 Source: AutoFormer's weight entanglement (arXiv 2107.00651): a sub-network uses the first channels of its tokens, the
-first heads of a layer, the first hidden channels of its MLP, and the first layers.
+first heads of a layer, the first hidden channels of its MLP, and the first layers. Tables of relative positions are
+shared whole: heads are equally wide everywhere. Queries, keys and values take their own first rows and biases; in
+microsoft/Cream the biases are the first of the three joined, so that a narrower layer's keys take those of queries.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -73,8 +75,9 @@ class ElasticTransformer(TransformerNetwork):
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, height, width) -> logits (N, classes) of the active sub-network."""
         x = self._tokens(x, self._active["tokenizer"][0]["out"])
+        places = self.places(x.device)
         for layer, spec in zip(self.layers, self._active["layers"], strict=False):
-            x = self._layer(layer, spec, x)
+            x = self._layer(layer, spec, x, places)
         return _linear(self.classifier, self._pooled(_norm(self.norm, x)), self.classifier.out_features)
 
     def _tokens(self, x: Tensor, dim: int) -> Tensor:
@@ -88,13 +91,13 @@ class ElasticTransformer(TransformerNetwork):
         return placed
 
     @staticmethod
-    def _layer(layer: Any, spec: LayerSpec, x: Tensor) -> Tensor:
+    def _layer(layer: Any, spec: LayerSpec, x: Tensor, places: Tensor | None) -> Tensor:
         dim, width = x.shape[-1], spec["heads"] * spec["head_dim"]
         attention = layer.attention
         weight = leading_heads(attention.qkv.weight, (_QUERY_KEY_VALUE * width, dim))
         bias = attention.qkv.bias
         bias = None if bias is None else leading_heads(bias, (_QUERY_KEY_VALUE * width,))
-        mixed = attention.mix(functional.linear(_norm(layer.norm1, x), weight, bias), spec["heads"])
+        mixed = attention.mix(functional.linear(_norm(layer.norm1, x), weight, bias), spec["heads"], places)
         x = x + _linear(attention.project, mixed, dim)
         hidden = layer.activation(_linear(layer.expand, _norm(layer.norm2, x), spec["mlp"]))
         return x + _linear(layer.contract, hidden, dim)

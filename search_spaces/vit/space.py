@@ -1,13 +1,12 @@
 """The space: choices, canonical form, operator table, network and supernet."""
 
-import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.blocks.transformer_layers import transformer_table, write_head, write_layer, write_tokenizer
+from search_spaces.blocks.transformer_layers import write_head, write_layer, write_tokenizer
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Choice
 from search_spaces.core.input_facts import InputFacts
@@ -15,21 +14,20 @@ from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
 from search_spaces.core.space import Blueprint, PublishedMember, Rows, SearchSpace, checked_settings
 from search_spaces.core.table_writer import TableWriter
+from search_spaces.vit.published import blueprint_of, network_arguments, published_members, tokenizer
 from search_spaces.vit.settings import PRESETS, PUBLISHED_INPUT, VitSettings, resolve
 
 if TYPE_CHECKING:
     from search_spaces.blocks.elastic_transformer import ElasticTransformer
 
 _DIM, _DEPTH, _FIRST_LAYER = 0, 1, 2
-_DEIT_SOURCE = "DeiT, arXiv 2012.12877, Table 1; as in timm 1.0.31 (Apache-2.0)"
-_DEIT = {"deit_tiny": 192, "deit_small": 384, "deit_base": 768}
 
 
 class Vit(SearchSpace[VitSettings]):
     """Channels of the tokens, number of layers, and for each layer its heads and the ratio of its MLP.
 
-    AutoFormer's spaces without its relative positions; `preset` also names spaces below a DeiT and, for small pictures,
-    `micro`. A sub-network's weights are slices of the largest network's.
+    Presets T, S and B are AutoFormer's spaces, with its relative positions; others are below a DeiT and, for small
+    pictures, `micro`. A sub-network's weights are slices of the largest network's.
     """
 
     name: ClassVar[str] = "vit"
@@ -83,12 +81,12 @@ class Vit(SearchSpace[VitSettings]):
         depth = np.array(preset.depths)[matrix[:, _DEPTH]]
         heads = np.array(preset.heads)[matrix[:, _FIRST_LAYER::2]]
         hidden = (np.array(preset.ratios)[matrix[:, _FIRST_LAYER + 1 :: 2]] * dim[:, None]).astype(np.int32)
-        write_tokenizer(writer, [self._tokenizer(dim)], pool=preset.pool, learned_position=True)
+        write_tokenizer(writer, [tokenizer(dim, self.settings.patch)], pool=preset.pool, learned_position=True)
         for index in range(preset.depths[-1]):
             own = heads[:, index]
             here = True if index < preset.depths[0] else depth > index
-            name = f"layer{index}"
-            write_layer(writer, name, heads=own, width=own * preset.head_dim, mlp=hidden[:, index], here=here)
+            shape = {"heads": own, "width": own * preset.head_dim, "mlp": hidden[:, index], "reach": preset.reach}
+            write_layer(writer, f"layer{index}", **shape, here=here)
         write_head(writer, preset.pool, self.settings.classes)
         return writer.table()
 
@@ -101,57 +99,22 @@ class Vit(SearchSpace[VitSettings]):
 
     def network_arguments(self, architecture: Architecture) -> dict[str, Any]:
         """Those of `TransformerNetwork`."""
-        row = self.population([architecture]).matrix[0]
-        preset, dim = self.preset, self.preset.dims[row[_DIM]]
-        layers = [
-            {
-                "heads": preset.heads[row[_FIRST_LAYER + 2 * index]],
-                "head_dim": preset.head_dim,
-                "mlp": int(preset.ratios[row[_FIRST_LAYER + 2 * index + 1]] * dim),
-            }
-            for index in range(preset.depths[row[_DEPTH]])
-        ]
-        return {
-            "input_size": list(self.input_size(architecture)),
-            "tokenizer": [self._tokenizer(dim)],
-            "layers": layers,
-            "classes": self.settings.classes,
-            "pool": preset.pool,
-        }
-
-    def _tokenizer(self, dim: Any) -> dict[str, Any]:
-        return _tokenizer(dim, self.settings.patch)
+        preset, row = self.preset, self.population([architecture]).matrix[0]
+        layers = slice(_FIRST_LAYER, _FIRST_LAYER + 2 * preset.depths[row[_DEPTH]])
+        return network_arguments(
+            preset,
+            preset.dims[row[_DIM]],
+            [preset.heads[option] for option in row[layers][::2]],
+            [preset.ratios[option] for option in row[layers][1::2]],
+            size=self.input_size(architecture),
+            patch=self.settings.patch,
+            classes=self.settings.classes,
+        )
 
     def blueprint(self, architecture: Architecture) -> Blueprint:
-        return _blueprint(self.network_arguments(architecture))
+        return blueprint_of(self.network_arguments(architecture))
 
     def supernet(self) -> "ElasticTransformer":
         from search_spaces.blocks.elastic_transformer import ElasticTransformer
 
         return ElasticTransformer(self.network_arguments(self.extremes()[1]), self.network_arguments)
-
-
-def _tokenizer(dim: Any, patch: int) -> dict[str, Any]:
-    return {"out": dim, "kernel": patch, "stride": patch, "padding": 0, "bias": True, "pool": False}
-
-
-def _blueprint(arguments: dict[str, Any]) -> Blueprint:
-    return Blueprint("search_spaces.blocks.transformer", "TransformerNetwork", arguments)
-
-
-@functools.cache
-def published_members() -> Mapping[str, PublishedMember]:
-    """By name: `deit_tiny`, `deit_small`, `deit_base`."""
-    found = {}
-    for name, dim in _DEIT.items():
-        layer = {"heads": dim // 64, "head_dim": 64, "mlp": 4 * dim}
-        arguments = {
-            "input_size": [3, 224, 224],
-            "tokenizer": [_tokenizer(dim, 16)],
-            "layers": [layer] * 12,
-            "classes": 1000,
-            "pool": "class",
-        }
-        table, blueprint = functools.partial(transformer_table, arguments), functools.partial(_blueprint, arguments)
-        found[name] = PublishedMember(name, _DEIT_SOURCE, table, blueprint)
-    return found

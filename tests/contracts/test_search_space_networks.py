@@ -69,8 +69,8 @@ class Trace(TorchDispatchMode):
             return plain._replace(kind=Kind.MATMUL, **size, **channels)
         if name == "mul" and not isinstance(args[1], torch.Tensor):
             return None
-        if name == "add" and self.layers and self.layers[first].kind == Kind.MATMUL:
-            return None  # biases of attention scores
+        if name == "add" and other == NO_INPUT and self.layers and self.layers[first].kind == Kind.MATMUL:
+            return None  # learned biases of attention scores
         kind_of = {"addmm": Kind.LINEAR, "mm": Kind.LINEAR, "add": Kind.ADD, "mul": Kind.MULTIPLY, "cat": Kind.CONCAT}
         kind_of |= {"native_layer_norm": Kind.NORM, "mean": Kind.POOL, "_adaptive_avg_pool2d": Kind.POOL}
         return plain._replace(kind=kind_of[name]) if name in kind_of else None
