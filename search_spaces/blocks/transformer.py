@@ -57,7 +57,8 @@ class RelativeTables(nn.Module):
         rows = self.tables.flatten(0, 1)
         each = (query.reshape(-1, query.shape[-1]) @ rows.t()).reshape(*query.shape[:-1], len(rows))
         found = each.gather(-1, places.expand(*query.shape[:2], -1, -1))
-        return found.unflatten(-1, (2, -1)).sum(-2)
+        both: Tensor = found.reshape(*query.shape[:-1], 2, -1).sum(-2)
+        return both
 
     def mixed(self, weights: Tensor, places: Tensor) -> Tensor:
         """The pairs' vectors, weighted by attention (N, heads, tokens, tokens): (N, tokens, heads x head_dim)."""
@@ -93,10 +94,11 @@ class Attention(nn.Module):
         q, k, v = qkv.reshape(batch, tokens, 3, heads, self.head_dim).permute(2, 0, 3, 1, 4).unbind(0)
         q = q * self.head_dim**-0.5
         if self.relative_keys is None or self.relative_values is None or places is None:
-            weights = (q @ k.transpose(-2, -1)).softmax(dim=-1)
-            return (weights @ v).transpose(1, 2).flatten(2)
-        weights = (q @ k.transpose(-2, -1) + self.relative_keys.scores(q, places)).softmax(dim=-1)
-        return (weights @ v).transpose(1, 2).flatten(2) + self.relative_values.mixed(weights, places)
+            mixed: Tensor = ((q @ k.transpose(-2, -1)).softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
+            return mixed
+        weights: Tensor = (q @ k.transpose(-2, -1) + self.relative_keys.scores(q, places)).softmax(dim=-1)
+        mixed = (weights @ v).transpose(1, 2).flatten(2)
+        return mixed + self.relative_values.mixed(weights, places)
 
 
 class EncoderLayer(nn.Module):

@@ -2,33 +2,45 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from search_spaces.blocks.transformer_layers import transformer_table
+from search_spaces.core.choice import Option, misfits
 from search_spaces.core.space import Blueprint, PublishedMember
 from search_spaces.vit.settings import PRESETS, Preset
 
-_DEIT_SOURCE = "DeiT, arXiv 2012.12877, Table 1; as in timm 1.0.31 (Apache-2.0)"
-_DEIT = {"deit_tiny": 192, "deit_small": 384, "deit_base": 768}
-_AUTOFORMER_SOURCE = (
-    "AutoFormer, arXiv 2107.00651; microsoft/Cream AutoFormer/experiments/subnet (MIT), released sub-network of {}"
-)
-# preset, channels of the tokens, heads and MLP ratio of each layer
-_AUTOFORMER = {
-    "autoformer_tiny": (
-        "T", 192, (3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 3, 3),
+_DEIT = "DeiT, arXiv 2012.12877, Table 1; as in timm 1.0.31 (Apache-2.0)"
+_AUTOFORMER = "AutoFormer, arXiv 2107.00651; microsoft/Cream AutoFormer/experiments/subnet/AutoFormer-{}.yaml (MIT)"
+
+
+class _Published(NamedTuple):
+    """The preset it was published with, channels of the tokens, heads and MLP ratio of each layer."""
+
+    source: str
+    preset: str
+    dim: int
+    heads: tuple[int, ...]
+    ratios: tuple[float, ...]
+
+
+_NETWORKS = {
+    "deit_tiny": _Published(_DEIT, "deit_tiny", 192, (3,) * 12, (4.0,) * 12),
+    "deit_small": _Published(_DEIT, "deit_small", 384, (6,) * 12, (4.0,) * 12),
+    "deit_base": _Published(_DEIT, "deit_base", 768, (12,) * 12, (4.0,) * 12),
+    "autoformer_tiny": _Published(
+        _AUTOFORMER.format("T"), "T", 192, (3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 3, 3),
         (3.5, 3.5, 3.0, 3.5, 3.0, 3.0, 4.0, 4.0, 3.5, 4.0, 3.5, 4.0, 3.5),
     ),
-    "autoformer_small": (
-        "S", 384, (6, 6, 5, 7, 5, 5, 5, 6, 6, 7, 7, 6, 7),
+    "autoformer_small": _Published(
+        _AUTOFORMER.format("S"), "S", 384, (6, 6, 5, 7, 5, 5, 5, 6, 6, 7, 7, 6, 7),
         (3.0, 3.5, 3.0, 3.5, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 3.5, 4.0),
     ),
-    "autoformer_base": (
-        "B", 576, (9, 9, 9, 9, 9, 10, 9, 9, 10, 9, 10, 9, 9, 10),
+    "autoformer_base": _Published(
+        _AUTOFORMER.format("B"), "B", 576, (9, 9, 9, 9, 9, 10, 9, 9, 10, 9, 10, 9, 9, 10),
         (3.5, 3.5, 4.0, 3.5, 4.0, 3.5, 3.5, 3.0, 4.0, 4.0, 3.0, 4.0, 3.0, 3.5),
     ),
 }  # fmt: skip
-_INPUT, _PATCH, _CLASSES, _DEIT_LAYERS = (3, 224, 224), 16, 1000, 12
+_INPUT, _PATCH, _CLASSES = (3, 224, 224), 16, 1000
 
 
 def network_arguments(
@@ -67,17 +79,23 @@ def blueprint_of(arguments: dict[str, Any]) -> Blueprint:
 @functools.cache
 def published_members() -> Mapping[str, PublishedMember]:
     """By name: `deit_tiny`, `deit_small`, `deit_base`, `autoformer_tiny`, `autoformer_small`, `autoformer_base`."""
-    found = {}
-    for name, dim in _DEIT.items():
-        arguments = network_arguments(PRESETS[name], dim, [dim // 64] * _DEIT_LAYERS, [4.0] * _DEIT_LAYERS)
-        found[name] = _member(name, _DEIT_SOURCE, arguments)
-    for name, (preset, dim, heads, ratios) in _AUTOFORMER.items():
-        arguments = network_arguments(PRESETS[preset], dim, heads, ratios)
-        found[name] = _member(name, _AUTOFORMER_SOURCE.format(preset), arguments)
-    return found
+    return {name: _member(name, network) for name, network in _NETWORKS.items()}
 
 
-def _member(name: str, source: str, arguments: dict[str, Any]) -> PublishedMember:
+def _member(name: str, network: _Published) -> PublishedMember:
+    arguments = network_arguments(PRESETS[network.preset], network.dim, network.heads, network.ratios)
     return PublishedMember(
-        name, source, functools.partial(transformer_table, arguments), functools.partial(blueprint_of, arguments)
+        name,
+        network.source,
+        table=functools.partial(transformer_table, arguments),
+        blueprint=functools.partial(blueprint_of, arguments),
+        outside=functools.partial(_outside, network),
     )
+
+
+def _outside(network: _Published) -> list[str]:
+    """What its preset does not know of it."""
+    options: dict[str, Option] = {"dim": network.dim, "depth": len(network.heads)}
+    for index, (heads, ratio) in enumerate(zip(network.heads, network.ratios, strict=True)):
+        options |= {f"layer{index}.heads": heads, f"layer{index}.mlp_ratio": ratio}
+    return [f"preset {network.preset}: {line}" for line in misfits(PRESETS[network.preset].choices, options)]

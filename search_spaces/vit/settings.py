@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from search_spaces.core.aspect import aspect_of, size_at
+from search_spaces.core.choice import Choice
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
 
@@ -31,6 +32,15 @@ class Preset:
     pool: str = "class"
     reach: int = 0
     epsilon: float = 1e-6
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """Channels, layers, and of each layer heads and MLP ratio."""
+        each = [
+            (Choice(f"layer{index}.heads", self.heads), Choice(f"layer{index}.mlp_ratio", self.ratios))
+            for index in range(self.depths[-1])
+        ]
+        return Choice("dim", self.dims), Choice("depth", self.depths), *(choice for pair in each for choice in pair)
 
     @property
     def network(self) -> dict[str, Any]:

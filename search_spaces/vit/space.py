@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from search_spaces.blocks.transformer_layers import write_head, write_layer, write_tokenizer
 from search_spaces.core.architecture import Architecture
-from search_spaces.core.choice import Choice
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
@@ -37,11 +36,8 @@ class Vit(SearchSpace[VitSettings]):
 
     def __init__(self, settings: VitSettings) -> None:
         self.settings = settings
-        self.preset = preset = PRESETS[settings.preset]
-        layers = range(preset.depths[-1])
-        each = [(Choice(f"layer{i}.heads", preset.heads), Choice(f"layer{i}.mlp_ratio", preset.ratios)) for i in layers]
-        pairs = tuple(choice for pair in each for choice in pair)
-        self.choices = (Choice("dim", preset.dims), Choice("depth", preset.depths), *pairs)
+        self.preset = PRESETS[settings.preset]
+        self.choices = self.preset.choices
 
     @classmethod
     def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "Vit":
