@@ -3,7 +3,7 @@
 This file stands alone: it imports torch and nothing else, so that an exported network can carry a copy of it.
 Sources: ViT (arXiv 2010.11929), DeiT (arXiv 2012.12877) and AutoFormer (arXiv 2107.00651) for the encoder; CCT (arXiv
 2104.05704) for convolutions as tokenizer, sequence pooling and the sine embedding; relative positions as in AutoFormer,
-after Shaw et al. (arXiv 1803.02155).
+after Shaw et al. (arXiv 1803.02155); fewer tokens behind some layers as in ViT-ResNAS (arXiv 2109.00642).
 """
 
 import math
@@ -37,6 +37,13 @@ class LayerSpec(TypedDict):
     head_dim: int
     mlp: int
     qkv_bias: NotRequired[bool]
+
+
+class ReductionSpec(TypedDict):
+    """Where the map of tokens is halved: behind so many layers; `out` channels of the tokens from there on."""
+
+    after: int
+    out: int
 
 
 class RelativeTables(nn.Module):
@@ -127,6 +134,31 @@ class EncoderLayer(nn.Module):
         return (normalised if self.residual_of_norm else x) + y
 
 
+class Reduction(nn.Module):
+    """Residual spatial reduction: half the map's height and width, both rounded up, and a position of each new token.
+
+    A layer norm and a 3x3 convolution of stride 2 beside the mean of 2x2 tokens; of an odd side the last mean is over
+    what is there. A class token goes through a linear layer beside itself. Where `out` is more than `dim` what stands
+    beside is padded with zeros.
+    """
+
+    def __init__(self, dim: int, out: int, size: tuple[int, int], class_token: bool, epsilon: float = 1e-6) -> None:
+        super().__init__()
+        height, width = halved(size)
+        self.norm = nn.LayerNorm(dim, eps=epsilon)
+        self.conv = nn.Conv2d(dim, out, 3, 2, 1)
+        self.position = nn.Parameter(torch.empty(1, height * width, out))
+        nn.init.normal_(self.position, 0.0, INITIAL_DEVIATION)
+        self.class_linear = nn.Linear(dim, out) if class_token else None
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """Tokens (N, tokens, dim) of a map of `size` (high, wide) -> (N, fewer tokens, out)."""
+        normalised = self.norm(x)
+        made = as_tokens(self.conv(as_map(normalised, size))) + self.position
+        of_class = None if self.class_linear is None else self.class_linear(normalised[:, :1])
+        return beside_means(x, size, made, of_class)
+
+
 class SequencePool(nn.Module):
     """The mean of all tokens, weighted by a softmax over a linear score of each."""
 
@@ -147,9 +179,10 @@ class TransformerNetwork(nn.Module):
     Arguments: `input_size` [channels, height, width], which fixes the number of tokens; `tokenizer` convolutions in
     order, the last of which makes the tokens' channels; `layers` in order; `position` learned, sine or none; `pool`
     class (a token of its own), patches (that token is there, the mean of all others is classified), mean or sequence;
-    `classes`; `reach` the largest distance of relative positions, 0 without them; `epsilon` of the layer norms. All are
-    plain JSON values. Weights are drawn from a normal distribution of deviation 0.02, convolutions He-initialised.
-    `ValueError` for an unknown position or pool.
+    `classes`; `reach` the largest distance of relative positions, 0 without them; `epsilon` of the layer norms;
+    `reductions` of the tokens in order of the layers. All are plain JSON values. Weights are drawn from a normal
+    distribution of deviation 0.02, convolutions He-initialised. `ValueError` for an unknown position or pool, and for
+    reductions out of order or of a single token.
     """
 
     sine: Tensor | None
@@ -165,6 +198,7 @@ class TransformerNetwork(nn.Module):
         residual_of_norm: bool = False,
         reach: int = 0,
         epsilon: float = 1e-6,
+        reductions: Sequence[ReductionSpec] = (),
     ) -> None:
         super().__init__()
         if position not in ("learned", "sine", "none") or pool not in POOLS:
@@ -172,12 +206,21 @@ class TransformerNetwork(nn.Module):
         self.input_size, self.reach = tuple(input_size), reach
         self.tokenizer = _tokenizer(self.input_size[0], tokenizer)
         dim = tokenizer[-1]["out"]
-        self.map_size = map_size(self.input_size[1:], tokenizer)
-        tokens = self.map_size[0] * self.map_size[1] + (pool in WITH_CLASS_TOKEN)
+        self.sizes = [map_size(self.input_size[1:], tokenizer)]
+        tokens = self.sizes[0][0] * self.sizes[0][1] + (pool in WITH_CLASS_TOKEN)
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim)) if pool in WITH_CLASS_TOKEN else None
         self.position = nn.Parameter(torch.zeros(1, tokens, dim)) if position == "learned" else None
         self.register_buffer("sine", sine_embedding(tokens, dim) if position == "sine" else None, persistent=False)
-        self.layers = nn.ModuleList(EncoderLayer(dim, spec, residual_of_norm, reach, epsilon) for spec in layers)
+        self.after = check_reductions(reductions, len(layers))
+        self.layers, self.reductions = nn.ModuleList(), nn.ModuleList()
+        for number, spec in enumerate(layers, start=1):
+            self.layers.append(EncoderLayer(dim, spec, residual_of_norm, reach, epsilon))
+            if number in self.after:
+                out = reductions[len(self.reductions)]["out"]
+                has_class = self.class_token is not None
+                self.reductions.append(Reduction(dim, out, self.sizes[-1], has_class, epsilon))
+                self.sizes.append(halved(self.sizes[-1]))
+                dim = out
         self.norm = nn.LayerNorm(dim, eps=epsilon)
         self.pool = SequencePool(dim) if pool == "sequence" else None
         self.of_patches = pool == "patches"
@@ -189,23 +232,27 @@ class TransformerNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, height, width) -> logits (N, classes)."""
-        x = self.tokenizer(x).flatten(2).transpose(1, 2)
+        x = as_tokens(self.tokenizer(x))
         if self.class_token is not None:
             x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
         place = self.sine if self.position is None else self.position
         if place is not None:
             x = x + place
-        places = self.places(x.device)
-        for layer in self.layers:
+        stage, places = 0, self.places(0, x.device)
+        for number, layer in enumerate(self.layers, start=1):
             x = layer(x, places)
+            if number in self.after:
+                x = self.reductions[stage](x, self.sizes[stage])
+                stage += 1
+                places = self.places(stage, x.device)
         logits: Tensor = self.classifier(self._pooled(self.norm(x)))
         return logits
 
-    def places(self, device: torch.device) -> Tensor | None:
-        """Where the tokens' pairs find their relative positions; None without any."""
+    def places(self, stage: int, device: torch.device) -> Tensor | None:
+        """Where the tokens' pairs find their relative positions, behind so many reductions; None without any."""
         if not self.reach:
             return None
-        return relative_places(self.map_size, self.reach, self.class_token is not None, device)
+        return relative_places(self.sizes[stage], self.reach, self.class_token is not None, device)
 
     def _pooled(self, x: Tensor) -> Tensor:
         if self.of_patches:
@@ -227,6 +274,44 @@ def side_after(side: int, tokenizer: Sequence[TokenizerConv]) -> int:
 def map_size(size: Sequence[int], tokenizer: Sequence[TokenizerConv]) -> tuple[int, int]:
     """Tokens (high, wide) of a picture of `size` (height, width), without a class token."""
     return side_after(size[0], tokenizer), side_after(size[1], tokenizer)
+
+
+def halved(size: tuple[int, int]) -> tuple[int, int]:
+    """The map (high, wide) behind a reduction; `ValueError` for one token, which stays one."""
+    if max(size) < 2:
+        raise ValueError("a map of one token cannot be reduced")
+    return -(-size[0] // 2), -(-size[1] // 2)
+
+
+def check_reductions(reductions: Sequence[ReductionSpec], layers: int) -> list[int]:
+    """Behind which layers they stand; `ValueError` where these do not rise or lie outside of 1 to `layers`."""
+    after = [spec["after"] for spec in reductions]
+    if after != sorted(set(after) & set(range(1, layers + 1))):
+        raise ValueError(f"reductions stand behind rising layers from 1 to {layers}; got {after}")
+    return after
+
+
+def as_map(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Tokens (N, tokens, dim), a class token first or not, -> (N, dim, high, wide) without it."""
+    return x[:, x.shape[1] - size[0] * size[1] :].transpose(1, 2).reshape(len(x), -1, *size)
+
+
+def as_tokens(x: Tensor) -> Tensor:
+    """A map (N, dim, high, wide) -> (N, tokens, dim)."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def beside_means(x: Tensor, size: tuple[int, int], made: Tensor, of_class: Tensor | None) -> Tensor:
+    """What a reduction made of tokens `x`, of the map and of the class token, plus what stands beside each."""
+    means = functional.avg_pool2d(as_map(x, size), 2, 2, ceil_mode=True, count_include_pad=False)
+    made = made + _padded(as_tokens(means), made.shape[-1])
+    if of_class is None:
+        return made
+    return torch.cat([of_class + _padded(x[:, :1], made.shape[-1]), made], dim=1)
+
+
+def _padded(x: Tensor, channels: int) -> Tensor:
+    return x if x.shape[-1] == channels else functional.pad(x, (0, channels - x.shape[-1]))
 
 
 def relative_places(size: tuple[int, int], reach: int, class_token: bool, device: torch.device) -> Tensor:

@@ -52,8 +52,9 @@ def network_arguments(
     size: tuple[int, int, int] = _INPUT,
     patch: int = _PATCH,
     classes: int = _CLASSES,
+    reductions: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Those of `TransformerNetwork`; `heads` and `ratios` of each layer."""
+    """Those of `TransformerNetwork`; `heads` and `ratios` of each layer, `reductions` behind so many of them."""
     return {
         "input_size": list(size),
         "tokenizer": [tokenizer(dim, patch)],
@@ -63,7 +64,13 @@ def network_arguments(
         ],
         "classes": classes,
         **preset.network,
+        "reductions": reductions_of(reductions, dim),
     }
+
+
+def reductions_of(after: Sequence[int], dim: int) -> list[dict[str, int]]:
+    """Reductions behind so many layers each, which leave the tokens their channels."""
+    return [{"after": layers, "out": dim} for layers in after]
 
 
 def tokenizer(dim: Any, patch: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from search_spaces.core.aspect import aspect_of, size_at
 from search_spaces.core.choice import Choice
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
+from search_spaces.vit.reduction import check_map
 
 PUBLISHED_INPUT = InputFacts(channels=3, height=224, width=224, classes=1000, pictures=1_281_167)
 _PUBLISHED_PIXELS, _PUBLISHED_PATCH = 224, 16
@@ -80,7 +81,10 @@ PRESETS = {
 
 
 class VitSettings(BaseModel):
-    """Resolved settings. `resolution`: pixels of the short side, fixed for the whole space; `patch`: pixels a token."""
+    """Resolved settings. `resolution`: pixels of the short side, fixed for the whole space; `patch`: pixels a token.
+
+    `reduction`: whether it is a choice where the map of tokens is halved, see `search_spaces/vit/reduction.py`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -90,6 +94,7 @@ class VitSettings(BaseModel):
     channels: int = Field(ge=1, le=16)
     aspect: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (1, 1)
     classes: int = Field(ge=2)
+    reduction: bool = False
 
     @model_validator(mode="after")
     def _patches_tile(self) -> "VitSettings":
@@ -101,6 +106,17 @@ class VitSettings(BaseModel):
                 f"{max(below, self.patch)}, {below + self.patch}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _map_can_be_halved_twice(self) -> "VitSettings":
+        if self.reduction:
+            check_map(self.map_size, self.patch)
+        return self
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Tokens (high, wide)."""
+        return self.size[0] // self.patch, self.size[1] // self.patch
 
     @property
     def size(self) -> tuple[int, int]:

@@ -57,7 +57,7 @@ class Trace(TorchDispatchMode):
             assert args[1].shape[2] == args[1].shape[3]
             kind = Kind.DEPTHWISE if args[1].shape[1] == 1 and groups == inside == out else Kind.CONV
             return plain._replace(kind=kind, kernel=kernel, stride=stride, groups=groups)
-        if name == "max_pool2d_with_indices":
+        if name in ("max_pool2d_with_indices", "avg_pool2d"):
             return plain._replace(kind=Kind.POOL, kernel=args[1][0], stride=args[2][0])
         if name == "bmm":
             (groups, rows, inner), columns = args[0].shape, args[1].shape[2]
