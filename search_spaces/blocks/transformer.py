@@ -50,8 +50,8 @@ class RelativeTables(nn.Module):
     """A learned vector for each vertical and each horizontal distance of two tokens: their sum belongs to the pair.
 
     `tables` is (2, 2 x reach + 2, head_dim): row 0 for pairs with the class token, then distances -reach to reach; what
-    is farther counts as reach. Shared by the heads. A query is multiplied by every row once and the pairs look their
-    products up, which is the same as a vector for every pair at 2 x (2 x reach + 2) products a query, not one a token.
+    is farther counts as reach. Shared by the heads. A query is multiplied once by every row, and pairs look their
+    products up: the same as a vector for every pair, at 2 x (2 x reach + 2) products a query instead of one a token.
     """
 
     def __init__(self, head_dim: int, reach: int) -> None:
@@ -216,11 +216,7 @@ class TransformerNetwork(nn.Module):
         for number, spec in enumerate(layers, start=1):
             self.layers.append(EncoderLayer(dim, spec, residual_of_norm, reach, epsilon))
             if number in self.after:
-                out = reductions[len(self.reductions)]["out"]
-                has_class = self.class_token is not None
-                self.reductions.append(Reduction(dim, out, self.sizes[-1], has_class, epsilon))
-                self.sizes.append(halved(self.sizes[-1]))
-                dim = out
+                dim = self._add_reduction(dim, reductions[len(self.reductions)]["out"], epsilon)
         self.norm = nn.LayerNorm(dim, eps=epsilon)
         self.pool = SequencePool(dim) if pool == "sequence" else None
         self.of_patches = pool == "patches"
@@ -230,14 +226,18 @@ class TransformerNetwork(nn.Module):
             if parameter is not None:
                 nn.init.normal_(parameter, 0.0, INITIAL_DEVIATION)
 
+    def _add_reduction(self, dim: int, out: int, epsilon: float) -> int:
+        self.reductions.append(Reduction(dim, out, self.sizes[-1], self.class_token is not None, epsilon))
+        self.sizes.append(halved(self.sizes[-1]))
+        return out
+
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, height, width) -> logits (N, classes)."""
         x = as_tokens(self.tokenizer(x))
         if self.class_token is not None:
             x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
         place = self.sine if self.position is None else self.position
-        if place is not None:
-            x = x + place
+        x = x if place is None else x + place
         stage, places = 0, self.places(0, x.device)
         for number, layer in enumerate(self.layers, start=1):
             x = layer(x, places)

@@ -100,7 +100,7 @@ class Vit(SearchSpace[VitSettings]):
         return self._table(population, write_reduction)
 
     def least(self) -> LayerTable:
-        """The smallest network with its tokens reduced for nothing: every other has its operators, none smaller."""
+        """The smallest network, its tokens reduced for nothing: every other needs as much, or more."""
         return self._table(self.population([self.extremes()[0]]), _write_free_reduction)
 
     def _table(self, population: Population, reduce: WriteReduction) -> LayerTable:
