@@ -29,7 +29,6 @@ VARIANTS = [(name, facts) for name in NAMES for facts in FACTS] + [
     ("vit", "published_input", "preset=deit_tiny", "reduction=true"),
     ("vit", "digits", "reduction=true"),
     ("vit", "upright_pictures", "reduction=true"),
-    ("vit", "upright_pictures", "preset=S"),
 ]
 
 Space = SearchSpace[Any]
