@@ -15,6 +15,7 @@ from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.registry import space_names
+from search_spaces.core.space import PublishedMember
 
 if TYPE_CHECKING:
     from nas.core.trial import Trial
@@ -26,7 +27,7 @@ _REPORTED = ("macs", "macs_layerwise", "params", "weight_bytes", "flash_bytes", 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network to price, with the runtime and schedule that it is meant for."""
+    """A network to price, with the runtime and schedule that it is meant for; of a published one also what to note."""
 
     name: str
     table: LayerTable
@@ -34,6 +35,7 @@ class Subject:
     schedule: Schedule = "none"
     count_input: bool = False
     mac_convention: str = PRODUCTS
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Cost:
             "runs_in_tinyengine": self.figures["runs_in_tinyengine"],
             "budget": self.budget.describe(self.runtime),
             "fits": self.figures["fits"],
+            "notes": list(self.subject.notes),
             "alternative": None,
         }
         if self.alternative is not None:
@@ -118,7 +121,7 @@ def find_subject(what: str) -> Subject:
     members = published_members()
     if what in members:
         space, member = members[what]
-        return Subject(member.name, member.table(), space.default_runtime)
+        return Subject(member.name, member.table(), space.default_runtime, notes=_notes(member))
     if "\0" not in what and Path(what).is_file():
         return _from_file(Path(what))
     name, colon, pick = what.partition(":")
@@ -134,6 +137,10 @@ def find_subject(what: str) -> Subject:
         f"{shown(what)} is no file, no RUN:ID and no published network{hint} Published: {', '.join(members)}; files: "
         "an architecture.json or an MCUNet configuration"
     )
+
+
+def _notes(member: PublishedMember) -> tuple[str, ...]:
+    return (f"source: {member.source}", *(f"outside its own published space, {line}" for line in member.outside()))
 
 
 def _from_run(name: str, pick: str) -> Subject:

@@ -53,5 +53,11 @@ class Pricer:
         return replace(self, budget=Budget())
 
     def of_largest(self) -> dict[str, Any]:
-        """The figures of the space's largest network, layer by layer and under no limits."""
-        return replace(self, budget=Budget(), schedule="none").one(self.space.extremes()[1])
+        """The largest figures of the space, layer by layer and under no limits.
+
+        Each is that of the largest network or of one beside it: an option that costs less work may cost more weights.
+        """
+        largest = self.space.population([self.space.extremes()[1]])
+        around = largest.concatenate(self.space.neighbours(largest[0]))
+        columns = replace(self, budget=Budget(), schedule="none")(around)
+        return {name: values.max().item() for name, values in columns.items()}

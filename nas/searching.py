@@ -101,7 +101,7 @@ def resume(run: StoredRun, reporter: Reporter) -> Outcome:
 
 
 def reference(parts: Parts) -> Reference:
-    """The hypervolume's box: from the space's least figures and accuracy 1 to the budgets, else the largest network's
+    """The hypervolume's box: from the space's least figures and accuracy 1 to the budgets, else the space's largest
     figures layer by layer, and chance accuracy.
     """
     least = least_figures(parts.pricer)

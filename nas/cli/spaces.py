@@ -22,7 +22,7 @@ def spaces(
     names = [name] if name else space_names()
     documents = []
     for each in names:
-        space = make_space(each)
+        space, members = make_space(each), space_class(each).members().values()
         documents.append(
             {
                 "space": each,
@@ -33,7 +33,8 @@ def spaces(
                 "settings": space.settings.model_dump(mode="json"),
                 "runtime": space.default_runtime,
                 "evaluator": space.default_evaluator,
-                "published": {member.name: member.source for member in space_class(each).members().values()},
+                "published": {member.name: member.source for member in members},
+                "outside": {member.name: member.outside() for member in members if member.outside()},
             }
         )
     if json:
@@ -50,6 +51,9 @@ def spaces(
         published = ", ".join(document["published"])
         if published:
             console.print(f"  published networks (nas cost NAME): {published}", markup=False)
+        for member, lines in document["outside"].items() if name else ():
+            for line in lines:
+                console.print(f"  {member} is outside its own published space, {line}", markup=False)
         if name:
             console.print(f"  settings (--set): {document['settings']}", markup=False)
             for choice, options in document["choices"].items():

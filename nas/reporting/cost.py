@@ -28,6 +28,8 @@ def print_cost(console: "Console", cost: Cost, layers: bool) -> None:
     console.print(f"  schedule  {schedule(cost.figures['patches'], cost.figures['split'])}{share}")
     counted = "counted" if cost.subject.count_input else "not counted (--count-input)"
     console.print(f"  input image {counted}; MACs: {MAC_CONVENTIONS[cost.subject.mac_convention]}")
+    for note in cost.subject.notes:
+        console.print(f"  {note}", markup=False)
     if cost.budget:
         limits = "; ".join(cost.budget.describe(cost.runtime))
         console.print(f"  {'fits' if cost.figures['fits'] else 'DOES NOT FIT'}: {limits}")

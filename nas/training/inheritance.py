@@ -15,21 +15,25 @@ from search_spaces.blocks.elastic_transformer import leading, leading_heads
 from search_spaces.core.errors import WrongUse
 
 _NUMBERED = re.compile(r"^(layers|blocks)\.(\d+)\.(.*)$")
-_CLASSIFIER, _LAYERS = "classifier.", "layers"
+_CLASSIFIER, _LAYERS, _REDUCTIONS = "classifier.", "layers", "reductions."
 _KERNEL_DIMENSIONS = 4
 
 
 def inherit(network: nn.Module, larger: Mapping[str, Tensor]) -> list[str]:
     """Copies into `network` what `larger` (weights by name, of the same kind of network) has for it; in place.
 
-    Returns the names of what `network` keeps of its own: a classifier of other classes. `WrongUse` where a tensor has
-    no counterpart or is larger than it: the other network is of another kind, or not the larger one.
+    Returns the names of what `network` keeps of its own: a classifier of other classes, and reductions of the tokens
+    that the other has not. `WrongUse` where another tensor has no counterpart or is larger than it: the other network
+    is of another kind, or not the larger one.
     """
     own = network.state_dict()
     sources = _sources(own, larger)
     kept = []
     for name, value in own.items():
         source = larger.get(sources[name])
+        if source is None and name.startswith(_REDUCTIONS):
+            kept.append(name)
+            continue
         if source is None:
             raise WrongUse(f"the network to inherit from has no '{sources[name]}': it is of another kind")
         if name.startswith(_CLASSIFIER) and source.shape[0] != value.shape[0]:

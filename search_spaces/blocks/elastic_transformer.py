@@ -1,7 +1,9 @@
 """One vision transformer whose smaller networks are slices of its weights.
 
 Source: AutoFormer's weight entanglement (arXiv 2107.00651): a sub-network uses the first channels of its tokens, the
-first heads of a layer, the first hidden channels of its MLP, and the first layers.
+first heads of a layer, the first hidden channels of its MLP, and the first layers. Tables of relative positions are
+shared whole: heads are equally wide everywhere. Queries, keys and values take their own first rows and biases; in
+microsoft/Cream the biases are the first of the three joined, so that a narrower layer's keys take those of queries.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from search_spaces.blocks.transformer import LayerSpec, TransformerNetwork
+from search_spaces.blocks.transformer import LayerSpec, TransformerNetwork, as_map, as_tokens, beside_means
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse
 
@@ -40,7 +42,8 @@ class ElasticTransformer(TransformerNetwork):
 
     `largest` holds the arguments of `TransformerNetwork`; `locate` gives those of an architecture's plain network, for
     the same picture. Right after construction the largest is active. Parameter names and shapes are those of
-    `TransformerNetwork(**largest)`. `WrongUse` where its tokenizer is not one plain convolution, its position
+    `TransformerNetwork(**largest)`: its first reduction serves every sub-network's first one, whatever layer that
+    stands behind, and so on. `WrongUse` where its tokenizer is not one plain convolution, its position
     embedding not learned, or its pool has weights: these share none.
     """
 
@@ -73,28 +76,43 @@ class ElasticTransformer(TransformerNetwork):
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, height, width) -> logits (N, classes) of the active sub-network."""
         x = self._tokens(x, self._active["tokenizer"][0]["out"])
-        for layer, spec in zip(self.layers, self._active["layers"], strict=False):
-            x = self._layer(layer, spec, x)
+        after = [spec["after"] for spec in self._active.get("reductions", ())]
+        stage, places = 0, self.places(0, x.device)
+        for number, (layer, spec) in enumerate(zip(self.layers, self._active["layers"], strict=False), start=1):
+            x = self._layer(layer, spec, x, places)
+            if number in after:
+                x = self._reduced(stage, x, self._active["reductions"][stage]["out"])
+                stage += 1
+                places = self.places(stage, x.device)
         return _linear(self.classifier, self._pooled(_norm(self.norm, x)), self.classifier.out_features)
 
     def _tokens(self, x: Tensor, dim: int) -> Tensor:
         conv: Any = self.tokenizer[0]
         bias = None if conv.bias is None else conv.bias[:dim]
-        x = functional.conv2d(x, conv.weight[:dim], bias, conv.stride, conv.padding).flatten(2).transpose(1, 2)
+        x = as_tokens(functional.conv2d(x, conv.weight[:dim], bias, conv.stride, conv.padding))
         if self.class_token is not None:
             x = torch.cat([self.class_token[..., :dim].expand(len(x), -1, -1), x], dim=1)
         position: Any = self.position
         placed: Tensor = x + position[..., :dim]
         return placed
 
+    def _reduced(self, stage: int, x: Tensor, out: int) -> Tensor:
+        reduction: Any = self.reductions[stage]
+        size, conv, normalised = self.sizes[stage], reduction.conv, _norm(reduction.norm, x)
+        weight = leading(conv.weight, (out, x.shape[-1], *conv.kernel_size))
+        made = functional.conv2d(as_map(normalised, size), weight, conv.bias[:out], conv.stride, conv.padding)
+        linear = reduction.class_linear
+        of_class = None if linear is None else _linear(linear, normalised[:, :1], out)
+        return beside_means(x, size, as_tokens(made) + reduction.position[..., :out], of_class)
+
     @staticmethod
-    def _layer(layer: Any, spec: LayerSpec, x: Tensor) -> Tensor:
+    def _layer(layer: Any, spec: LayerSpec, x: Tensor, places: Tensor | None) -> Tensor:
         dim, width = x.shape[-1], spec["heads"] * spec["head_dim"]
         attention = layer.attention
         weight = leading_heads(attention.qkv.weight, (_QUERY_KEY_VALUE * width, dim))
         bias = attention.qkv.bias
         bias = None if bias is None else leading_heads(bias, (_QUERY_KEY_VALUE * width,))
-        mixed = attention.mix(functional.linear(_norm(layer.norm1, x), weight, bias), spec["heads"])
+        mixed = attention.mix(functional.linear(_norm(layer.norm1, x), weight, bias), spec["heads"], places)
         x = x + _linear(attention.project, mixed, dim)
         hidden = layer.activation(_linear(layer.expand, _norm(layer.norm2, x), spec["mlp"]))
         return x + _linear(layer.contract, hidden, dim)

@@ -9,12 +9,13 @@ from search_spaces.core.layer_table import Kind, LayerTable
 from search_spaces.core.table_writer import TableWriter, Tensor
 
 _BIAS = 1
+_WITH_CLASS_TOKEN = ("class", "patches")
 
 
 def write_tokenizer(
     writer: TableWriter, convs: Sequence[Mapping[str, Any]], *, pool: str, learned_position: Any, position: bool = True
-) -> None:
-    """Convolutions, tokens of the map, the class token, the position embedding.
+) -> tuple[Any, Any]:
+    """Convolutions, tokens of the map, the class token, the position embedding; returns the map's (high, wide).
 
     Numbers of a convolution may be arrays; `here` among them says which rows have it. A position embedding is learned
     or, where `learned_position` is false, computed.
@@ -27,11 +28,13 @@ def write_tokenizer(
         if conv["pool"]:
             halved = (-(-writer.current.height // 2), -(-writer.current.width // 2))
             writer.write(f"tokenizer{index}.pool", Kind.POOL, None, halved, here=here, kernel=3, stride=2)
+    map_size = writer.current.height, writer.current.width
     writer.flatten()
-    if pool == "class":
+    if pool in _WITH_CLASS_TOKEN:
         writer.write("class_token", Kind.CONCAT, None, (writer.current.height + 1, 1), channel_params=1)
     if position:
         writer.write("position", Kind.ADD, channel_params=writer.current.height * learned_position)
+    return map_size
 
 
 def write_layer(
@@ -43,12 +46,13 @@ def write_layer(
     mlp: Any,
     qkv_bias: bool = True,
     residual_of_norm: bool = False,
+    reach: int = 0,
     here: Any = True,
 ) -> None:
-    """One encoder layer: `width` channels of all heads together, `mlp` hidden ones."""
+    """One encoder layer: `width` channels of all heads together, `mlp` hidden ones; `reach` of relative positions."""
     start, dim, tokens = writer.current, writer.current.channels, writer.current.height
     writer.norm(f"{name}.norm1", here=here)
-    write_attention(writer, name, heads, width, tokens, qkv_bias, here)
+    write_attention(writer, name, heads, width, tokens, qkv_bias, here, reach=reach)
     start = writer.add(f"{name}.add1", start, here=here)
     normalised = writer.norm(f"{name}.norm2", here=here)
     writer.linear(f"{name}.expand", mlp, here=here)
@@ -57,18 +61,85 @@ def write_layer(
 
 
 def write_attention(
-    writer: TableWriter, name: str, heads: Any, width: Any, keys: Any, qkv_bias: bool, here: Any, biases: int = 0
+    writer: TableWriter,
+    name: str,
+    heads: Any,
+    width: Any,
+    keys: Any,
+    qkv_bias: bool,
+    here: Any,
+    *,
+    biases: int = 0,
+    reach: int = 0,
 ) -> None:
     """Query, key and value, their products over `keys` tokens each, the projection; without norm and residual.
 
-    `biases`: learned values added to the scores, for each head and key.
+    `biases`: learned values added to the scores, for each head and key. `reach`: the largest distance of relative
+    positions. Their products are linear operators without bias, whose weights are the two tables of 2 x reach + 2 rows:
+    of every head's query with each row, and of every head's attention, summed by row, with the rows. So they count
+    2 x (2 x reach + 2) x width multiply-accumulates a token for the keys, and as many for the values. That a pair looks
+    its product up is part of the addition, that attention is summed part of the reading: neither keeps a tensor.
     """
-    dim = writer.current.channels
+    dim, tokens = writer.current.channels, writer.current.height
+    rows, head_dim = 2 * (2 * reach + 2), np.asarray(width) // heads
     qkv = writer.linear(f"{name}.qkv", 3 * np.asarray(width), here=here, bias=qkv_bias)
     shape = {"in_channels": width, "groups": heads, "channel_params": biases}
-    writer.write(f"{name}.scores", Kind.MATMUL, heads * keys, here=here, **shape)
-    writer.write(f"{name}.mix", Kind.MATMUL, width, other=qkv, here=here, groups=heads)
+    scores = writer.write(f"{name}.scores", Kind.MATMUL, heads * keys, here=here, **shape)
+    if reach:
+        writer.view(qkv, head_dim, heads * tokens, here=here)
+        near = writer.linear(f"{name}.relative_keys", rows, here=here, bias=False)
+        writer.view(near, heads, tokens, keys, here=here)
+        scores = writer.add(f"{name}.relative_scores", scores, here=here)
+        writer.view(scores, heads * keys, tokens, here=here)
+    mixed = writer.write(f"{name}.mix", Kind.MATMUL, width, other=qkv, here=here, groups=heads)
+    if reach:
+        writer.view(scores, rows, heads * tokens, here=here)
+        far = writer.linear(f"{name}.relative_values", head_dim, here=here, bias=False)
+        writer.view(far, width, tokens, here=here)
+        writer.add(f"{name}.relative_mix", mixed, here=here)
     writer.linear(f"{name}.project", dim, here=here)
+
+
+def write_reduction(
+    writer: TableWriter, name: str, size: tuple[Any, Any], *, out: Any, pool: str, here: Any = True
+) -> tuple[Any, Any]:
+    """Residual spatial reduction of tokens that are a map of `size` (high, wide); returns the size behind it.
+
+    `pool` of the network says whether there is a class token.
+    """
+    start, half = writer.current, halved(size)
+    normed = writer.norm(f"{name}.norm", here=here)
+    writer.view(normed, start.channels, *size, here=here)
+    writer.write(f"{name}.conv", Kind.CONV, out, half, here=here, kernel=3, stride=2, channel_params=_BIAS)
+    writer.flatten()
+    made = writer.write(f"{name}.position", Kind.ADD, here=here, channel_params=writer.current.height)
+    if pool in _WITH_CLASS_TOKEN:
+        writer.view(normed, start.channels, 1, here=here)
+        of_class = writer.linear(f"{name}.class_linear", out, here=here)
+    means = write_means(writer, name, start, size, here)
+    writer.view(made, out, half[0] * half[1], here=here)
+    made = writer.add(f"{name}.add", means, here=here)
+    if pool in _WITH_CLASS_TOKEN:
+        writer.view(of_class, out, 1, here=here)
+        writer.add(f"{name}.class_add", start, here=here)
+        writer.write(f"{name}.concat", Kind.CONCAT, None, (half[0] * half[1] + 1, 1), other=made, here=here)
+    return half
+
+
+def write_means(writer: TableWriter, name: str, start: Tensor, size: tuple[Any, Any], here: Any) -> Tensor:
+    """The means of 2x2 tokens of `start`, without its class token."""
+    writer.view(start, start.channels, *size, here=here)
+    writer.write(f"{name}.means", Kind.POOL, None, halved(size), here=here, kernel=2, stride=2)
+    return writer.flatten()
+
+
+def halved(size: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The map (high, wide) behind a reduction: both rounded up.
+
+    >>> halved((14, 7))
+    (7, 4)
+    """
+    return -(-size[0] // 2), -(-size[1] // 2)
 
 
 def write_head(writer: TableWriter, pool: str, classes: int) -> None:
@@ -79,7 +150,9 @@ def write_head(writer: TableWriter, pool: str, classes: int) -> None:
         scored = writer.current
         writer.current = Tensor(scored.source, tokens.height, np.ones_like(tokens.height), scored.width)
         writer.write("pool.mix", Kind.MATMUL, tokens.channels, other=tokens)
-    elif pool == "mean":
+    elif pool != "class":
+        without_class_token = tokens.height - (pool == "patches")
+        writer.view(tokens, tokens.channels, without_class_token)
         writer.pool("pool")
     else:
         writer.current = Tensor(*tokens[:2], np.ones_like(tokens.height), tokens.width)
@@ -90,19 +163,22 @@ def transformer_table(arguments: Mapping[str, Any]) -> LayerTable:
     """The table of height one of `TransformerNetwork(**arguments)`."""
     writer = TableWriter(1, *arguments["input_size"])
     pool, position = arguments.get("pool", "class"), arguments.get("position", "learned")
-    learned = position == "learned"
-    write_tokenizer(writer, arguments["tokenizer"], pool=pool, learned_position=learned, position=position != "none")
-    for index, layer in enumerate(arguments["layers"]):
-        width = layer["heads"] * layer["head_dim"]
+    learned, convs = position == "learned", arguments["tokenizer"]
+    size = write_tokenizer(writer, convs, pool=pool, learned_position=learned, position=position != "none")
+    out_behind = {spec["after"]: spec["out"] for spec in arguments.get("reductions", ())}
+    for number, layer in enumerate(arguments["layers"], start=1):
         write_layer(
             writer,
-            f"layer{index}",
+            f"layer{number - 1}",
             heads=layer["heads"],
-            width=width,
+            width=layer["heads"] * layer["head_dim"],
             mlp=layer["mlp"],
             qkv_bias=layer.get("qkv_bias", True),
             residual_of_norm=arguments.get("residual_of_norm", False),
+            reach=arguments.get("reach", 0),
         )
+        if number in out_behind:
+            size = write_reduction(writer, f"reduction{number}", size, out=out_behind[number], pool=pool)
     write_head(writer, pool, arguments["classes"])
     return writer.table()
 

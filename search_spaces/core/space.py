@@ -45,12 +45,17 @@ class Blueprint:
 
 @dataclass(frozen=True)
 class PublishedMember:
-    """A published network of a family: priced and built, even where it lies outside our space."""
+    """A published network of a family: priced and built, even where it lies outside our space.
+
+    `outside`: what keeps it out of the space that it was published with, a line each; none where it is a member, or
+    where no such space is ours.
+    """
 
     name: str
     source: str
     table: Callable[[], LayerTable]
     blueprint: Callable[[], Blueprint]
+    outside: Callable[[], list[str]] = list
 
 
 class SearchSpace(ABC, Generic[SettingsT]):

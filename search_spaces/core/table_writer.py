@@ -129,6 +129,14 @@ class TableWriter:
         self.current = self.current._replace(height=like.height, width=like.width)
         return self.current
 
+    def view(self, tensor: Tensor, channels: Any, height: Any, width: Any = 1, *, here: Any = True) -> Tensor:
+        """What is read next: `tensor` in another shape, or a part of it; the other rows keep their current one."""
+        seen = Tensor(tensor.source, *map(self._column, (channels, height, width)))
+        if here is not True:
+            seen = Tensor(*(np.where(here, new, old) for new, old in zip(seen, self.current, strict=True)))
+        self.current = seen
+        return self.current
+
     def cut(self) -> None:
         """A block ends here: a patch schedule may be split after each row's current tensor."""
         for slot in np.unique(self.current.source):

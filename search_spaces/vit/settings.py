@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from search_spaces.core.aspect import aspect_of, size_at
+from search_spaces.core.choice import Choice
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
+from search_spaces.vit.reduction import check_map
 
 PUBLISHED_INPUT = InputFacts(channels=3, height=224, width=224, classes=1000, pictures=1_281_167)
 _PUBLISHED_PIXELS, _PUBLISHED_PATCH = 224, 16
@@ -18,7 +20,10 @@ _MOST_SMALL_PATCHES = 16  # a side of a small picture; more tokens cost more tha
 
 @dataclass(frozen=True)
 class Preset:
-    """Options of a space: channels of the tokens, layers, heads and MLP ratio of each layer; channels of a head."""
+    """Options of a space: channels of the tokens, layers, heads and MLP ratio of each layer; channels of a head.
+
+    `pool`, `reach` (largest distance of relative positions) and `epsilon` (of layer norms) as in `TransformerNetwork`.
+    """
 
     dims: tuple[int, ...]
     depths: tuple[int, ...]
@@ -26,6 +31,33 @@ class Preset:
     ratios: tuple[float, ...]
     head_dim: int = 64
     pool: str = "class"
+    reach: int = 0
+    epsilon: float = 1e-6
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """Channels, layers, and of each layer heads and MLP ratio."""
+        each = [
+            (Choice(f"layer{index}.heads", self.heads), Choice(f"layer{index}.mlp_ratio", self.ratios))
+            for index in range(self.depths[-1])
+        ]
+        return Choice("dim", self.dims), Choice("depth", self.depths), *(choice for pair in each for choice in pair)
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """What all its networks have in common."""
+        return {"pool": self.pool, "reach": self.reach, "epsilon": self.epsilon}
+
+
+def _autoformer(
+    dims: tuple[int, ...], depths: tuple[int, ...], heads: tuple[int, ...], ratios: tuple[float, ...]
+) -> Preset:
+    """With what its code adds to a DeiT: relative positions up to 14 tokens away, the mean of the patches classified.
+
+    Source: microsoft/Cream AutoFormer (MIT), its model and the flags of its README (`--gp --relative_position`). The
+    class token is there and mixed, though not classified; queries, keys and values have biases.
+    """
+    return Preset(dims, depths, heads, ratios, pool="patches", reach=14, epsilon=1e-5)
 
 
 def _around_deit(dim: int) -> Preset:
@@ -35,11 +67,12 @@ def _around_deit(dim: int) -> Preset:
     return Preset((dim // 2, dim * 3 // 4, dim), (8, 10, 12), fewer, (2.0, 3.0, 4.0))
 
 
-# T, S, B: AutoFormer's spaces, arXiv 2107.00651, Table 1 and microsoft/Cream AutoFormer/experiments/supernet
+# T, S, B: AutoFormer's spaces, arXiv 2107.00651, Table 1 and microsoft/Cream AutoFormer/experiments/supernet; there B
+# has 9 or 10 heads, in experiments/subnet 8, 9 or 10
 PRESETS = {
-    "T": Preset((192, 216, 240), (12, 13, 14), (3, 4), (3.5, 4.0)),
-    "S": Preset((320, 384, 448), (12, 13, 14), (5, 6, 7), (3.0, 3.5, 4.0)),
-    "B": Preset((528, 576, 624), (14, 15, 16), (9, 10), (3.0, 3.5, 4.0)),
+    "T": _autoformer((192, 216, 240), (12, 13, 14), (3, 4), (3.5, 4.0)),
+    "S": _autoformer((320, 384, 448), (12, 13, 14), (5, 6, 7), (3.0, 3.5, 4.0)),
+    "B": _autoformer((528, 576, 624), (14, 15, 16), (9, 10), (3.0, 3.5, 4.0)),
     "deit_tiny": _around_deit(192),
     "deit_small": _around_deit(384),
     "deit_base": _around_deit(768),
@@ -48,7 +81,10 @@ PRESETS = {
 
 
 class VitSettings(BaseModel):
-    """Resolved settings. `resolution`: pixels of the short side, fixed for the whole space; `patch`: pixels a token."""
+    """Resolved settings. `resolution`: pixels of the short side, fixed for the whole space; `patch`: pixels a token.
+
+    `reduction`: whether it is a choice where the map of tokens is halved, see `search_spaces/vit/reduction.py`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,6 +94,7 @@ class VitSettings(BaseModel):
     channels: int = Field(ge=1, le=16)
     aspect: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (1, 1)
     classes: int = Field(ge=2)
+    reduction: bool = False
 
     @model_validator(mode="after")
     def _patches_tile(self) -> "VitSettings":
@@ -69,6 +106,17 @@ class VitSettings(BaseModel):
                 f"{max(below, self.patch)}, {below + self.patch}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _map_can_be_halved_twice(self) -> "VitSettings":
+        if self.reduction:
+            check_map(self.map_size, self.patch)
+        return self
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Tokens (high, wide)."""
+        return self.size[0] // self.patch, self.size[1] // self.patch
 
     @property
     def size(self) -> tuple[int, int]:

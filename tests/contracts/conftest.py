@@ -22,6 +22,14 @@ FACTS = {
     "digits": InputFacts(channels=1, height=8, width=8, classes=10, pictures=1797),
     "upright_pictures": InputFacts(channels=3, height=120, width=90, classes=4, pictures=500),
 }
+NAMES = [*space_names(), FROM_HOW_TO, *COMBINED]
+# name, facts, then settings that add choices or change the network's operators
+VARIANTS = [(name, facts) for name in NAMES for facts in FACTS] + [
+    ("vit", "published_input", "reduction=true"),
+    ("vit", "published_input", "preset=deit_tiny", "reduction=true"),
+    ("vit", "digits", "reduction=true"),
+    ("vit", "upright_pictures", "reduction=true"),
+]
 
 Space = SearchSpace[Any]
 
@@ -38,14 +46,15 @@ def _how_to_space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     sys.modules.pop(f"search_spaces.{FROM_HOW_TO}", None)
 
 
-@pytest.fixture(scope="module", params=[*space_names(), FROM_HOW_TO, *COMBINED])
+@pytest.fixture(scope="module", params=NAMES)
 def space_name(request: pytest.FixtureRequest, _how_to_space: None) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module", params=list(FACTS))
-def space(request: pytest.FixtureRequest, space_name: str) -> Space:
-    return space_class(space_name).configured({}, FACTS[request.param])
+@pytest.fixture(scope="module", params=VARIANTS, ids="-".join)
+def space(request: pytest.FixtureRequest, _how_to_space: None) -> Space:
+    name, facts, *options = request.param
+    return space_class(name).configured(dict(option.split("=") for option in options), FACTS[facts])
 
 
 @pytest.fixture

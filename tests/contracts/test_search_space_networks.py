@@ -57,7 +57,7 @@ class Trace(TorchDispatchMode):
             assert args[1].shape[2] == args[1].shape[3]
             kind = Kind.DEPTHWISE if args[1].shape[1] == 1 and groups == inside == out else Kind.CONV
             return plain._replace(kind=kind, kernel=kernel, stride=stride, groups=groups)
-        if name == "max_pool2d_with_indices":
+        if name in ("max_pool2d_with_indices", "avg_pool2d"):
             return plain._replace(kind=Kind.POOL, kernel=args[1][0], stride=args[2][0])
         if name == "bmm":
             (groups, rows, inner), columns = args[0].shape, args[1].shape[2]
@@ -69,8 +69,8 @@ class Trace(TorchDispatchMode):
             return plain._replace(kind=Kind.MATMUL, **size, **channels)
         if name == "mul" and not isinstance(args[1], torch.Tensor):
             return None
-        if name == "add" and self.layers and self.layers[first].kind == Kind.MATMUL:
-            return None  # biases of attention scores
+        if name == "add" and other == NO_INPUT and self.layers and self.layers[first].kind == Kind.MATMUL:
+            return None  # learned biases of attention scores
         kind_of = {"addmm": Kind.LINEAR, "mm": Kind.LINEAR, "add": Kind.ADD, "mul": Kind.MULTIPLY, "cat": Kind.CONCAT}
         kind_of |= {"native_layer_norm": Kind.NORM, "mean": Kind.POOL, "_adaptive_avg_pool2d": Kind.POOL}
         return plain._replace(kind=kind_of[name]) if name in kind_of else None

@@ -15,6 +15,18 @@ def test_a_published_network_by_name(nas):
     assert document["resolution"] == 224
 
 
+def test_a_published_network_outside_its_own_space_is_flagged(nas):
+    document = nas("cost", "autoformer_tiny", "--json").document
+    source, *outside = document["notes"]
+    assert "microsoft/Cream" in source
+    assert len(outside) == 3
+    assert all(line.startswith("outside its own published space, preset T: '3.0'") for line in outside)
+    assert "nearest: 3.5" in nas("cost", "autoformer_tiny").out
+    assert len(nas("cost", "autoformer_small", "--json").document["notes"]) == 1
+    assert list(nas("spaces", "vit", "--json").document["outside"]) == ["autoformer_tiny"]
+    assert "autoformer_tiny is outside its own published space" in nas("spaces", "vit").out
+
+
 def test_a_schedule_may_be_given(nas):
     patched = nas("cost", "mobilenet_v2", "--schedule", "4x5", "--runtime", "analytic", "--json", "--layers").document
     assert patched["peak_sram_bytes"] == pytest.approx(171.5 * 1024)

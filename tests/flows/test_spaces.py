@@ -9,13 +9,15 @@ SEARCHES = {
     "tinynet": ("--budget", "macs=600k,params=400k", "--fidelity", "epochs=1"),
     "tinyvit": ("--set", "dims1=32", "--set", "dims4=128", "--budget", "params=500k", "--fidelity", "epochs=1"),
     "vit": ("--budget", "params=300k", "--supernet-epochs", "1"),
+    "vit, reduced": ("--set", "reduction=true", "--budget", "params=450k,macs=6M", "--supernet-epochs", "1"),
     "cct": ("--budget", "params=100k,macs=3M", "--fidelity", "epochs=1"),
 }
 
 
 @pytest.mark.parametrize("space", SEARCHES)
 def test_from_search_to_export(nas, pictures, space):
-    search = ("search", "--space", space, *SEARCHES[space], "--data", str(pictures), "--trials", "4")
+    name = space.partition(",")[0]
+    search = ("search", "--space", name, *SEARCHES[space], "--data", str(pictures), "--trials", "4")
     result = nas(*search, "--backend", "inline", "--run", "r", "--json")
     assert result.code == 0, result.err
     front = result.document["front"]["trials"]

@@ -151,5 +151,14 @@ def test_autoformer_tinys_released_network_is_outside_its_own_space() -> None:
     space = space_class("vit").configured({"preset": "T"}, None)
     member = space.extremes()[0]
     options = {**member.options, "depth": 13, "layer2.mlp_ratio": 3.0}
-    with pytest.raises(WrongUse, match=r"'3.0' is not an option of 'layer2.mlp_ratio': it knows 3.5, 4.0"):
+    said = r"'3.0' is not an option of 'layer2.mlp_ratio': it knows 3.5, 4.0; nearest: 3.5"
+    with pytest.raises(WrongUse, match=said):
         space.population([type(member)(member.space, member.settings, options)])
+
+
+def test_members_outside_their_own_published_space() -> None:
+    """Of all members only that one; S and B keep to their spaces, whose widest heads are 10 of 64 channels."""
+    outside = {name: member.outside() for name, (_, member) in published_members().items() if member.outside()}
+    assert list(outside) == ["autoformer_tiny"]
+    said = "preset T: '3.0' is not an option of 'layer{}.mlp_ratio': it knows 3.5, 4.0; nearest: 3.5"
+    assert outside["autoformer_tiny"] == [said.format(layer) for layer in (2, 4, 5)]

@@ -15,10 +15,13 @@ from search_spaces.core.errors import NotFound, WrongUse
 from search_spaces.core.registry import space_class
 
 
-def transformer(dim: int, layers: int, heads: int, classes: int = 5) -> TransformerNetwork:
+def transformer(
+    dim: int, layers: int, heads: int, classes: int = 5, reach: int = 0, after: tuple[int, ...] = ()
+) -> TransformerNetwork:
     layer: Any = {"heads": heads, "head_dim": 4, "mlp": 2 * dim}
     conv: Any = {"out": dim, "kernel": 4, "stride": 4, "padding": 0, "bias": True, "pool": False}
-    return TransformerNetwork([3, 8, 8], [conv], [layer] * layers, classes)
+    reductions: Any = [{"after": number, "out": dim} for number in after]
+    return TransformerNetwork([3, 8, 8], [conv], [layer] * layers, classes, reach=reach, reductions=reductions)
 
 
 def test_leading_channels_and_heads_of_evenly_spaced_layers() -> None:
@@ -40,6 +43,29 @@ def test_a_classifier_of_other_classes_stays_its_own() -> None:
     before = small.classifier.weight.clone()
     assert inherit(small, large.state_dict()) == ["classifier.weight", "classifier.bias"]
     assert torch.equal(small.classifier.weight, before)
+
+
+def test_tables_of_relative_positions_are_inherited_whole() -> None:
+    small, large = transformer(8, 2, 2, reach=3), transformer(12, 4, 3, reach=3)
+    assert inherit(small, large.state_dict()) == []
+    for ours, theirs in ((0, 0), (1, 2)):
+        tables = [network.layers[at].attention.relative_keys.tables for network, at in ((small, ours), (large, theirs))]
+        assert torch.equal(*tables)
+    with pytest.raises(WrongUse, match="relative_keys"):
+        inherit(small, transformer(12, 4, 3).state_dict())
+
+
+def test_a_reduction_is_inherited_or_its_own() -> None:
+    """From a larger one by order, whatever layer it stands behind; from a network without, everything else."""
+    small, large = transformer(8, 3, 2, after=(1,)), transformer(12, 6, 3, after=(4,))
+    assert inherit(small, large.state_dict()) == []
+    assert torch.equal(small.reductions[0].conv.weight, large.reductions[0].conv.weight[:8, :8])
+    assert torch.equal(small.reductions[0].position, large.reductions[0].position[..., :8])
+    before, plain = small.reductions[0].conv.weight.clone(), transformer(12, 6, 3)
+    kept = inherit(small, plain.state_dict())
+    assert set(kept) == {name for name in small.state_dict() if name.startswith("reductions.0.")}
+    assert torch.equal(small.reductions[0].conv.weight, before)
+    assert torch.equal(small.classifier.weight, plain.classifier.weight[:, :8])
 
 
 def test_a_copy_of_itself_is_the_same_network() -> None:

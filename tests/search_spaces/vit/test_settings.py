@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.registry import space_class
@@ -36,6 +37,31 @@ def test_a_deit_is_the_largest_of_its_preset() -> None:
     published = type(space).members()["deit_small"].blueprint().arguments
     assert arguments["layers"] == published["layers"]
     assert arguments["tokenizer"] == published["tokenizer"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "reach", "pool"),
+    [
+        ("T", 14, "patches"),
+        ("S", 14, "patches"),
+        ("B", 14, "patches"),
+        ("deit_small", 0, "class"),
+        ("micro", 0, "mean"),
+    ],
+)
+def test_autoformers_presets_have_relative_positions(preset: str, reach: int, pool: str) -> None:
+    """And classify the mean of the patches, as its code does."""
+    space = made(224, preset=preset)
+    arguments = space.blueprint(space.extremes()[0]).arguments
+    assert (arguments["reach"], arguments["pool"]) == (reach, pool)
+
+
+def test_heads_that_a_space_does_not_have() -> None:
+    """microsoft/Cream lists 8 heads for B beside its sub-network; the space itself has 9 or 10."""
+    space = made(224, preset="B")
+    largest = space.extremes()[1]
+    with pytest.raises(WrongUse, match=r"'8' is not an option of 'layer3.heads': it knows 9, 10; nearest: 9"):
+        space.population([Architecture(largest.space, largest.settings, {**largest.options, "layer3.heads": 8})])
 
 
 @pytest.mark.parametrize(
