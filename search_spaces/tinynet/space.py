@@ -100,12 +100,13 @@ class Tinynet(SearchSpace[TinynetSettings]):
         told: Sequence[tuple[Architecture, float]] = (),
         rng: np.random.Generator | None = None,
         trials: int = 0,
+        measure: Price | None = None,
     ) -> Population:
         """The networks of `--set rule`: the largest within the limits first, then those at a half, a quarter, ...
 
         With trials to spend, the rule is fitted to the user's own front: random networks first, then those of the rule.
         """
-        scaler = Scaler(self, base_of(self.settings), price)
+        scaler = Scaler(self, base_of(self.settings), price, limits, measure)
         if self.settings.rule == "giant":
             found = scaler.ladder(scaler.by_giant())
         else:
@@ -113,11 +114,11 @@ class Tinynet(SearchSpace[TinynetSettings]):
             if trials >= _FEWEST_TO_FIT:
                 share = min(_SAMPLES, round(trials * _SAMPLE_SHARE))
                 if len(told) < share:
-                    return scaler.samples(limits, rng or np.random.default_rng(0))
+                    return scaler.samples(rng or np.random.default_rng(0))
                 rule = scaler.rule_of(told[:share])
-            found = scaler.ladder(scaler.by_rule(rule, limits))
+            found = scaler.ladder(scaler.by_rule(rule))
         if not len(found) or limits.get("macs", 0) > scaler.most_macs():
-            raise Infeasible(scaler.nothing_fits(limits))
+            raise Infeasible(scaler.nothing_fits())
         return found
 
     def input_size(self, architecture: Architecture) -> tuple[int, int, int]:
