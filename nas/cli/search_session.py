@@ -4,14 +4,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nas.assembly import PROPOSE, assemble
+from nas.assembly import PROPOSE, Parts, assemble
 from nas.cli.console import TerminalReporter, stdout
 from nas.conductor import StopReason
 from nas.config import RunConfig
 from nas.core.budget import Budget
+from nas.progress import Reporter
 from nas.reporting.outcome import outcome_document, print_outcome
 from nas.run import StoredRun
 from nas.searching import RUNS, Outcome, Prepared, prepare, resume, start
+from predictors.core.metric import METRIC_OF_COLUMN
 from search_spaces.core.errors import WrongUse
 
 _STOPPED_EARLY = 5
@@ -61,6 +63,7 @@ class Session:
         reporter.note("no --data: the space's published input")
         for line in (*parts.space.explain(), *parts.budget.describe(parts.runtime)):
             reporter.note(f"space {parts.space.name}: {line}")
+        tell_of_the_gate(parts, reporter)
         document = Proposals.of(parts).to_document()
         if as_json:
             print_json(document)
@@ -81,6 +84,7 @@ class Session:
             reporter.note(
                 "with --time the archive depends on the machine's speed; by --trials alone it follows from the seed"
             )
+        tell_of_the_gate(prepared.parts, reporter)
         feasible = prepared.feasibility
         if prepared.parts.budget and not feasible.binding:
             reporter.note(
@@ -102,6 +106,16 @@ class Session:
         else:
             print_dry_run(stdout(), document)
         return 0
+
+
+def tell_of_the_gate(parts: Parts, reporter: Reporter) -> None:
+    """Whose slow figures a search holds to its limits or improves, and what that means for its archive."""
+    if parts.gate is None:
+        return
+    for column, whose in parts.gate.whose.items():
+        reporter.note(f"{METRIC_OF_COLUMN[column].key} {whose}; asked of networks within the exact limits alone")
+    if not parts.gate.repeatable:
+        reporter.note("measured figures vary: what is found (the archive) may differ between runs of the same seed")
 
 
 def resume_run(name: str, *, as_json: bool, json_events: bool, quiet: bool) -> int:
