@@ -47,13 +47,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Everything known before anything is written: data, parts, and what the budget admits."""
+class Admitted:
+    """What a budget admits of a space, for some data or the space's published input."""
 
     config: RunConfig
-    description: DataDescription
     parts: Parts
     feasibility: Feasibility
+
+
+@dataclass(frozen=True)
+class Prepared(Admitted):
+    """Everything known before anything is written: data, parts, and what the budget admits."""
+
+    description: DataDescription
+
+
+def admit(config: RunConfig) -> Admitted:
+    """Resolves every name for the space's published input, prices a sample. `Infeasible` where nothing fits."""
+    parts = assemble(config, None)
+    return Admitted(config, parts, survey(parts.pricer, config.seed, parts.gate))
 
 
 def prepare(config: RunConfig) -> Prepared:
@@ -64,7 +76,7 @@ def prepare(config: RunConfig) -> Prepared:
         known_results(parts.space, config)  # a table that cannot serve is told before a folder is made
     for name in parse_sinks(config.tracking):
         sink_class(name).check()
-    return Prepared(config, description, parts, survey(parts.pricer, config.seed, parts.gate))
+    return Prepared(config, parts, survey(parts.pricer, config.seed, parts.gate), description)
 
 
 def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool = False) -> Outcome:

@@ -28,7 +28,8 @@ _MacConvention = Annotated[
     Text, _option("--mac-convention", help="products (default: with attention's), conv-linear or fvcore.")
 ]
 _Data = Annotated[
-    Text, _option("--data", help="Folder or zip of class folders (pictures or .wav), .npz, or digits (default).")
+    Text,
+    _option("--data", help="Folder or zip of class folders (pictures or .wav), .npz, or digits (default of a search)."),
 ]
 _Objectives = Annotated[
     Text, _option("--objectives", help="Default accuracy,macs; also params, sram, flash, size, throughput, latency.")
@@ -72,7 +73,9 @@ _Store = Annotated[Text, _option("--store", help="SQLAlchemy URL of the trials; 
 _Seed = Annotated[int | None, _option("--seed", help="Default 0.")]
 _Run = Annotated[Text, _option("--run", help="Name of the run; default: numbered after the space.")]
 _Config = Annotated[Path | None, _option("--config", help="A run.toml; flags go over it.")]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what the budget admits and how long it would take.")]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what the budget admits and, with --data, how long it would take.")
+]
 _JsonEvents = Annotated[bool, typer.Option("--json-events", help="A line of JSON an event on stdout.")]
 
 

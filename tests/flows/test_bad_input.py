@@ -52,7 +52,7 @@ def test_an_impossible_budget_says_what_would_fit(nas):
 def test_what_is_said_to_fit_does_fit(nas):
     said = search(nas, "--budget", "sram=1").err
     budget = said.split("would fit: --budget ")[1].split()[0]
-    assert search(nas, "--budget", budget, "--dry-run", "--json").code == 0
+    assert search(nas, "--budget", budget, "--data", "digits", "--dry-run", "--json").code == 0
 
 
 def test_an_impossible_budget_is_told_without_torch():
