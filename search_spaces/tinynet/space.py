@@ -14,9 +14,9 @@ from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import IntArray, LayerTable
 from search_spaces.core.population import Population
 from search_spaces.core.space import Blueprint, Price, PublishedMember, SearchSpace, checked_settings
-from search_spaces.tinynet.layout import Layout
+from search_spaces.tinynet.layouts import layout_of
 from search_spaces.tinynet.propose import Scaler
-from search_spaces.tinynet.published import NETWORK, NETWORK_MODULE, published_members
+from search_spaces.tinynet.published import published_members
 from search_spaces.tinynet.rule import Rule, tiny
 from search_spaces.tinynet.settings import (
     PUBLISHED_INPUT,
@@ -53,7 +53,7 @@ class Tinynet(SearchSpace[TinynetSettings]):
             Choice("depth", depths),
             Choice("width", widths),
         )
-        self.layout = Layout(base, depths, widths)
+        self.layout = layout_of(base, depths, widths)
 
     @classmethod
     def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "Tinynet":
@@ -128,5 +128,4 @@ class Tinynet(SearchSpace[TinynetSettings]):
     def blueprint(self, architecture: Architecture) -> Blueprint:
         row = self.population([architecture]).matrix[0]
         size = self.input_size(architecture)
-        arguments = self.layout.arguments(int(row[_DEPTH]), int(row[_WIDTH]), size, self.settings.classes)
-        return Blueprint(NETWORK_MODULE, NETWORK, arguments)
+        return self.layout.blueprint(int(row[_DEPTH]), int(row[_WIDTH]), size, self.settings.classes)

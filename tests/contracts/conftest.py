@@ -17,6 +17,8 @@ from search_spaces.core.space import SearchSpace
 HOW_TO = Path(__file__).parents[2] / "docs" / "how_to" / "add_a_search_space.md"
 FROM_HOW_TO = "separable"
 COMBINED = [f"mcunetv2+{name}" for name in combinator_names()]
+# settings under which a space builds its networks of other blocks
+SET = ["tinynet base=ghostnet_100"]
 FACTS = {
     "published_input": None,
     "digits": InputFacts(channels=1, height=8, width=8, classes=10, pictures=1797),
@@ -38,14 +40,20 @@ def _how_to_space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     sys.modules.pop(f"search_spaces.{FROM_HOW_TO}", None)
 
 
-@pytest.fixture(scope="module", params=[*space_names(), FROM_HOW_TO, *COMBINED])
-def space_name(request: pytest.FixtureRequest, _how_to_space: None) -> str:
-    return str(request.param)
+@pytest.fixture(scope="module", params=[*space_names(), FROM_HOW_TO, *COMBINED, *SET])
+def named(request: pytest.FixtureRequest, _how_to_space: None) -> list[str]:
+    return str(request.param).split()
+
+
+@pytest.fixture(scope="module")
+def space_name(named: list[str]) -> str:
+    return named[0]
 
 
 @pytest.fixture(scope="module", params=list(FACTS))
-def space(request: pytest.FixtureRequest, space_name: str) -> Space:
-    return space_class(space_name).configured({}, FACTS[request.param])
+def space(request: pytest.FixtureRequest, named: list[str]) -> Space:
+    name, *settings = named
+    return space_class(name).configured(dict(each.split("=") for each in settings), FACTS[request.param])
 
 
 @pytest.fixture

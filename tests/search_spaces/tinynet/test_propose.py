@@ -120,3 +120,10 @@ def test_a_speed_beyond_the_fastest_network_names_it() -> None:
         Infeasible, match=r"images_per_second >= 1,000, while the smallest network \(5f4b768851\) has 673"
     ):
         made().propose({"images_per_second": 1e3}, price_within({}), measure=speed)
+
+
+@pytest.mark.parametrize("limit", [20e6, 80e6])
+def test_a_base_of_other_blocks_follows_the_same_rule(limit: float) -> None:
+    _, macs = proposed(made(base="ghostnet_100"), macs=limit)
+    assert 0.8 * limit <= macs[0] <= limit
+    assert (macs[1:] <= macs[:-1] / 2).all()
