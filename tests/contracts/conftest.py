@@ -51,9 +51,14 @@ def space_name(named: list[str]) -> str:
 
 
 @pytest.fixture(scope="module", params=list(FACTS))
-def space(request: pytest.FixtureRequest, named: list[str]) -> Space:
+def facts(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def space(named: list[str], facts: str) -> Space:
     name, *settings = named
-    return space_class(name).configured(dict(each.split("=") for each in settings), FACTS[request.param])
+    return space_class(name).configured(dict(each.split("=") for each in settings), FACTS[facts])
 
 
 @pytest.fixture
