@@ -157,7 +157,7 @@ def _of_timm(name: str, description: DataDescription) -> Teacher:
 
 @contextmanager
 def _cache_alone_without_hub() -> Iterator[None]:
-    """If no hub answers, its client looks in its cache alone while this is entered; it would ask for most of a minute."""
+    """While entered, the hub's client looks in its cache alone if no hub answers: else it asks for most of a minute."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
