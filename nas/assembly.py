@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from nas.config import RunConfig
 from nas.core.budget import Budget
 from nas.core.objective import Objective
+from nas.core.speed_setup import SpeedSetup
+from nas.gate import Gate
 from nas.pricing import EXACT_COLUMNS, Pricer
 from nas.tracking import parse_sinks
 from predictors.core.metric import METRICS
@@ -16,8 +20,9 @@ from predictors.hardware.price import parse_schedule
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.population import Population
 from search_spaces.core.registry import space_class, space_names
-from search_spaces.core.space import PublishedMember, SearchSpace
+from search_spaces.core.space import Price, PublishedMember, SearchSpace
 
 if TYPE_CHECKING:
     from nas.strategies.strategy import Strategy
@@ -31,6 +36,8 @@ ACCURACY_OF = {
     TABLE: "the table of known results",
 }
 MEASURED_COLUMNS = ("top1",)
+# Measured on this machine, before an evaluation; of another device nothing is known.
+SPEED_COLUMNS = ("images_per_second", "latency_ms")
 _STRATEGY_OF_AUTO = "evolution"
 
 __all__ = ["device_names", "runtime_names", "space_names"]
@@ -65,6 +72,12 @@ class Parts:
     objectives: tuple[Objective, ...]
     pricer: Pricer
     evaluator: str
+    gate: Gate | None = None
+
+    @property
+    def measure(self) -> Price | None:
+        """Figures that take seconds a network, where a limit is on one."""
+        return self.gate if self.gate and self.budget.restricted_to(self.gate.whose) else None
 
 
 def assemble(config: RunConfig, facts: InputFacts | None) -> Parts:
@@ -95,8 +108,30 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
         )
     parse_sinks(config.tracking)
     schedule = parse_schedule(config.schedule)
+    gate = gate_of(space, budget, config)
+    budget = budget.judged_by(gate.whose) if gate else budget
     pricer = Pricer(space, runtime, budget, schedule, config.count_input, config.mac_convention)
-    return Parts(space, device, runtime, budget, config.parsed_objectives, pricer, evaluator)
+    return Parts(space, device, runtime, budget, config.parsed_objectives, pricer, evaluator, gate)
+
+
+def gate_of(space: SearchSpace[Any], budget: Budget, config: RunConfig) -> Gate | None:
+    """What measures speed on this machine; None where neither a limit nor an objective is about it."""
+    named = {*budget.limits, *(objective.column for objective in config.parsed_objectives)}
+    columns = [column for column in SPEED_COLUMNS if column in named]
+    if not columns:
+        if config.measure:
+            raise WrongUse(
+                "--measure says how speed is measured; limit it (--budget throughput=100/s) or leave it away"
+            )
+        return None
+    setup = SpeedSetup.parse(config.measure) if config.measure else SpeedSetup()
+
+    def ask(population: Population) -> Mapping[str, NDArray[Any]]:
+        from nas.evaluation.host_speed import host_speed  # loads torch, once there is a network to measure
+
+        return host_speed(space, columns, setup, population)
+
+    return Gate(space, ask, {column: setup.whose(column) for column in columns}, repeatable=False)
 
 
 def device_budget(device: Device, reserve: str | None) -> Budget:
@@ -106,18 +141,22 @@ def device_budget(device: Device, reserve: str | None) -> Budget:
 
 def check_columns(budget: Budget, config: RunConfig, runtime: str) -> None:
     """`WrongUse` where a limit or an objective is neither exact nor measured: it says what is missing."""
-    known = (*EXACT_COLUMNS, *MEASURED_COLUMNS)
+    known = (*EXACT_COLUMNS, *MEASURED_COLUMNS, *(() if config.device else SPEED_COLUMNS))
     named = [(column, "--budget") for column in budget.limits]
     named += [(objective.column, "--objectives") for objective in config.parsed_objectives]
     key_of = {metric.column: metric.key for metric in METRICS.values()}
     for column, flag in named:
         if column not in known:
-            where = f"device {config.device or 'none'}, runtime {runtime}"
+            where = f"device {config.device}, runtime {runtime}" if config.device else f"runtime {runtime}"
             usable = ", ".join(key_of[column] for column in known if column in key_of)
             raise WrongUse(
                 f"{flag} {key_of[column]}: there is no predictor of {key_of[column]} for {where}, so it cannot be "
-                f"promised; metrics that need none: {usable}"
+                f"promised; metrics that need none: {usable}{_without_device(column)}"
             )
+
+
+def _without_device(column: str) -> str:
+    return "; without --device it is measured on this machine" if column in SPEED_COLUMNS else ""
 
 
 def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:

@@ -1,4 +1,4 @@
-"""The next architecture worth an evaluation: ask, price, drop what does not fit or was seen, take the first left."""
+"""The next architecture worth an evaluation: ask, price, drop what does not fit or was seen, measure what must be."""
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -24,12 +24,17 @@ FIRST_ROUND = 16
 GROWTH = 4
 LARGEST_ROUND = 8192
 CANDIDATES = 20_000
+# A measurement takes seconds. So many are spent on what the strategy asks for, and as many on the rest of the space.
+MOST_MEASURED = 32
 _NOT_METRICS = ("fits", "patches", "split")
 
 
 @dataclass(frozen=True)
 class Found:
-    """A candidate that fits and is new; `metrics` are its exact figures, `rejected` counts those dropped before it."""
+    """A candidate that fits and is new.
+
+    `metrics` are its exact and measured figures, `rejected` counts those dropped before it.
+    """
 
     architecture: Architecture
     key: bytes
@@ -41,11 +46,34 @@ class Found:
 
 @dataclass(frozen=True)
 class NothingLeft:
-    """No candidate was found. `whole_space` says that every architecture of the space was looked at."""
+    """No candidate was found. `whole_space` says that every architecture of the space was looked at.
+
+    `measured`: how many were, after all exact limits; `nearest`: figures of the one that misses its limits least.
+    """
 
     candidates: int
     whole_space: bool
     nearest: str
+    measured: int = 0
+
+    def end(self, found: int) -> str:
+        """Why a search that found some architectures ends."""
+        if self.whole_space:
+            return f"the feasible part of the space is exhausted: {found:,} architectures"
+        return f"no further architecture that fits was found in {self._looked_at}"
+
+    def why(self, limits: str) -> str:
+        """Why a search never finds one."""
+        if self.whole_space:
+            what = f"no architecture of this space fits ({limits})."
+        else:
+            what = f"none found that fits in {self._looked_at} ({limits})."
+        nearest = f" The nearest {'reaches' if self.measured else 'needs'} {self.nearest}." if self.nearest else ""
+        return f"{what}{nearest} Raise the limit, or let the space be smaller with --set."
+
+    @property
+    def _looked_at(self) -> str:
+        return f"{self.candidates:,} candidates" + (f", {self.measured} of them measured" if self.measured else "")
 
 
 class Candidates:
@@ -53,7 +81,9 @@ class Candidates:
 
     `price` gives, for a population of n, columns of length n: a bool `fits` (may be missing: then everything that
     `budget` admits fits), `patches`, `split`, and a figure for every other column. A candidate with a NaN or an
-    infinity among its figures is dropped. `budget` limits priced columns; limits on other columns are not looked at.
+    infinity among its figures is dropped. `measure` gives further columns in seconds a network; it is asked one by one,
+    and only of candidates within every exact limit, until one is within the limits on these columns as well. `budget`
+    limits such columns; limits on other columns are not looked at. `halted`: nothing more is measured.
 
     The candidate of proposal `number` depends on the seed, the number, what the strategy was told and what was
     proposed before: nothing else, so that a resumed search finds it again.
@@ -67,12 +97,17 @@ class Candidates:
         *,
         seed: int = 0,
         most: int = CANDIDATES,
+        measure: Price | None = None,
+        halted: Callable[[], bool] = lambda: False,
     ) -> None:
         self.space = space
         self.budget = budget or Budget()
         self._price = price
         self._seed = seed
         self._most = most
+        self._measure = measure
+        self._halted = halted
+        self._missed: set[bytes] = set()  # measured, and beyond a limit
 
     def find(self, number: int, strategy: Strategy, seen: Collection[bytes]) -> Found | NothingLeft:
         """The first candidate of growing rounds that fits and whose key is not in `seen`.
@@ -81,20 +116,20 @@ class Candidates:
         genotypes as candidates are tried) is looked through; of a large one, candidates crossed with the smallest
         architecture are tried once.
         """
-        looked_at = 0
-        nearest = _Nearest(self.budget)
+        tally = _Tally(self.budget)
         for index, size in enumerate(round_sizes(self._most)):
             rng = np.random.default_rng([self._seed, number, index])
-            asked = strategy.ask(size, rng)
-            found = self._first(asked, seen, looked_at, nearest, strategy.may_exceed_budget)
-            looked_at += len(asked)
+            found = self._first(strategy.ask(size, rng), seen, tally, strategy.may_exceed_budget)
             if found is not None:
                 return found
+            if tally.is_spent or self._halted():
+                break
         if strategy.only_its_own:
-            return NothingLeft(looked_at, False, nearest.text())
+            return tally.nothing_left(whole_space=False)
+        tally.allow_more()
         last = self._rest(np.random.default_rng([self._seed, number, self._most]))
-        found = self._first(last, seen, looked_at, nearest)
-        return found or NothingLeft(looked_at + len(last), self._is_small, nearest.text())
+        found = self._first(last, seen, tally)
+        return found or tally.nothing_left(whole_space=self._is_small and not tally.is_spent)
 
     @property
     def _is_small(self) -> bool:
@@ -118,11 +153,12 @@ class Candidates:
         self,
         asked: Population,
         seen: Collection[bytes],
-        looked_at: int,
-        nearest: "_Nearest",
+        tally: "_Tally",
         may_exceed_budget: bool = False,
     ) -> Found | None:
-        fresh = np.array([row for row, key in enumerate(asked.keys()) if key not in seen], dtype=np.intp)
+        keys = asked.keys()
+        fresh = np.array([i for i, key in enumerate(keys) if not (key in seen or key in self._missed)], dtype=np.intp)
+        looked_at = tally.look_at(len(asked))
         if not len(fresh):
             return None
         priced = self._price(asked[fresh])
@@ -134,17 +170,39 @@ class Candidates:
             admitted &= np.asarray(priced.get("fits", finite), dtype=bool)
             admitted &= limits.admits(figures) if limits else True
         if not admitted.any():
-            nearest.look(figures, finite)
+            tally.nearest.look(figures, finite)
             return None
-        row = int(np.argmax(admitted))
-        return Found(
-            architecture=asked[int(fresh[row])],
-            key=asked.keys()[fresh[row]],
-            metrics={column: values[row].item() for column, values in figures.items()},
-            patches=int(priced["patches"][row]) if "patches" in priced else 1,
-            split=int(priced["split"][row]) if "split" in priced else 0,
-            rejected=looked_at + int(fresh[row]),
-        )
+        for row in np.flatnonzero(admitted):
+            architecture, key = asked[int(fresh[row])], keys[fresh[row]]
+            measured = self._measured(architecture, key, tally, may_exceed_budget)
+            if measured is not None:
+                return Found(
+                    architecture=architecture,
+                    key=key,
+                    metrics={column: values[row].item() for column, values in figures.items()} | measured,
+                    patches=int(priced["patches"][row]) if "patches" in priced else 1,
+                    split=int(priced["split"][row]) if "split" in priced else 0,
+                    rejected=looked_at + int(fresh[row]),
+                )
+        return None
+
+    def _measured(
+        self, architecture: Architecture, key: bytes, tally: "_Tally", may_exceed_budget: bool
+    ) -> dict[str, float] | None:
+        """Its measured figures; None where they break a limit, or nothing more may be measured."""
+        if self._measure is None:
+            return {}
+        if key in self._missed or tally.is_spent or self._halted():
+            return None
+        columns = self._measure(self.space.population([architecture]))
+        tally.measured += 1
+        finite = all(bool(np.isfinite(values[0])) for values in columns.values())
+        limits = self.budget.restricted_to(columns)
+        if finite and (may_exceed_budget or not limits or limits.admits(columns)[0]):
+            return {column: values[0].item() for column, values in columns.items()}
+        self._missed.add(key)
+        tally.missed.look(columns, np.array([finite]), architecture.id)
+        return None
 
 
 def round_sizes(most: int) -> Iterator[int]:
@@ -160,6 +218,34 @@ def round_sizes(most: int) -> Iterator[int]:
         size = min(size * GROWTH, LARGEST_ROUND)
 
 
+class _Tally:
+    """What one proposal has looked at and measured so far."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.nearest, self.missed = _Nearest(budget), _Nearest(budget)
+        self.measured = 0
+        self._looked_at, self._may_measure = 0, MOST_MEASURED
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing more may be measured."""
+        return self.measured >= self._may_measure
+
+    def allow_more(self) -> None:
+        """As many measurements again, from now on."""
+        self._may_measure = self.measured + MOST_MEASURED
+
+    def look_at(self, candidates: int) -> int:
+        """Counts them; how many there were before."""
+        before, self._looked_at = self._looked_at, self._looked_at + candidates
+        return before
+
+    def nothing_left(self, whole_space: bool) -> NothingLeft:
+        """The end of it."""
+        nearest = self.missed if self.measured else self.nearest
+        return NothingLeft(self._looked_at, whole_space, nearest.text(), self.measured)
+
+
 class _Nearest:
     """The candidate that misses the limits by the smallest factor, for the message when nothing fits."""
 
@@ -167,8 +253,9 @@ class _Nearest:
         self._budget = budget
         self._excess = math.inf
         self._figures: dict[str, float] = {}
+        self._whose = ""
 
-    def look(self, figures: Prices, usable: NDArray[np.bool_]) -> None:
+    def look(self, figures: Prices, usable: NDArray[np.bool_], whose: str = "") -> None:
         limits = self._budget.restricted_to(figures).limits
         if not limits or not usable.any():
             return
@@ -178,13 +265,13 @@ class _Nearest:
             excess = np.max([r if is_less else 1 / r for r, is_less in zip(ratios, less, strict=True)], axis=0)
         row = int(np.argmin(np.where(usable, excess, np.inf)))
         if excess[row] < self._excess:
-            self._excess = float(excess[row])
+            self._excess, self._whose = float(excess[row]), whose
             self._figures = {column: float(figures[column][row]) for column in limits}
 
     def text(self) -> str:
-        """'sram 301,056 B (294 KiB), flash ...', or nothing where no limit was looked at."""
+        """'sram 301,056 B (294 KiB), flash ...', with the network's id where it was given; empty without limits."""
         parts = [
             f"{METRIC_OF_COLUMN[c].key} {format_quantity(METRIC_OF_COLUMN[c], value)}"
             for c, value in self._figures.items()
         ]
-        return ", ".join(parts)
+        return ", ".join(parts) + (f" (network {self._whose})" if self._whose else "")

@@ -117,7 +117,8 @@ class Conductor:
     `price` gives the exact figures of a population (see `Candidates`). `record` writes one trial for good; it is called
     once a trial, in the order of completion. `recorded` are the trials of an earlier part of the same search: they are
     told and counted, not evaluated again. `deadline` is a moment of `clock`, after which nothing new is proposed.
-    `runtime` is named in messages about the budget. `halving` ends evaluations early that come in stages.
+    `runtime` is named in messages about the budget. `measure` gives figures that take seconds a network, of candidates
+    that fit (see `Candidates`). `halving` ends evaluations early that come in stages.
 
     The archive is the same for any backend and number of workers as long as the evaluation of an architecture gives
     equal results and the search does not end by its deadline. Not safe for threads: one thread calls everything but
@@ -143,6 +144,7 @@ class Conductor:
         lag: int = LAG,
         on_event: Callable[[Event], None] | None = None,
         halving: Halving | None = None,
+        measure: Price | None = None,
     ) -> None:
         if trials < 1 or lag < 0:
             raise ValueError(f"expected at least 1 trial and a lag of 0 or more, got {trials} and {lag}")
@@ -153,7 +155,9 @@ class Conductor:
         self.total = trials
         self.evaluation_seconds = 0.0
         self._strategy = strategy
-        self._candidates = Candidates(space, price, self.budget, seed=seed)
+        self._candidates = Candidates(
+            space, price, self.budget, seed=seed, measure=measure, halted=lambda: self.stopped
+        )
         self._record = record
         self._runtime = runtime
         self._deadline = deadline
@@ -195,6 +199,8 @@ class Conductor:
         if not self._tell_up_to(self._next - self._lag):
             return WAIT
         found = self._candidates.find(self._next, self._strategy, self._seen)
+        if self.stopped:  # meanwhile, by a signal
+            return None
         if isinstance(found, NothingLeft):
             self._end_of_space(found)
             return self.propose()
@@ -230,7 +236,7 @@ class Conductor:
             Trial.from_results(
                 number,
                 proposal.architecture,
-                {**proposal.metrics, **metrics},
+                {**metrics, **proposal.metrics},  # a table may know figures that were priced or measured here
                 patches=proposal.patches,
                 split=proposal.split,
                 seconds=seconds,
@@ -367,19 +373,9 @@ class Conductor:
     def _end_of_space(self, left: NothingLeft) -> None:
         """No further candidate: an error where there never was one, else the end of the search."""
         if self._next > 0:
-            self._last = self._next
-            self._end = (
-                f"the feasible part of the space is exhausted: {self._next:,} architectures"
-                if left.whole_space
-                else f"no further architecture that fits was found in {left.candidates:,} candidates"
-            )
+            self._last, self._end = self._next, left.end(self._next)
             return
-        limits = "; ".join(self.budget.describe(self._runtime)) or "no limit"
-        nearest = f" The nearest needs {left.nearest}." if left.nearest else ""
-        way_out = " Raise the limit, or let the space be smaller with --set."
-        if left.whole_space:
-            raise Infeasible(f"no architecture of this space fits ({limits}).{nearest}{way_out}")
-        raise Infeasible(f"none found that fits in {left.candidates:,} candidates ({limits}).{nearest}{way_out}")
+        raise Infeasible(left.why("; ".join(self.budget.describe(self._runtime)) or "no limit"))
 
 
 def _failed(proposal: Proposal, error: str, seconds: float) -> Trial:

@@ -24,6 +24,7 @@ from nas.core.budget import Budget
 from nas.core.fidelity import Fidelity
 from nas.core.names import checked_run_name
 from nas.core.objective import Objective, parse_objectives
+from nas.core.speed_setup import SpeedSetup
 from predictors.hardware.device import parse_reserve
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
 
@@ -88,8 +89,9 @@ class RunConfig(BaseModel):
     """One search. Build it with `checked`, `from_toml` or `updated`: their errors are `WrongUse`, a line a problem.
 
     None means: chosen later and printed (device: none; reserve: the device's; runtime and evaluator: the space's;
-    fidelity: 10 epochs, or the recipe's; backend: inline for a table, else ray_tune; workers: the usable processors;
-    store: `run.db` in the run's folder; run: numbered after the space; ray_address: a local cluster).
+    fidelity: 10 epochs, or the recipe's; measure: batch=32,threads=1; backend: inline for a table, else ray_tune;
+    workers: the usable processors, less those of `measure` where speed is measured; store: `run.db` in the run's
+    folder; run: numbered after the space; ray_address: a local cluster).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -107,6 +109,7 @@ class RunConfig(BaseModel):
     fidelity: Annotated[StrictStr, _if_it_parses(Fidelity.parse)] | None = None
     table: _Text | None = None
     recipe: StrictBool = False
+    measure: Annotated[StrictStr, _if_it_parses(SpeedSetup.parse)] | None = None
     trials: _Count = 200
     time: _Seconds | None = None
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"

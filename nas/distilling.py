@@ -4,7 +4,10 @@ import functools
 import hashlib
 import json
 import shutil
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,7 @@ from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 
 TIMM = "timm:"
 _BATCH = 64
+_HUB_SECONDS = 5.0
 _SPARE_BYTES = 64 << 20
 
 
@@ -127,11 +131,11 @@ def _of_timm(name: str, description: DataDescription) -> Teacher:
         raise NotFound(f"--teacher {name}: {file} does not exist; check the path behind the @")
     classes, channels = len(description.class_names), description.facts.channels
     try:
-        network = (
-            timm.create_model(network_name, num_classes=classes, in_chans=channels, checkpoint_path=file)
-            if at
-            else timm.create_model(network_name, pretrained=True)
-        )
+        if at:
+            network = timm.create_model(network_name, num_classes=classes, in_chans=channels, checkpoint_path=file)
+        else:
+            with _cache_alone_without_hub():
+                network = timm.create_model(network_name, pretrained=True)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise WrongUse(f"--teacher {name}: {file} does not fit {classes} classes ({reason})") from None
@@ -149,6 +153,30 @@ def _of_timm(name: str, description: DataDescription) -> Teacher:
     mean, std = (tuple(map(float, config[key])) for key in ("mean", "std"))
     size = (int(config["input_size"][1]), int(config["input_size"][2]))
     return Teacher(name, network.eval(), tuple(description.class_names), size, mean, std)
+
+
+@contextmanager
+def _cache_alone_without_hub() -> Iterator[None]:
+    """While entered, the hub's client looks in its cache alone if no hub answers: else it asks for most of a minute."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not answers(constants.ENDPOINT)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def answers(url: str) -> bool:
+    """Whether a server says anything within some seconds, an error included."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_HUB_SECONDS):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

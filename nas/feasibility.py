@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nas.gate import Gate
 from nas.pricing import EXACT_COLUMNS, Columns, Pricer
 from predictors.core.metric import METRIC_OF_COLUMN, Metric, format_quantity
 from search_spaces.core.errors import Infeasible
@@ -14,6 +15,7 @@ from search_spaces.core.population import Population
 
 SAMPLE = 2000
 _DESCENT_ROUNDS = 30
+_MEASURED = 8  # networks with the fewest MACs, which are most likely the fastest
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,11 @@ class Feasibility:
     found: Population | None = None
 
 
-def survey(pricer: Pricer, seed: int) -> Feasibility:
-    """Samples the space under the budget. `Infeasible` where nothing fits: proved by bounds, or none found."""
+def survey(pricer: Pricer, seed: int, gate: Gate | None = None) -> Feasibility:
+    """Samples the space under the budget. `Infeasible` where nothing fits: proved by bounds, or none found.
+
+    With a gate a few of the smallest networks that fit are measured, until one is within the limits on its columns.
+    """
     rng = np.random.default_rng([seed, 1])
     population = pricer.space.sample(rng, SAMPLE)
     columns = pricer(population)
@@ -42,7 +47,34 @@ def survey(pricer: Pricer, seed: int) -> Feasibility:
         found = _descend(pricer)
         if found is None:
             raise Infeasible(_why_nothing_fits(pricer))
-    return Feasibility(SAMPLE, share, share < 1.0, population, columns, found)
+    feasibility = Feasibility(SAMPLE, share, share < 1.0, population, columns, found)
+    if gate is not None and pricer.budget.restricted_to(gate.whose):
+        _check_reach(pricer, feasibility, gate)
+    return feasibility
+
+
+def _check_reach(pricer: Pricer, feasibility: Feasibility, gate: Gate) -> None:
+    """`Infeasible` where none of the smallest networks that fit is within the measured limits."""
+    limits = pricer.budget.restricted_to(gate.whose)
+    fitting = np.flatnonzero(feasibility.columns["fits"])
+    fewest = fitting[np.argsort(feasibility.columns["macs"][fitting], kind="stable")][:_MEASURED]
+    smallest = pricer.space.population([pricer.space.extremes()[0]])
+    tried = smallest[pricer(smallest)["fits"]].concatenate(feasibility.population[fewest])
+    tried = tried if feasibility.found is None else tried.concatenate(feasibility.found)
+    for row in range(len(tried)):
+        if limits.admits(gate(tried[row : row + 1]))[0]:
+            return
+    figures = gate(tried)
+    told = []
+    for column in limits.limits:
+        metric, values = METRIC_OF_COLUMN[column], figures[column]
+        best = int(np.argmin(values) if metric.better == "less" else np.argmax(values))
+        told.append(f"the fastest has {metric.key} {format_quantity(metric, values[best])} ({tried[best].id})")
+    raise Infeasible(
+        f"none found in the space '{pricer.space.name}' that fits: {'; '.join(limits.describe(pricer.runtime))}. Of "
+        f"{len(tried)} networks of the fewest MACs that are within the exact limits {', '.join(told)}. Give a limit "
+        "that it meets, or let the space be smaller with --set"
+    )
 
 
 def _descend(pricer: Pricer) -> Population | None:

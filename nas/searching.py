@@ -11,6 +11,7 @@ from nas.assembly import TABLE, Parts, assemble, strategy_class
 from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
 from nas.core.pareto import Reference
+from nas.core.speed_setup import SpeedSetup
 from nas.core.trial import Trial
 from nas.execution import backend_class
 from nas.execution.backend import Accounting, Backend, Settings, usable_cores
@@ -46,13 +47,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Everything known before anything is written: data, parts, and what the budget admits."""
+class Admitted:
+    """What a budget admits of a space, for some data or the space's published input."""
 
     config: RunConfig
-    description: DataDescription
     parts: Parts
     feasibility: Feasibility
+
+
+@dataclass(frozen=True)
+class Prepared(Admitted):
+    """Everything known before anything is written: data, parts, and what the budget admits."""
+
+    description: DataDescription
+
+
+def admit(config: RunConfig) -> Admitted:
+    """Resolves every name for the space's published input, prices a sample. `Infeasible` where nothing fits."""
+    parts = assemble(config, None)
+    return Admitted(config, parts, survey(parts.pricer, config.seed, parts.gate))
 
 
 def prepare(config: RunConfig) -> Prepared:
@@ -63,7 +76,7 @@ def prepare(config: RunConfig) -> Prepared:
         known_results(parts.space, config)  # a table that cannot serve is told before a folder is made
     for name in parse_sinks(config.tracking):
         sink_class(name).check()
-    return Prepared(config, description, parts, survey(parts.pricer, config.seed))
+    return Prepared(config, parts, survey(parts.pricer, config.seed, parts.gate), description)
 
 
 def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool = False) -> Outcome:
@@ -102,7 +115,7 @@ def resume(run: StoredRun, reporter: Reporter) -> Outcome:
 
 def reference(parts: Parts) -> Reference:
     """The hypervolume's box: from the space's least figures and accuracy 1 to the budgets, else the space's largest
-    figures layer by layer, and chance accuracy.
+    figures layer by layer, and chance accuracy. Measured speed: from the smallest network's to the largest one's.
     """
     least = least_figures(parts.pricer)
     largest = parts.pricer.of_largest()
@@ -112,6 +125,10 @@ def reference(parts: Parts) -> Reference:
         if column in EXACT_COLUMNS:
             ideal.append(float(least[column].min()))
             worst.append(max(ideal[-1], float(parts.budget.limits.get(column, largest[column]))))
+        elif parts.gate is not None and column in parts.gate.whose:
+            fastest, slowest = parts.gate(parts.space.population(parts.space.extremes()))[column]
+            ideal.append(fastest)
+            worst.append(parts.budget.limits.get(column, slowest))
         else:
             ideal.append(1.0)
             worst.append(1.0 / parts.space.settings.classes)
@@ -197,6 +214,8 @@ class _Search:
 
     def _conductor(self, store: Store, recorded: list[Trial], how: Measuring) -> Conductor:
         parts, config = self.parts, self.config
+        if parts.gate is not None:
+            parts.gate.remember(recorded)
 
         def told(event: Event) -> None:
             how.tidy(event, conductor.front)
@@ -207,7 +226,7 @@ class _Search:
             parts.space,
             how.strategy(
                 strategy_class(config.strategy)(
-                    parts.space, parts.objectives, config.trials, parts.budget, parts.pricer
+                    parts.space, parts.objectives, config.trials, parts.budget, parts.pricer, parts.measure
                 )
             ),
             how.price(parts.pricer),
@@ -223,14 +242,19 @@ class _Search:
             lag=config.lag,
             on_event=told,
             halving=how.halving,
+            measure=parts.gate,
         )
         return conductor
 
     def _backend(self) -> Backend:
-        """Who evaluates, and how many at once; a table is read faster than it is sent to a worker."""
+        """Who evaluates, and how many at once; a table is read faster than it is sent to a worker.
+
+        Speed is measured while others evaluate: unless `--workers` says otherwise, it has processors of its own.
+        """
         config = self.config
         name = config.backend or ("inline" if self.parts.evaluator == TABLE else "ray_tune")
-        workers = min(config.workers or usable_cores(), config.lag + 1, config.trials)
+        reserved = SpeedSetup.parse(config.measure or "threads=1").threads if self.parts.gate else 0
+        workers = min(config.workers or max(usable_cores() - reserved, 1), config.lag + 1, config.trials)
         return backend_class(name)(Settings(workers=workers, ray_address=config.ray_address))
 
     def _export(self) -> None:

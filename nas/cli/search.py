@@ -16,7 +16,9 @@ def _option(*names: str, help: str, metavar: str | None = None) -> Any:  # noqa:
 
 _Space = Annotated[Text, _option("--space", help="Search space; nas spaces lists them.")]
 _Set = Annotated[list[str] | None, _option("--set", metavar="KEY=VALUE", help="Setting of the space; repeatable.")]
-_Budget = Annotated[Text, _option("--budget", help="Hard limits, e.g. sram=256k,flash=1M,macs=30M,accuracy=90%.")]
+_Budget = Annotated[
+    Text, _option("--budget", help="Hard limits, e.g. sram=256k,macs=30M,accuracy=90%,throughput=200/s.")
+]
 _Device = Annotated[Text, _option("--device", help="A device whose memory is the budget; nas devices lists them.")]
 _Reserve = Annotated[Text, _option("--reserve", help="Memory kept for other firmware, e.g. sram=32k.")]
 _Runtime = Annotated[Text, _option("--runtime", help="Whose memory rule holds: analytic, tinyengine, c.")]
@@ -26,9 +28,12 @@ _MacConvention = Annotated[
     Text, _option("--mac-convention", help="products (default: with attention's), conv-linear or fvcore.")
 ]
 _Data = Annotated[
-    Text, _option("--data", help="Folder or zip of class folders (pictures or .wav), .npz, or digits (default).")
+    Text,
+    _option("--data", help="Folder or zip of class folders (pictures or .wav), .npz, or digits (default of a search)."),
 ]
-_Objectives = Annotated[Text, _option("--objectives", help="Default accuracy,macs; also params, sram, flash, size.")]
+_Objectives = Annotated[
+    Text, _option("--objectives", help="Default accuracy,macs; also params, sram, flash, size, throughput, latency.")
+]
 _Strategy = Annotated[
     Text, _option("--strategy", help="auto (default), evolution, random, or propose: the space's own rule.")
 ]
@@ -42,6 +47,12 @@ _Table = Annotated[
 ]
 _Recipe = Annotated[
     bool, typer.Option("--recipe", help="Search learning rate, weight decay, augmentation, epochs as well.")
+]
+_Measure = Annotated[
+    Text,
+    _option(
+        "--measure", metavar="batch=32,threads=1", help="How throughput (and latency, one picture) is measured here."
+    ),
 ]
 _Trials = Annotated[int | None, _option("--trials", help="Networks to evaluate; default 200.")]
 _Time = Annotated[Text, _option("--time", help="Stop after this long, e.g. 10m; supernet training included.")]
@@ -62,7 +73,9 @@ _Store = Annotated[Text, _option("--store", help="SQLAlchemy URL of the trials; 
 _Seed = Annotated[int | None, _option("--seed", help="Default 0.")]
 _Run = Annotated[Text, _option("--run", help="Name of the run; default: numbered after the space.")]
 _Config = Annotated[Path | None, _option("--config", help="A run.toml; flags go over it.")]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what the budget admits and how long it would take.")]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what the budget admits and, with --data, how long it would take.")
+]
 _JsonEvents = Annotated[bool, typer.Option("--json-events", help="A line of JSON an event on stdout.")]
 
 
@@ -83,6 +96,7 @@ def search(
     fidelity: _Fidelity = None,
     table: _Table = None,
     recipe: _Recipe = False,
+    measure: _Measure = None,
     trials: _Trials = None,
     time: _Time = None,
     supernet_epochs: _SupernetEpochs = None,

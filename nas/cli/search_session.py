@@ -4,14 +4,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nas.assembly import PROPOSE, assemble
+from nas.assembly import PROPOSE, Parts, assemble
 from nas.cli.console import TerminalReporter, stdout
 from nas.conductor import StopReason
 from nas.config import RunConfig
 from nas.core.budget import Budget
+from nas.progress import Reporter
 from nas.reporting.outcome import outcome_document, print_outcome
 from nas.run import StoredRun
-from nas.searching import RUNS, Outcome, Prepared, prepare, resume, start
+from nas.searching import RUNS, Admitted, Outcome, Prepared, admit, prepare, resume, start
+from predictors.core.metric import METRIC_OF_COLUMN
 from search_spaces.core.errors import WrongUse
 
 _STOPPED_EARLY = 5
@@ -42,6 +44,7 @@ class Session:
         """Searches and prints the front; returns the exit code."""
         reporter = TerminalReporter(quiet, json_events)
         prepared = prepare(self.config)
+        self._tell_of_data(prepared, reporter)
         self._tell(prepared, reporter)
         with reporter.searching():
             outcome = start(prepared, reporter, RUNS, force)
@@ -58,9 +61,10 @@ class Session:
 
         reporter = TerminalReporter(quiet)
         parts = assemble(self.config, None)
-        reporter.note("no --data: the space's published input")
+        _tell_of_published_input(parts, reporter)
         for line in (*parts.space.explain(), *parts.budget.describe(parts.runtime)):
             reporter.note(f"space {parts.space.name}: {line}")
+        _tell_of_the_gate(parts, reporter)
         document = Proposals.of(parts).to_document()
         if as_json:
             print_json(document)
@@ -68,11 +72,13 @@ class Session:
             print_proposals(stdout(), document)
         return 0
 
-    def _tell(self, prepared: Prepared, reporter: TerminalReporter) -> None:
+    def _tell_of_data(self, prepared: Prepared, reporter: TerminalReporter) -> None:
         if not self.data_given:
             reporter.note("no --data: using scikit-learn's digits")
         for line in prepared.description.lines():
             reporter.note(f"data {line}")
+
+    def _tell(self, prepared: Admitted, reporter: TerminalReporter) -> None:
         for line in prepared.parts.space.explain():
             reporter.note(f"space {prepared.parts.space.name}: {line}")
         for line in prepared.parts.budget.describe(prepared.parts.runtime):
@@ -81,6 +87,7 @@ class Session:
             reporter.note(
                 "with --time the archive depends on the machine's speed; by --trials alone it follows from the seed"
             )
+        _tell_of_the_gate(prepared.parts, reporter)
         feasible = prepared.feasibility
         if prepared.parts.budget and not feasible.binding:
             reporter.note(
@@ -90,18 +97,38 @@ class Session:
             reporter.note(f"{100 * feasible.share:.2g} % of {feasible.sampled:,} sampled architectures fit the budget")
 
     def dry_run(self, *, as_json: bool, quiet: bool) -> int:
-        """Prints what the budget admits."""
+        """Prints what the budget admits; without data, of the space's published input."""
         from nas.reporting.dry_run import dry_run_document, print_dry_run
 
         reporter = TerminalReporter(quiet)
-        prepared = prepare(self.config)
-        self._tell(prepared, reporter)
-        document = dry_run_document(prepared)
+        dry = prepare(self.config) if self.data_given else admit(self.config)
+        if isinstance(dry, Prepared):
+            self._tell_of_data(dry, reporter)
+        else:
+            _tell_of_published_input(dry.parts, reporter)
+        self._tell(dry, reporter)
+        document = dry_run_document(dry)
         if as_json:
             print_json(document)
         else:
             print_dry_run(stdout(), document)
         return 0
+
+
+def _tell_of_published_input(parts: Parts, reporter: Reporter) -> None:
+    channels, height, width = parts.space.input_size(parts.space.extremes()[1])
+    size = f"{channels} channels, up to {height}x{width} pixels, {parts.space.settings.classes:,} classes"
+    reporter.note(f"no --data: the space's published input, {size}")
+
+
+def _tell_of_the_gate(parts: Parts, reporter: Reporter) -> None:
+    """Whose slow figures a search holds to its limits or improves, and what that means for its archive."""
+    if parts.gate is None:
+        return
+    for column, whose in parts.gate.whose.items():
+        reporter.note(f"{METRIC_OF_COLUMN[column].key} {whose}; asked of networks within the exact limits alone")
+    if not parts.gate.repeatable:
+        reporter.note("measured figures vary: what is found (the archive) may differ between runs of the same seed")
 
 
 def resume_run(name: str, *, as_json: bool, json_events: bool, quiet: bool) -> int:

@@ -20,12 +20,14 @@ class Budget:
     """Limits by column, in the column's unit: a ceiling where less is better, a floor where more is (accuracy,
     throughput). The limit itself is within the budget; NaN and infinities never are.
 
-    `origins` says by column where a limit came from, for the echo; equality ignores it. An empty budget admits
-    everything. Errors: `ValueError` for an unknown column or a limit that is not positive and finite.
+    `origins` says by column where a limit came from and `whose` whose figure is held to it, for the echo; equality
+    ignores both. An empty budget admits everything. Errors: `ValueError` for an unknown column or a limit that is not
+    positive and finite.
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    whose: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         for column, limit in self.limits.items():
@@ -35,12 +37,13 @@ class Budget:
                 raise ValueError(f"the limit of '{column}' must be positive and finite, got {limit}")
         object.__setattr__(self, "limits", MappingProxyType({c: float(v) for c, v in self.limits.items()}))
         object.__setattr__(self, "origins", MappingProxyType(dict(self.origins)))
+        object.__setattr__(self, "whose", MappingProxyType(dict(self.whose)))
 
     def __hash__(self) -> int:
         return hash(frozenset(self.limits.items()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Budget, (dict(self.limits), dict(self.origins))  # a mapping proxy does not pickle
+        return Budget, (dict(self.limits), dict(self.origins), dict(self.whose))  # a mapping proxy does not pickle
 
     def __bool__(self) -> bool:
         return bool(self.limits)
@@ -79,12 +82,16 @@ class Budget:
             overruled = format_quantity(METRIC_OF_COLUMN[column], theirs.limits[column])
             origins[column] += f" instead of {overruled} from {theirs.origins.get(column, origin)}"
         theirs_alone = {column: f"from {theirs.origins.get(column, origin)}" for column in theirs.limits}
-        return Budget({**theirs.limits, **self.limits}, {**theirs_alone, **origins})
+        return Budget({**theirs.limits, **self.limits}, {**theirs_alone, **origins}, {**theirs.whose, **self.whose})
 
     def restricted_to(self, columns: Collection[str]) -> "Budget":
         """The limits on these columns alone, such as those that are known before an architecture is evaluated."""
         kept = {column: limit for column, limit in self.limits.items() if column in columns}
-        return Budget(kept, {column: self.origins[column] for column in kept if column in self.origins})
+        return Budget(kept, {column: self.origins[column] for column in kept if column in self.origins}, self.whose)
+
+    def judged_by(self, whose: Mapping[str, str]) -> "Budget":
+        """The same limits, with whose figure is held to them by column: 'measured: host, torch fp32, batch 1, ...'."""
+        return Budget(self.limits, self.origins, {**self.whose, **whose})
 
     def violations(self, columns: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
         """Which limits are broken, bool `(n, limits)`, the limits in the order of `limits`.
@@ -112,7 +119,8 @@ class Budget:
         for column, limit in self.limits.items():
             metric = METRIC_OF_COLUMN[column]
             parts = [f"{metric.key} {'<=' if metric.better == 'less' else '>='} {format_quantity(metric, limit)}"]
-            parts += [f"runtime {runtime}"] if metric.key in _KEYS_OF_A_RUNTIME else []
+            of_runtime = f"runtime {runtime}" if metric.key in _KEYS_OF_A_RUNTIME else ""
+            parts += [words] if (words := self.whose.get(column, of_runtime)) else []
             parts += [self.origins[column]] if column in self.origins else []
             yield ", ".join(parts)
 

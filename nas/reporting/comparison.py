@@ -51,8 +51,15 @@ def not_comparable(views: Sequence[RunView]) -> list[str]:
         "objectives": [keys_of(view.parts.objectives) for view in views],
         "data": [f"{view.config.data}, hash {view.record.data_hash[:12] or 'unknown'}" for view in views],
         "runtimes": [view.parts.runtime for view in views] if _has_memory_objective(views) else [],
+        "measurements": [_measured(view) for view in views],
     }
     return [_differ(what, views, values) for what, values in facts.items() if len(set(values)) > 1]
+
+
+def _measured(view: RunView) -> str:
+    """Whose the objectives' measured figures are."""
+    whose = view.parts.gate.whose if view.parts.gate else {}
+    return "; ".join(whose[o.column] for o in view.parts.objectives if o.column in whose)
 
 
 def _has_memory_objective(views: Sequence[RunView]) -> bool:

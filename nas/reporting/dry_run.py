@@ -6,7 +6,7 @@ import numpy as np
 
 from nas.pricing import EXACT_COLUMNS
 from nas.reporting.tables import quantity
-from nas.searching import Prepared
+from nas.searching import Admitted, Prepared
 from nas.timing import expected_seconds
 from search_spaces.core.population import Population
 
@@ -18,9 +18,12 @@ _MOST_ROWS = 8
 _TOP_SHARE = 80  # percentile: the MACs that the best fifth of the feasible networks exceed
 
 
-def dry_run_document(prepared: Prepared) -> dict[str, Any]:
-    """Size of the space, feasible share, ranges of the feasible figures, what each resolution and width admits."""
-    feasibility, space = prepared.feasibility, prepared.parts.space
+def dry_run_document(dry: Admitted) -> dict[str, Any]:
+    """Size of the space, feasible share, ranges of the feasible figures, what each resolution and width admits.
+
+    `expected_seconds` is None without data: it depends on how many pictures there are.
+    """
+    feasibility, space = dry.feasibility, dry.parts.space
     fits = feasibility.columns["fits"]
     ranges = {
         column: [int(np.min(values[fits])), int(np.median(values[fits])), int(np.max(values[fits]))]
@@ -33,26 +36,28 @@ def dry_run_document(prepared: Prepared) -> dict[str, Any]:
         "sampled": feasibility.sampled,
         "feasible_share": feasibility.share,
         "patched_share": float((feasibility.columns["split"][fits] > 0).mean()) if fits.any() else 0.0,
-        "budget": prepared.parts.budget.describe(prepared.parts.runtime),
+        "input": list(space.input_size(space.extremes()[1])),
+        "classes": space.settings.classes,
+        "budget": dry.parts.budget.describe(dry.parts.runtime),
         "feasible_min_median_max": ranges,
-        "admitted": admitted(prepared),
-        "expected_seconds": expected_seconds(prepared),
+        "admitted": admitted(dry),
+        "expected_seconds": expected_seconds(dry) if isinstance(dry, Prepared) else None,
     }
 
 
-def admitted(prepared: Prepared) -> list[dict[str, Any]]:
+def admitted(dry: Admitted) -> list[dict[str, Any]]:
     """For each resolution and width: the share that fits, and the MACs of those (mean, and the best fifth's least).
 
     The more MACs a corner of the space can afford within the budget, the better its networks: where the figures are
     largest is where the search should end up. Nothing is trained for this.
     """
-    space, pricer = prepared.parts.space, prepared.parts.pricer
+    space, pricer = dry.parts.space, dry.parts.pricer
     names = [choice.name for choice in space.choices]
     if "resolution" not in names:
         return []
     resolution = names.index("resolution")
     widths = [i for i, name in enumerate(names) if name.endswith("width")]
-    rng = np.random.default_rng([prepared.config.seed, 3])
+    rng = np.random.default_rng([dry.config.seed, 3])
     rows = []
     for place in _spread(len(space.choices[resolution].options)):
         pixels = space.choices[resolution].options[place]
@@ -105,6 +110,9 @@ def print_dry_run(console: "Console", document: dict[str, Any]) -> None:
             )
         console.print(table)
     seconds = document["expected_seconds"]
+    if seconds is None:
+        console.print("expected time: give --data, since it depends on how many pictures there are")
+        return
     console.print(
         f"expected time: supernet {seconds['supernet']:.0f} s, {seconds['trials']} evaluations "
         f"{seconds['evaluations']:.0f} s (from {seconds['timed_steps']} timed steps on this machine)"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.assembly import SUPERNET
 from nas.reporting.commands import next_commands
-from nas.reporting.tables import front_table, marks_of
+from nas.reporting.tables import front_table, marks_of, measured_words
 from nas.run import StoredRun
 from nas.searching import Outcome
 
@@ -25,13 +25,14 @@ def print_front(console: "Console", run: StoredRun) -> None:
     shown = front.trials[:_LONGEST_FRONT]
     marks = marks_of(front.best(), front.knee())
     balanced = bool(run.data_document().get("imbalanced"))
-    console.print(front_table(shown, front.objectives, marks, balanced))
+    whose = run.parts.gate.whose if run.parts.gate else {}
+    console.print(front_table(shown, front.objectives, marks, balanced, whose))
     if len(front) > len(shown):
         console.print(f"... and {len(front) - len(shown)} more in {run.directory.front}")
     runtime = run.parts.runtime
     console.print(
         f"hypervolume {front.hypervolume:.4f} of the box between the best possible and the limits; "
-        f"SRAM and flash for int8, runtime {runtime}"
+        f"SRAM and flash for int8, runtime {runtime}{measured_words(whose)}"
     )
 
 
@@ -93,6 +94,7 @@ def run_document(run: StoredRun) -> dict[str, Any]:
         "space": run.config.space,
         "runtime": run.parts.runtime,
         "budget": run.parts.budget.describe(run.parts.runtime),
+        "measured": dict(run.parts.gate.whose) if run.parts.gate else {},
         "trials": len(trials),
         "failed": sum(trial.state == "failed" for trial in trials),
         "rejected": sum(trial.rejected for trial in trials),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.assembly import Parts
 from nas.reporting.member import choices_table
-from nas.reporting.tables import quantity, schedule, title
+from nas.reporting.tables import measured_words, quantity, schedule, title
 from search_spaces.core.population import Population
 
 if TYPE_CHECKING:
@@ -26,15 +26,17 @@ class Proposals:
     @classmethod
     def of(cls, parts: Parts) -> "Proposals":
         """Asks the space; `WrongUse` where it has no rule, `Infeasible` where nothing of the rule fits."""
-        return cls(parts, parts.space.propose(parts.budget.limits, parts.pricer))
+        return cls(parts, parts.space.propose(parts.budget.limits, parts.pricer, measure=parts.measure))
 
     def to_document(self) -> dict[str, Any]:
         """Plain JSON values; each architecture can be kept as a file and given to `nas cost`."""
-        columns = self.parts.pricer(self.population)
+        measured = self.parts.gate(self.population) if self.parts.gate else {}
+        columns = {**self.parts.pricer(self.population), **measured}
         return {
             "space": self.parts.space.name,
             "runtime": self.parts.runtime,
             "budget": self.parts.budget.describe(self.parts.runtime),
+            "measured": dict(self.parts.gate.whose) if self.parts.gate else {},
             "proposals": [
                 {
                     "id": architecture.id,
@@ -55,12 +57,13 @@ def print_proposals(console: "Console", document: dict[str, Any]) -> None:
     choices = list(first["architecture"]["options"])
     choices = choices if len(choices) <= _MOST_CHOICES else []
     table.add_column("id")
-    for heading in (*choices, *map(title, _COLUMNS)):
+    columns = (*_COLUMNS, *document["measured"])
+    for heading in (*choices, *map(title, columns)):
         table.add_column(heading, justify="right")
     table.add_column("schedule")
     for row in document["proposals"]:
         options = [str(row["architecture"]["options"][choice]) for choice in choices]
-        figures = [quantity(column, row[column]) for column in _COLUMNS]
+        figures = [quantity(column, row[column]) for column in columns]
         table.add_row(row["id"], *options, *figures, schedule(row["patches"], row["split"]))
     console.print(table)
     if not choices:
@@ -68,6 +71,7 @@ def print_proposals(console: "Console", document: dict[str, Any]) -> None:
         console.print(choices_table(first["architecture"]["options"]))
     console.print(
         f"nothing is trained: these follow from the rule of '{document['space']}' and the budget; SRAM and flash for "
-        f"int8, runtime {document['runtime']}. With --data the same command trains them",
+        f"int8, runtime {document['runtime']}{measured_words(document['measured'])}. "
+        "With --data the same command trains them",
         markup=False,
     )

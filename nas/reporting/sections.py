@@ -10,7 +10,7 @@ from nas.reporting.drawing import drawing_of
 from nas.reporting.figures import MOST_BARS, Figures, most_confused, resource_limits
 from nas.reporting.parallel import MOST_CHOICES, MOST_LINES
 from nas.reporting.run_view import DOMINATED, FAILED, FRONT, OVER_BUDGET, RunView, TrainedMember
-from nas.reporting.tables import quantity, schedule, title
+from nas.reporting.tables import measured_words, quantity, schedule, title
 from nas.run import UNFINISHED
 from predictors.core.metric import METRICS
 from predictors.hardware.counts import MAC_CONVENTIONS
@@ -255,8 +255,9 @@ def commands(view: RunView) -> str:
     following = [f"nas resume {view.name}"] if len(view.trials) < view.config.trials else []
     following += next_commands(view.run) if view.marked else [f"nas report {view.name}"]
     metrics = [m for m in METRICS.values() if m.column in view.metric_columns]
+    measured = measured_words(view.parts.gate.whose if view.parts.gate else {})
     conventions = (
-        f"SRAM and flash are for int8 and runtime {view.parts.runtime}; MACs count "
+        f"SRAM and flash are for int8 and runtime {view.parts.runtime}{measured}; MACs count "
         f"{MAC_CONVENTIONS[view.config.mac_convention]}, with what patches compute again; accuracy is on validation "
         f"pictures and that of {ACCURACY_OF[view.parts.evaluator]}, unless it says trained."
     )

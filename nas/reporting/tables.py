@@ -1,10 +1,11 @@
 """Trials and figures as tables for a terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nas.core.objective import Objective
 from nas.core.trial import Trial
+from predictors.core.metric import METRIC_OF_COLUMN
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,6 +20,8 @@ _TITLES = {
     "weight_bytes": "weights",
     "macs_layerwise": "MACs layer by layer",
     "params": "parameters",
+    "images_per_second": "images/s",
+    "latency_ms": "latency ms",
 }
 
 
@@ -37,6 +40,11 @@ def quantity(column: str, value: float) -> str:
         scale, suffix = (1e6, " M") if value >= 1e6 else (1e3, " k")
         return f"{value / scale:,.2f}{suffix}"
     return f"{value:,.4g}"
+
+
+def measured_words(whose: Mapping[str, str]) -> str:
+    """Whose the measured figures of a table are, to end a sentence with; nothing where there are none."""
+    return "".join(f"; {METRIC_OF_COLUMN[column].key} {words}" for column, words in whose.items())
 
 
 def size(count: float) -> str:
@@ -58,13 +66,19 @@ def schedule(patches: int, split: int) -> str:
 
 
 def front_table(
-    trials: Iterable[Trial], objectives: Sequence[Objective], marks: dict[int, str], balanced: bool
+    trials: Iterable[Trial],
+    objectives: Sequence[Objective],
+    marks: dict[int, str],
+    balanced: bool,
+    measured: Iterable[str] = (),
 ) -> "Table":
-    """One row a member, best first; `marks` by trial number, such as 'knee'."""
+    """One row a member, best first; `marks` by trial number, such as 'knee'; `measured`: further columns."""
     from rich.table import Table
 
     columns = list(
-        dict.fromkeys([*_FIRST[:4], *(o.column for o in objectives), *(("balanced_top1",) if balanced else ())])
+        dict.fromkeys(
+            [*_FIRST[:4], *(o.column for o in objectives), *measured, *(("balanced_top1",) if balanced else ())]
+        )
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("id")

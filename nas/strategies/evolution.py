@@ -49,8 +49,9 @@ class Evolution(Strategy):
         trials: int,
         budget: Budget | None = None,
         price: Price | None = None,
+        measure: Price | None = None,
     ) -> None:
-        super().__init__(space, objectives, trials, budget, price)
+        super().__init__(space, objectives, trials, budget, price, measure)
         share = trials // SCALE
         self.random_trials = min(max(share, FEWEST), MOST_RANDOM_TRIALS)
         self.parent_count = min(max(share, FEWEST), MOST_PARENTS)

@@ -27,7 +27,7 @@ class Propose(Strategy):
         if self.price is None:
             raise WrongUse("the strategy 'propose' needs exact prices, and this search has none")
         measured = [(t.architecture, t.metrics["top1"]) for t in self._told if "top1" in t.metrics]
-        return self.space.propose(self.budget.limits, self.price, measured, rng, self.trials)[:n]
+        return self.space.propose(self.budget.limits, self.price, measured, rng, self.trials, self.measure)[:n]
 
 
 STRATEGY = Propose

@@ -29,7 +29,9 @@ class Strategy(ABC):
 
     `trials` is the number of trials of the whole search, for strategies that scale with it. `budget` limits figures
     that are known only after an evaluation; what is known before never reaches a strategy when it breaks a limit.
-    `price` gives what is known before; with it a strategy may ask the space for the networks of its own rule.
+    `price` gives what is known before; with it a strategy may ask the space for the networks of its own rule. `measure`
+    gives what a budget limits and takes seconds a network to know: only a space's rule asks it, what it proposes being
+    rare; the caller holds every candidate to those limits anyway.
     """
 
     only_its_own: ClassVar[bool] = False
@@ -42,6 +44,7 @@ class Strategy(ABC):
         trials: int,
         budget: Budget | None = None,
         price: Price | None = None,
+        measure: Price | None = None,
     ) -> None:
         if not objectives:
             raise ValueError("a strategy needs at least one objective")
@@ -50,13 +53,14 @@ class Strategy(ABC):
         self.trials = trials
         self.budget = budget or Budget()
         self.price = price
+        self.measure = measure
         self._told: list[Trial] = []
 
     def start(self) -> Population:
         """Where to begin: what the space's own rule gives for the budget, else its smallest and largest networks."""
         if self.space.has_rule() and self.price is not None:
             with contextlib.suppress(Infeasible):
-                return self.space.propose(self.budget.limits, self.price)
+                return self.space.propose(self.budget.limits, self.price, measure=self.measure)
         return self.space.population(self.space.extremes())
 
     @property

@@ -196,9 +196,9 @@ class StoredLogits:
         manifest = Manifest.read(folder)
         vary = augmentation(description, pictures.size)
         found: dict[str, Any] = {
+            "class_names": tuple(pictures.class_names),  # first: the words that a person knows
             "data": description.hash,
             "split": pictures.hash,
-            "class_names": tuple(pictures.class_names),
             "size": tuple(pictures.size),
             "augmentation": tuple(vary.rules),
             "augmentation_version": AUGMENTATION_VERSION,

@@ -6,7 +6,7 @@ Source: TinyViT (arXiv 2207.10666); learned biases by the distance of two pixels
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import TypedDict
 
 import torch
@@ -165,11 +165,10 @@ def _check(size: Sequence[int], stages: Sequence[StageSpec]) -> None:
 
 def _distances(window: int) -> Tensor:
     """(pixels, pixels): the number of each pair's distance (rows, columns), as it first occurs row by row."""
-    points = list(product(range(window), repeat=2))
-    numbers: dict[tuple[int, int], int] = {}
-    pairs = [(abs(a[0] - b[0]), abs(a[1] - b[1])) for a in points for b in points]
-    found = [numbers.setdefault(pair, len(numbers)) for pair in pairs]
-    return torch.tensor(found).reshape(len(points), len(points))
+    side = torch.arange(window)
+    apart = (side[:, None] - side).abs()
+    rows = apart.repeat_interleave(window, dim=0).repeat_interleave(window, dim=1)
+    return rows * window + apart.repeat(window, window)
 
 
 def _initialise(module: nn.Module) -> None:

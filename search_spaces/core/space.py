@@ -145,12 +145,15 @@ class SearchSpace(ABC, Generic[SettingsT]):
         told: Sequence[tuple[Architecture, float]] = (),
         rng: np.random.Generator | None = None,
         trials: int = 0,
+        measure: Price | None = None,
     ) -> Population:
         """What the space's published rule gives for `limits` by column, the preferred first.
 
         `told`: architectures with their accuracy, in the order in which they were measured; `trials` how many may be
-        measured in all. With 0, the default, nothing will be, and the rule must do without. A pure function of all
-        these. `Infeasible` where no architecture of the rule fits.
+        measured in all. With 0, the default, nothing will be, and the rule must do without. `measure`: figures that
+        take seconds a network, such as `images_per_second`, where a limit is on one; None where none is. Of which
+        columns more is better, `search_spaces.core.limits` knows. A pure function of all these. `Infeasible` where no
+        architecture of the rule fits.
         """
         raise WrongUse(f"the space '{self.name}' has no rule of its own; choose another --strategy")
 

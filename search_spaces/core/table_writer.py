@@ -109,6 +109,10 @@ class TableWriter:
         """Adds `other`."""
         return self.write(name, Kind.ADD, other=other, here=here)
 
+    def concat(self, name: str, before: Tensor, *, here: Any = True) -> Tensor:
+        """The channels of `before`, then those of the current tensor."""
+        return self.write(name, Kind.CONCAT, before.channels + self.current.channels, other=before, here=here)
+
     def squeeze(self, name: str, reduced: Any, *, here: Any = True) -> Tensor:
         """Squeeze-excite: the gate is computed from the pooled map and multiplied onto it."""
         whole = self.current

@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+MBCONV, GHOST = "mbconv", "ghost"
+
 
 class BlockRun(NamedTuple):
-    """Like blocks in a row; the first has the stride. `squeeze`: share of squeeze-excite's bottleneck, 0 for none."""
+    """Like blocks in a row; the first has the stride.
+
+    `squeeze`: share of squeeze-excite's bottleneck, 0 for none; with `squeeze_second` only every second block has it.
+    """
 
     repeats: int
     kernel: int
@@ -15,6 +20,7 @@ class BlockRun(NamedTuple):
     squeeze: float = 0.0
     skip: bool = True
     activation: str = ""
+    squeeze_second: bool = False
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Base:
 
     `squeeze_from_input`: its bottleneck is a share of the block's input, not of its inner channels, and not rounded to
     8. `last`: channels of a last 1x1 convolution that is scaled, before the pooling; 0: `head` is that convolution,
-    else it is a linear layer behind the pooling.
+    else it is a linear layer behind the pooling. `blocks`: their kind. Channels are multiples of `divisor`.
     """
 
     macs: int  # at 224 pixels with 1000 classes
@@ -34,6 +40,8 @@ class Base:
     gate: tuple[str, str] = ("relu", "hardsigmoid")
     squeeze_from_input: bool = False
     last: int = 0
+    blocks: str = MBCONV
+    divisor: int = 8
 
 
 def _stages(*runs: BlockRun) -> tuple[tuple[BlockRun, ...], ...]:
@@ -82,6 +90,15 @@ _MOBILENET_V3_SMALL = (
     (BlockRun(2, 5, 1, 3, 48, 0.25),),
     (BlockRun(3, 5, 2, 6, 96, 0.25),),
 )
+# GhostNet (Han et al., arXiv 1911.11907): block for block that of MobileNetV3-Large
+_GHOSTNET = (
+    (BlockRun(1, 3, 1, 1, 16),),
+    (BlockRun(2, 3, 2, 3, 24),),
+    (BlockRun(2, 5, 2, 3, 40, 0.25),),
+    (BlockRun(1, 3, 2, 6, 80), BlockRun(1, 3, 1, 2.5, 80), BlockRun(2, 3, 1, 2.3, 80)),
+    (BlockRun(2, 3, 1, 6, 112, 0.25),),
+    (BlockRun(1, 5, 2, 6, 160, 0.25), BlockRun(4, 5, 1, 6, 160, 0.25, squeeze_second=True)),
+)
 
 BASES = {
     "efficientnet_b0": Base(385_814_752, 32, _B0, 1280, "silu", ("silu", "sigmoid"), squeeze_from_input=True),
@@ -89,4 +106,5 @@ BASES = {
     "mnasnet_100": Base(314_415_872, 32, _MNASNET, 1280, "relu"),
     "mobilenetv3_large_100": Base(216_589_760, 16, _MOBILENET_V3_LARGE, 1280, "hardswish", last=960),
     "mobilenetv3_small_100": Base(56_510_400, 16, _MOBILENET_V3_SMALL, 1024, "hardswish", last=576),
+    "ghostnet_100": Base(141_150_512, 16, _GHOSTNET, 1280, "relu", last=960, blocks=GHOST, divisor=4),
 }

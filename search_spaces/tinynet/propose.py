@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.core.architecture import Architecture
+from search_spaces.core.limits import FLOORS, first_within, shown, within
 from search_spaces.core.population import Population
 from search_spaces.core.space import Price, Rows, SearchSpace
 from search_spaces.tinynet.bases import Base
@@ -24,21 +25,23 @@ _PHI = np.linspace(-24.0, 4.0, 561)
 
 @dataclass(frozen=True)
 class Scaler:
-    """The networks of one space that rules give."""
+    """The networks of one space that rules give; `measure` where a limit is on a figure that it gives."""
 
     space: SearchSpace[TinynetSettings]
     base: Base
     price: Price
+    limits: Mapping[str, float]
+    measure: Price | None = None
 
     @cached_property
     def ends(self) -> Mapping[str, NDArray[Any]]:
         """Figures of the smallest and the largest network of the space."""
         return self.price(self.space.population(self.space.extremes()))
 
-    def by_rule(self, rule: Rule, limits: Mapping[str, float]) -> Rows:
+    def by_rule(self, rule: Rule) -> Rows:
         """For each of many numbers of MACs, the widest network of the rule's resolution and depth within it."""
         smallest, largest = self.ends["macs"].astype(np.float64)
-        highest = min(largest, limits.get("macs", np.inf))
+        highest = min(largest, self.limits.get("macs", np.inf))
         targets = np.geomspace(min(smallest, highest), highest, _TARGETS)
         r, d = rule(targets / self.base.macs)
         pairs = np.stack([self._resolutions(r), self._depths(d)], axis=1)
@@ -57,11 +60,11 @@ class Scaler:
         rows: Rows = np.column_stack(columns).astype(np.int16)
         return rows
 
-    def samples(self, limits: Mapping[str, float], rng: np.random.Generator) -> Population:
+    def samples(self, rng: np.random.Generator) -> Population:
         """Random networks that fit and cost at least 3 % of the limit on MACs, the window of the paper's sample."""
         drawn = self.space.sample(rng, _DRAWN)
         columns = self.price(drawn)
-        least = _WINDOW * limits["macs"] if "macs" in limits else 0.0
+        least = _WINDOW * self.limits["macs"] if "macs" in self.limits else 0.0
         inside = drawn[columns["fits"] & (columns["macs"] >= least)]
         return inside if len(inside) else drawn[columns["fits"]]
 
@@ -81,29 +84,42 @@ class Scaler:
         """MACs of the largest network of the space."""
         return float(self.ends["macs"][1])
 
-    def nothing_fits(self, limits: Mapping[str, float]) -> str:
+    def nothing_fits(self) -> str:
         """Why no network of the rule fits: each limit beside both ends of the space."""
-        ends = self.ends
-        parts = [
-            f"{column} <= {limit:,.0f}, while the smallest network has {ends[column][0]:,.0f} and the largest "
-            f"{ends[column][1]:,.0f}"
-            for column, limit in limits.items()
-            if column in ends
-        ]
+        population = self.space.population(self.space.extremes())
+        ends = {**(self.measure(population) if self.measure else {}), **self.ends}
+        parts = []
+        for column, limit in self.limits.items():
+            if column in ends:
+                sign, whose = (
+                    ">=" if column in FLOORS else "<=",
+                    "" if column in self.ends else f" ({population[0].id})",
+                )
+                smallest, largest = shown(ends[column][0]), shown(ends[column][1])
+                parts.append(
+                    f"{column} {sign} {shown(limit)}, while the smallest network{whose} has {smallest} and the largest "
+                    f"{largest}"
+                )
         return f"the rule of '{self.space.name}' gives no network for this budget: " + "; ".join(parts)
 
     def ladder(self, rows: Rows) -> Population:
         """Of these networks the largest that fits, then those at a half, a quarter, ... of its MACs.
 
-        Empty where none fits.
+        Empty where none fits. The largest that is within measured limits is found by halving what fits else.
         """
         columns = self._priced(rows)
         macs, chosen, left = columns["macs"].astype(np.float64), [], np.inf
-        for row in np.argsort(-macs, kind="stable"):
-            if columns["fits"][row] and macs[row] <= left:
-                chosen.append(int(row))
+        order = [int(row) for row in np.argsort(-macs, kind="stable") if columns["fits"][row]]
+        for row in order[first_within(len(order), lambda place: self._is_fast(rows[order[place]])) :]:
+            if macs[row] <= left and self._is_fast(rows[row]):
+                chosen.append(row)
                 left = macs[row] * _STEP
         return Population(self.space, rows[chosen])
+
+    def _is_fast(self, row: Rows) -> bool:
+        """Whether a network is within the measured limits; without those, it is."""
+        one = Population(self.space, row[None])
+        return self.measure is None or bool(within(self.measure(one), self.limits)[0])
 
     def _priced(self, rows: NDArray[np.integer]) -> Mapping[str, NDArray[Any]]:
         return self.price(Population(self.space, rows.astype(np.int16)))

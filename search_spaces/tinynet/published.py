@@ -9,9 +9,8 @@ import numpy as np
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.space import Blueprint, PublishedMember
 from search_spaces.tinynet.bases import BASES
-from search_spaces.tinynet.layout import Layout
+from search_spaces.tinynet.layouts import layout_of
 
-NETWORK_MODULE, NETWORK = "search_spaces.blocks.mbconv", "MbconvNetwork"
 _CHANNELS, _CLASSES = 3, 1000
 
 
@@ -38,14 +37,14 @@ _SOURCE = "TinyNet, arXiv 2010.14819; multipliers from timm 1.0.31 (Apache-2.0)"
 def table_of(scaled: Scaled) -> LayerTable:
     """Its operators, a table of height one."""
     zero, side = np.zeros(1, dtype=np.intp), np.full(1, scaled.pixels, dtype=np.int32)
-    layout = Layout(BASES[scaled.base], (scaled.depth,), (scaled.width,))
+    layout = layout_of(BASES[scaled.base], (scaled.depth,), (scaled.width,))
     return layout.table(zero, zero, (side, side), _CHANNELS, _CLASSES)
 
 
 def _blueprint(scaled: Scaled) -> Blueprint:
-    layout = Layout(BASES[scaled.base], (scaled.depth,), (scaled.width,))
+    layout = layout_of(BASES[scaled.base], (scaled.depth,), (scaled.width,))
     size = (_CHANNELS, scaled.pixels, scaled.pixels)
-    return Blueprint(NETWORK_MODULE, NETWORK, layout.arguments(0, 0, size, _CLASSES))
+    return layout.blueprint(0, 0, size, _CLASSES)
 
 
 @functools.cache

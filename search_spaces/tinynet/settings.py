@@ -28,7 +28,12 @@ class TinynetSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: Literal[
-        "efficientnet_b0", "mobilenetv2_100", "mnasnet_100", "mobilenetv3_large_100", "mobilenetv3_small_100"
+        "efficientnet_b0",
+        "mobilenetv2_100",
+        "mnasnet_100",
+        "mobilenetv3_large_100",
+        "mobilenetv3_small_100",
+        "ghostnet_100",
     ] = "efficientnet_b0"
     rule: Literal["tiny", "giant"] = "tiny"
     resolutions: Annotated[

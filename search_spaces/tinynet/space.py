@@ -14,9 +14,9 @@ from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import IntArray, LayerTable
 from search_spaces.core.population import Population
 from search_spaces.core.space import Blueprint, Price, PublishedMember, SearchSpace, checked_settings
-from search_spaces.tinynet.layout import Layout
+from search_spaces.tinynet.layouts import layout_of
 from search_spaces.tinynet.propose import Scaler
-from search_spaces.tinynet.published import NETWORK, NETWORK_MODULE, published_members
+from search_spaces.tinynet.published import published_members
 from search_spaces.tinynet.rule import Rule, tiny
 from search_spaces.tinynet.settings import (
     PUBLISHED_INPUT,
@@ -53,7 +53,7 @@ class Tinynet(SearchSpace[TinynetSettings]):
             Choice("depth", depths),
             Choice("width", widths),
         )
-        self.layout = Layout(base, depths, widths)
+        self.layout = layout_of(base, depths, widths)
 
     @classmethod
     def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "Tinynet":
@@ -100,12 +100,13 @@ class Tinynet(SearchSpace[TinynetSettings]):
         told: Sequence[tuple[Architecture, float]] = (),
         rng: np.random.Generator | None = None,
         trials: int = 0,
+        measure: Price | None = None,
     ) -> Population:
         """The networks of `--set rule`: the largest within the limits first, then those at a half, a quarter, ...
 
         With trials to spend, the rule is fitted to the user's own front: random networks first, then those of the rule.
         """
-        scaler = Scaler(self, base_of(self.settings), price)
+        scaler = Scaler(self, base_of(self.settings), price, limits, measure)
         if self.settings.rule == "giant":
             found = scaler.ladder(scaler.by_giant())
         else:
@@ -113,11 +114,11 @@ class Tinynet(SearchSpace[TinynetSettings]):
             if trials >= _FEWEST_TO_FIT:
                 share = min(_SAMPLES, round(trials * _SAMPLE_SHARE))
                 if len(told) < share:
-                    return scaler.samples(limits, rng or np.random.default_rng(0))
+                    return scaler.samples(rng or np.random.default_rng(0))
                 rule = scaler.rule_of(told[:share])
-            found = scaler.ladder(scaler.by_rule(rule, limits))
+            found = scaler.ladder(scaler.by_rule(rule))
         if not len(found) or limits.get("macs", 0) > scaler.most_macs():
-            raise Infeasible(scaler.nothing_fits(limits))
+            raise Infeasible(scaler.nothing_fits())
         return found
 
     def input_size(self, architecture: Architecture) -> tuple[int, int, int]:
@@ -127,5 +128,4 @@ class Tinynet(SearchSpace[TinynetSettings]):
     def blueprint(self, architecture: Architecture) -> Blueprint:
         row = self.population([architecture]).matrix[0]
         size = self.input_size(architecture)
-        arguments = self.layout.arguments(int(row[_DEPTH]), int(row[_WIDTH]), size, self.settings.classes)
-        return Blueprint(NETWORK_MODULE, NETWORK, arguments)
+        return self.layout.blueprint(int(row[_DEPTH]), int(row[_WIDTH]), size, self.settings.classes)

@@ -9,17 +9,15 @@ import numpy as np
 from search_spaces.blocks.tinyvit_layers import STAGES, write_tinyvit
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Choice
-from search_spaces.core.errors import Infeasible
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
 from search_spaces.core.space import Blueprint, Price, PublishedMember, SearchSpace, checked_settings
 from search_spaces.core.table_writer import TableWriter
 from search_spaces.tinyvit.contraction import Contraction
-from search_spaces.tinyvit.published import blueprint_of, published_dims, published_members
+from search_spaces.tinyvit.proportions import largest_in_proportion
+from search_spaces.tinyvit.published import blueprint_of, published_members
 from search_spaces.tinyvit.settings import PUBLISHED_INPUT, TinyvitSettings, resolve, windows_of
-
-_SIZES = np.geomspace(2e5, 22e6, 60)  # parameters at which proportions are looked at
 
 
 class Tinyvit(SearchSpace[TinyvitSettings]):
@@ -87,25 +85,16 @@ class Tinyvit(SearchSpace[TinyvitSettings]):
         told: Sequence[tuple[Architecture, float]] = (),
         rng: np.random.Generator | None = None,
         trials: int = 0,
+        measure: Price | None = None,
     ) -> Population:
         """Candidates of the progressive contraction; without trials, networks in the proportions of the published ones.
 
         The three published networks share every factor but their channels: so without training these are interpolated
-        in the logarithm of the parameters, and the largest that fits is given.
+        in the logarithm of the parameters, and the largest that fits is given; with measured limits only that one.
         """
         if trials:
-            return Contraction(self, price, limits, trials).propose(told, rng or np.random.default_rng(0))
-        found = in_published_proportions(self)
-        columns = price(found)
-        order = np.argsort(-columns["params"], kind="stable")
-        fitting = order[columns["fits"][order]]
-        if not len(fitting):
-            smallest, largest = (columns["params"][order[place]] for place in (-1, 0))
-            raise Infeasible(
-                f"no network of '{self.name}' in the published proportions fits: they have {smallest:,} to "
-                f"{largest:,} parameters; search without --strategy propose, or give a larger budget"
-            )
-        return found[fitting]
+            return Contraction(self, price, limits, trials, measure).propose(told, rng or np.random.default_rng(0))
+        return largest_in_proportion(self, limits, price, measure)
 
     def blueprint(self, architecture: Architecture) -> Blueprint:
         row = self.population([architecture]).matrix[0]
@@ -113,25 +102,6 @@ class Tinyvit(SearchSpace[TinyvitSettings]):
         stages = [{name: int(value) for name, value in stage.items()} for stage in _stages(options)]
         size = self.input_size(architecture)
         return blueprint_of(size, stages, int(options["stage1.expand"]), self.settings.classes)
-
-
-def in_published_proportions(space: Tinyvit) -> Population:
-    """Networks of the published depths, windows, ratios and head dimension, or the nearest the space has.
-
-    Their channels are the space's nearest to those on the line through the published networks.
-    """
-    fixed = {"stage1.depth": 2, "stage2.depth": 2, "stage3.depth": 6, "stage4.depth": 2}
-    fixed |= {"stage2.window": 7, "stage3.window": 14, "stage4.window": 7, "stage1.expand": 4, "mlp_ratio": 4}
-    fixed |= {"head_dim": 32}
-    rows = []
-    for dims in published_dims(_SIZES):
-        wanted = fixed | {f"stage{number}.dim": dim for number, dim in enumerate(dims, start=1)}
-        rows.append([_nearest(choice, wanted[choice.name]) for choice in space.choices])
-    return Population(space, np.unique(np.array(rows, dtype=np.int16), axis=0))
-
-
-def _nearest(choice: Choice, value: float) -> int:
-    return int(np.abs(np.array(choice.options, dtype=np.float64) - value).argmin())
 
 
 def _stages(options: Mapping[str, Any]) -> list[dict[str, Any]]:

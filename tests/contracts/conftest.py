@@ -17,20 +17,13 @@ from search_spaces.core.space import SearchSpace
 HOW_TO = Path(__file__).parents[2] / "docs" / "how_to" / "add_a_search_space.md"
 FROM_HOW_TO = "separable"
 COMBINED = [f"mcunetv2+{name}" for name in combinator_names()]
+# settings that add choices, or build networks of other blocks
+SET = ["tinynet base=ghostnet_100", "vit reduction=true", "vit preset=deit_tiny reduction=true"]
 FACTS = {
     "published_input": None,
     "digits": InputFacts(channels=1, height=8, width=8, classes=10, pictures=1797),
     "upright_pictures": InputFacts(channels=3, height=120, width=90, classes=4, pictures=500),
 }
-NAMES = [*space_names(), FROM_HOW_TO, *COMBINED]
-# name, facts, then settings that add choices or change the network's operators
-VARIANTS = [(name, facts) for name in NAMES for facts in FACTS] + [
-    ("vit", "published_input", "reduction=true"),
-    ("vit", "published_input", "preset=deit_tiny", "reduction=true"),
-    ("vit", "digits", "reduction=true"),
-    ("vit", "upright_pictures", "reduction=true"),
-]
-
 Space = SearchSpace[Any]
 
 
@@ -46,15 +39,25 @@ def _how_to_space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     sys.modules.pop(f"search_spaces.{FROM_HOW_TO}", None)
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def space_name(request: pytest.FixtureRequest, _how_to_space: None) -> str:
+@pytest.fixture(scope="module", params=[*space_names(), FROM_HOW_TO, *COMBINED, *SET])
+def named(request: pytest.FixtureRequest, _how_to_space: None) -> list[str]:
+    return str(request.param).split()
+
+
+@pytest.fixture(scope="module")
+def space_name(named: list[str]) -> str:
+    return named[0]
+
+
+@pytest.fixture(scope="module", params=list(FACTS))
+def facts(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module", params=VARIANTS, ids="-".join)
-def space(request: pytest.FixtureRequest, _how_to_space: None) -> Space:
-    name, facts, *options = request.param
-    return space_class(name).configured(dict(option.split("=") for option in options), FACTS[facts])
+@pytest.fixture(scope="module")
+def space(named: list[str], facts: str) -> Space:
+    name, *settings = named
+    return space_class(name).configured(dict(each.split("=") for each in settings), FACTS[facts])
 
 
 @pytest.fixture

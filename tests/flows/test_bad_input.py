@@ -52,7 +52,7 @@ def test_an_impossible_budget_says_what_would_fit(nas):
 def test_what_is_said_to_fit_does_fit(nas):
     said = search(nas, "--budget", "sram=1").err
     budget = said.split("would fit: --budget ")[1].split()[0]
-    assert search(nas, "--budget", budget, "--dry-run", "--json").code == 0
+    assert search(nas, "--budget", budget, "--data", "digits", "--dry-run", "--json").code == 0
 
 
 def test_an_impossible_budget_is_told_without_torch():
@@ -71,7 +71,12 @@ def test_an_impossible_budget_is_told_without_torch():
         (("--device", "stm32f764"), ("stm32f764", "did you mean 'stm32f746'?")),
         (("--device", "stm32f746", "--budget", "latency=50ms"), ("no predictor of latency", "stm32f746")),
         (("--objectives", "accuracy,ram"), ("ram", "did you mean")),
-        (("--objectives", "accuracy,latency"), ("no predictor of latency",)),
+        (("--objectives", "accuracy,energy"), ("no predictor of energy", "throughput", "latency")),
+        (("--device", "stm32f746", "--budget", "throughput=1/s"), ("without --device it is measured",)),
+        (("--budget", "throughput=200ms"), ("throughput has no unit 'ms'", "'/s'")),
+        (("--measure", "batch=32"), ("--budget throughput=",)),
+        (("--measure", "batch=0", "--budget", "throughput=1/s"), ("batch is 1 to",)),
+        (("--measure", "cores=2", "--budget", "throughput=1/s"), ("batch= and threads=", "cores=2")),
         (("--runtime", "tinyengin"), ("did you mean 'tinyengine'?",)),
         (("--strategy", "evolutoin"), ("did you mean 'evolution'?",)),
         (("--evaluator", "supernett"), ("did you mean 'supernet'?",)),

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from search_spaces.core.registry import space_class
+
 
 def test_a_published_network_by_name(nas):
     document = nas("cost", "mcunetv2_large", "--runtime", "analytic", "--json").document
@@ -82,10 +84,33 @@ def test_lists(nas):
 
 
 def test_a_dry_run_writes_nothing(nas, tmp_path):
-    result = nas("search", "--space", "mcunetv2", "--budget", "sram=16k", "--dry-run", "--json")
+    result = nas("search", "--space", "mcunetv2", "--budget", "sram=16k", "--data", "digits", "--dry-run", "--json")
     assert result.code == 0
     document = result.document
     assert 0 < document["feasible_share"] < 1
     assert document["expected_seconds"]["supernet"] > 0
     assert {row["resolution"] for row in document["admitted"]} == {16, 24, 32}
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("space", "budget", "size"),
+    [
+        ("tinynet", "macs=100M", [3, 256, 256]),
+        ("tinyvit", "params=6M", [3, 224, 224]),
+        ("vit", "params=6M", [3, 224, 224]),
+        ("mcunetv2", "sram=256k", None),
+    ],
+)
+def test_without_data_the_published_input_is_looked_at(nas, tmp_path, space, budget, size):
+    result = nas("search", "--space", space, "--budget", budget, "--dry-run", "--json")
+    assert result.code == 0, result.err
+    published = space_class(space).configured({}, None)
+    size = size or list(published.input_size(published.extremes()[1]))
+    assert result.document["input"] == size
+    assert result.document["classes"] == published.settings.classes == 1000
+    assert result.document["expected_seconds"] is None
+    assert f"the space's published input, 3 channels, up to {size[1]}x{size[2]} pixels, 1,000 classes" in result.err
+    assert "digits" not in result.err
+    assert not list(tmp_path.iterdir())
+    assert "expected time: give --data" in nas("search", "--space", space, "--budget", budget, "--dry-run").out

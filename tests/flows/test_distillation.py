@@ -1,14 +1,19 @@
 """A teacher's answers written once, students trained on them."""
 
+import shutil
 import signal
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import huggingface_hub.constants
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from nas import torchvision_door
+from nas.distilling import answers
 from tests.tiny_run import search
 
 
@@ -56,7 +61,8 @@ def test_from_a_teacher_to_a_student(nas, teacher):
 
 
 def test_a_timm_network_is_a_teacher_too(nas, teacher, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # nothing is fetched in tests
+    asked = []
+    monkeypatch.setattr("nas.distilling.answers", lambda url: asked.append(url))  # nothing is fetched in tests
     timm = torchvision_door.import_behind("timm")
     torch.manual_seed(0)
     save_file(timm.create_model("test_resnet", num_classes=2).state_dict(), "weights.safetensors")
@@ -68,6 +74,13 @@ def test_a_timm_network_is_a_teacher_too(nas, teacher, monkeypatch):
     no_hub = nas("distill", "--teacher", "timm:test_resnet", "--out", "y", *other)
     assert no_hub.code == 4
     assert "timm:test_resnet@weights.safetensors" in no_hub.err
+    assert "retry" not in no_hub.err.lower()
+    assert len(asked) == 1
+    assert not huggingface_hub.constants.HF_HUB_OFFLINE
+    save_file(timm.create_model("test_resnet", num_classes=5).state_dict(), "five.safetensors")
+    other_classes = nas("distill", "--teacher", "timm:test_resnet@five.safetensors", "--out", "w", *other)
+    assert other_classes.code == 2
+    assert "does not fit 2 classes" in other_classes.err
     could_hold_code = nas("distill", "--teacher", "timm:test_resnet@weights.pth", "--out", "v", *other)
     assert could_hold_code.code == 2
     assert "save_file" in could_hold_code.err
@@ -92,6 +105,32 @@ def test_what_cannot_teach_is_refused(nas, teacher, arguments, code, said):
     assert result.code == code
     assert said in result.err
     assert not list(Path().glob("logits/*"))
+
+
+def test_a_server_answers_with_an_error_too_and_a_closed_port_does_not():
+    class Refusing(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_error(403)
+
+        def log_message(self, *arguments):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        assert answers(url)
+    assert not answers(url)
+
+
+def test_answers_for_other_classes_are_refused(nas, teacher, tmp_path):
+    assert distilled(nas, teacher).code == 0
+    shutil.copytree("pictures", "others")
+    Path("others/disc").rename("others/ring")
+    made = ("search", "--space", "mcunetv2", "--budget", "sram=24k", "--data", "others", "--run", "rings")
+    assert nas(*made, "--trials", "2", "--supernet-epochs", "1", "--backend", "inline", "--seed", "3").code == 0
+    result = nas("train", "rings", "--distill", "logits")
+    assert result.code == 2
+    assert "class names" in result.err
 
 
 def test_answers_of_another_split_are_refused(nas, teacher):

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from search_spaces.core.registry import space_class
+
 SEARCHES = {
     "tinynet": ("--budget", "macs=600k,params=400k", "--fidelity", "epochs=1"),
     "tinyvit": ("--set", "dims1=32", "--set", "dims4=128", "--budget", "params=500k", "--fidelity", "epochs=1"),
@@ -66,26 +68,28 @@ def test_a_rule_with_data_trains_its_own_networks_and_no_others(nas, pictures):
 
 
 def test_a_contraction_trains_larger_networks_and_shows_none(nas, pictures):
-    search = ("search", "--space", "tinyvit", "--budget", "params=400k", "--strategy", "propose", "--trials", "8")
+    search = ("search", "--space", "tinyvit", "--budget", "params=400k", "--strategy", "propose", "--trials", "16")
     small = ("--set", "dims1=32", "--set", "dims2=64", "--set", "dims3=96,128", "--set", "dims4=128,192")
     result = nas(
         *search, *small, "--data", str(pictures), "--fidelity", "epochs=1", "--backend", "inline", "--run", "r"
     )
     assert result.code == 0, result.err
     shown = nas("show", "r", "--json").document
-    assert shown["trials"] == 8
-    assert len(shown["front"]["trials"]) < 8
+    assert shown["trials"] == 16
+    assert 0 < len(shown["front"]["trials"]) < 16
     assert all(trial["metrics"]["params"] <= 400_000 for trial in shown["front"]["trials"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        (("--space", "tinyvit", "--strategy", "propose", "--budget", "params=900M"), 3, "to 21,198,568 parameters"),
         (("--space", "mcunetv2", "--strategy", "propose"), 2, "spaces that have one: tinynet, tinyvit"),
         (("--space", "tinynet", "--strategy", "propose", "--budget", "macs=10k"), 3, "the smallest network has"),
         (("--space", "tinynet", "--strategy", "propose", "--budget", "macs=900G"), 3, "and the largest"),
         (("--space", "tinyvit", "--strategy", "propose", "--budget", "params=10k"), 3, "21,198,568 parameters"),
         (("--space", "tinyvit", "--set", "head_dim=48"), 2, "no multiple of 48"),
+        (("--space", "tinyvit", "--set", "resolution=272"), 2, "no window of 3 to 14 pixels tiles the map of stage 2"),
         (("--space", "vit", "--set", "resolution=30"), 2, "do not tile"),
         (("--space", "tinynet", "--mac-convention", "thop"), 2, "conv-linear"),
     ],
@@ -93,6 +97,24 @@ def test_a_contraction_trains_larger_networks_and_shows_none(nas, pictures):
 def test_what_cannot_be(nas, arguments, code, said):
     result = nas("search", *arguments)
     assert result.code == code
+    assert said in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"stage2.window": 14}, "'14' is not an option of 'stage2.window': it knows 4"),
+        ({"stage3.window": 3}, "'3' is not an option of 'stage3.window': it knows 2"),
+        ({"head_dim": 24}, "'24' is not an option of 'head_dim': it knows 16, 32"),
+    ],
+)
+def test_an_architecture_with_windows_or_heads_that_cannot_be(nas, options, said):
+    space = space_class("tinyvit").configured({"resolution": "32"}, None)
+    document = json.loads(space.extremes()[0].to_json())
+    document["options"] |= options
+    Path("a.json").write_text(json.dumps(document))
+    result = nas("cost", "a.json")
+    assert result.code == 2, result.err
     assert said in result.err
 
 

@@ -26,6 +26,7 @@ COUNTED = {
     "mnasnet_100": (4_383_312, 314_415_872),
     "mobilenetv3_large_100": (5_483_032, 216_589_760),
     "mobilenetv3_small_100": (2_542_856, 56_510_400),
+    "ghostnet_100": (5_182_508, 141_150_512),
     "deit_tiny": (5_717_416, 1_253_683_200),
     "deit_small": (22_050_664, 4_598_882_304),
     "deit_base": (86_567_656, 17_563_828_224),
@@ -65,6 +66,7 @@ OF_TIMM = {
     "mobilenetv3_small_100": "mobilenetv3_small_100",
     "mobilenetv3_large_100": "mobilenetv3_large_100",
     "mnasnet_100": "mnasnet_100",
+    "ghostnet_100": "ghostnet_100",
     "deit_tiny": "deit_tiny_patch16_224",
     "tiny_vit_5m": "tiny_vit_5m_224",
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nas.candidates import Candidates, Found, NothingLeft, round_sizes
+from nas.candidates import MOST_MEASURED, Candidates, Found, NothingLeft, round_sizes
 from nas.core.budget import Budget
 from nas.core.objective import parse_objectives
 from nas.strategies.random import RandomSearch
@@ -129,3 +129,78 @@ def test_an_empty_answer_of_the_strategy_is_no_loop() -> None:
     space = ToySpace()
     found = Candidates(space, Price()).find(0, Silent(space, OBJECTIVES, 10), set())
     assert isinstance(found, Found)
+
+
+class Slow:
+    """A measurement of a toy population: a million images a second and MAC; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    def __call__(self, population: Population) -> dict[str, NDArray[Any]]:
+        self.asked += population.keys()
+        return {"images_per_second": 1e6 / Price()(population)["macs"]}
+
+
+def measured(measure: Slow, floor: float, limit: float = 2200, **more: Any) -> Candidates:
+    budget = Budget({"macs": limit, "images_per_second": floor})
+    return Candidates(ToySpace(), Price(limit), budget, measure=measure, **more)
+
+
+def test_only_what_is_within_the_exact_limits_is_measured_and_one_by_one() -> None:
+    slow = Slow()
+    found = measured(slow, 1e6 / 1900).find(5, random_strategy(ToySpace()), set())
+    assert isinstance(found, Found)
+    assert found.metrics["macs"] <= 1900
+    assert found.metrics["images_per_second"] == pytest.approx(1e6 / found.metrics["macs"])
+    asked = Population(ToySpace(), np.stack([np.frombuffer(key, dtype=np.int16) for key in slow.asked]))
+    costs = Price()(asked)["macs"]
+    assert (costs <= 2200).all()
+    assert (costs[:-1] > 1900).all()
+    assert slow.asked[-1] == found.key
+
+
+def test_what_was_too_slow_is_not_measured_again() -> None:
+    slow = Slow()
+    candidates = measured(slow, 1e6 / 1900)
+    for _ in range(2):
+        candidates.find(5, random_strategy(ToySpace()), set())
+    assert len(set(slow.asked)) == len(slow.asked) - 1  # the one that was found
+
+
+def test_where_nothing_is_fast_enough_measuring_ends_and_the_fastest_is_named() -> None:
+    slow = Slow()
+    left = measured(slow, 1e6).find(0, random_strategy(ToySpace()), set())
+    assert isinstance(left, NothingLeft)
+    assert left.measured == len(slow.asked) == 2 * MOST_MEASURED
+    assert not left.whole_space
+    fastest = max(
+        1e6 / Price()(Population(ToySpace(), np.frombuffer(k, np.int16)[None]))["macs"][0] for k in slow.asked
+    )
+    assert f"throughput {fastest:,.0f} images/s (network " in left.nearest
+    assert f"{left.candidates:,} candidates, 64 of them measured" in left.why("throughput >= 1,000,000 images/s")
+
+
+def test_the_whole_of_a_small_space_is_measured_before_it_is_called_exhausted() -> None:
+    space, slow = ToySpace(ToySettings(choices=2, options=3)), Slow()
+    candidates = Candidates(space, Price(), Budget({"images_per_second": 1e6 / 1200}), measure=slow)
+    seen = set[bytes]()
+    while isinstance(found := candidates.find(len(seen), random_strategy(space), seen), Found):
+        seen.add(found.key)
+    assert found.whole_space
+    assert (len(seen), len(slow.asked)) == (6, 9)
+
+
+def test_an_objective_without_a_limit_is_measured_once_and_never_rejects() -> None:
+    slow = Slow()
+    found = Candidates(ToySpace(), Price(), measure=slow).find(0, random_strategy(ToySpace()), set())
+    assert isinstance(found, Found)
+    assert found.rejected == 0
+    assert slow.asked == [found.key]
+
+
+def test_a_search_that_is_stopped_measures_nothing_more() -> None:
+    slow = Slow()
+    left = measured(slow, 1e6, halted=lambda: len(slow.asked) >= 3).find(0, random_strategy(ToySpace()), set())
+    assert isinstance(left, NothingLeft)
+    assert len(slow.asked) == 3

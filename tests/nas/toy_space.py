@@ -66,6 +66,7 @@ class ToySpaceWithRule(ToySpace):
         told: Sequence[tuple[Architecture, float]] = (),
         rng: np.random.Generator | None = None,
         trials: int = 0,
+        measure: Any = None,
     ) -> Population:
         if not told:
             return self.population(self.extremes())

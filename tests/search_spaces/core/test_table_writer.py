@@ -44,6 +44,17 @@ def test_rows_that_lack_an_operator_go_on_from_the_one_before() -> None:
     assert [layer.name for layer in table.layers(1)] == ["first", "last"]
 
 
+def test_concatenated_channels_add_up_in_each_row() -> None:
+    writer = TableWriter(2, 3, 8, 8)
+    before = writer.conv("first", np.array([4, 6]))
+    writer.depthwise("ghosts", 3)
+    writer.concat("both", before)
+    table = writer.table()
+    assert table.out_channels[:, 2].tolist() == [8, 12]
+    assert (table.input_a[0, 2], table.input_b[0, 2]) == (1, 0)
+    assert table.last_use[:, 0].tolist() == [2, 2]
+
+
 def test_a_block_ends_where_each_row_stands() -> None:
     writer = TableWriter(2, 3, 8, 8)
     writer.conv("first", 4)

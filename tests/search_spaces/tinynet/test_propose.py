@@ -100,3 +100,30 @@ def test_with_trials_the_rule_follows_the_users_own_front() -> None:
 def test_settings_that_cannot_be(settings: dict[str, str], said: str) -> None:
     with pytest.raises(WrongUse, match=said):
         made(**settings)
+
+
+def speed(population: Population) -> Mapping[str, NDArray[Any]]:
+    """Made up: a thousand images a second and MMAC."""
+    return {"images_per_second": 1e9 / price_within({})(population)["macs"]}
+
+
+def test_the_largest_that_is_fast_enough_begins_the_ladder() -> None:
+    limits = {"macs": 300e6, "images_per_second": 20.0}
+    space, price = made(), price_within({"macs": 300e6})
+    macs = price(space.propose(limits, price, measure=speed))["macs"]
+    assert 0.8 * 1e9 / 20 <= macs[0] <= 1e9 / 20
+    assert (macs[1:] <= macs[:-1] / 2).all()
+
+
+def test_a_speed_beyond_the_fastest_network_names_it() -> None:
+    with pytest.raises(
+        Infeasible, match=r"images_per_second >= 1,000, while the smallest network \(5f4b768851\) has 673"
+    ):
+        made().propose({"images_per_second": 1e3}, price_within({}), measure=speed)
+
+
+@pytest.mark.parametrize("limit", [20e6, 80e6])
+def test_a_base_of_other_blocks_follows_the_same_rule(limit: float) -> None:
+    _, macs = proposed(made(base="ghostnet_100"), macs=limit)
+    assert 0.8 * limit <= macs[0] <= limit
+    assert (macs[1:] <= macs[:-1] / 2).all()

@@ -24,7 +24,7 @@ def price_within(**limits: float) -> Any:
     return price
 
 
-@pytest.mark.parametrize(("limit", "params"), [(6e6, 5_392_764), (11e6, 10_996_972), (22e6, 21_198_568)])
+@pytest.mark.parametrize(("limit", "params"), [(6e6, 5_392_764), (11e6, 10_996_972), (21.2e6, 21_198_568)])
 def test_without_trials_the_published_networks_come_back(limit: float, params: int) -> None:
     price = price_within(params=limit)
     found = SPACE.propose({"params": limit}, price)
@@ -34,6 +34,57 @@ def test_without_trials_the_published_networks_come_back(limit: float, params: i
 def test_too_small_a_budget_names_both_ends() -> None:
     with pytest.raises(Infeasible, match=r"they have [\d,]+ to 21,198,568 parameters"):
         SPACE.propose({"params": 1e5}, price_within(params=1e5))
+
+
+def test_too_large_a_budget_names_both_ends() -> None:
+    with pytest.raises(Infeasible, match=r"params <= 900,000,000 limits no network .* [\d,]+ to 21,198,568 parameters"):
+        SPACE.propose({"params": 9e8}, price_within(params=9e8))
+
+
+class Speed:
+    """A made-up speed, one image a second and GMAC; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: set[bytes] = set()
+
+    def __call__(self, population: Population) -> dict[str, NDArray[Any]]:
+        self.asked |= set(population.keys())
+        return {"images_per_second": 1e9 / price_within()(population)["macs"]}
+
+
+def test_without_trials_the_largest_that_is_fast_enough_is_given_and_few_are_measured() -> None:
+    speed, limits = Speed(), {"params": 6e6, "images_per_second": 2.0}
+    found = SPACE.propose(limits, price_within(params=6e6), measure=speed)
+    assert float(Speed()(found)["images_per_second"][0]) >= 2.0
+    exact = SPACE.propose({"params": 6e6}, price_within(params=6e6))
+    fast = exact[Speed()(exact)["images_per_second"] >= 2.0]
+    assert found.keys() == fast.keys()[:1]
+    assert 0 < len(speed.asked) <= 1 + len(exact).bit_length()
+
+
+def test_a_speed_that_no_network_reaches_names_both_ends() -> None:
+    said = r"images_per_second >= 9,000, while the smallest that fits \(\w+\) reaches [\d.]+ and the largest [\d.]+"
+    with pytest.raises(Infeasible, match=said):
+        SPACE.propose({"images_per_second": 9e3}, price_within(), measure=Speed())
+
+
+def test_the_contraction_holds_parameters_and_speed_at_every_step() -> None:
+    limits, told = {"params": 2e6, "images_per_second": 3.0}, list[tuple[Architecture, float]]()
+    for trial in range(TRIALS):
+        rng = np.random.default_rng([0, trial])
+        speed = Speed()
+        found = SPACE.propose(limits, price_within(), told, rng, TRIALS, speed)
+        assert len(speed.asked) < 60
+        told.append((found[0], float(found[0].options["stage3.depth"]) / 10))
+    population = SPACE.population([architecture for architecture, _ in told])
+    params, speeds = price_within()(population)["params"], Speed()(population)["images_per_second"]
+    seed = SPACE.population(SPACE.extremes())[1:]
+    for step in range(8):
+        rows = slice(4 * step, 4 * step + 4)
+        share = (step + 1) / 8
+        first = float(price_within()(seed)["params"][0]), float(Speed()(seed)["images_per_second"][0])
+        assert (params[rows] <= first[0] * (2e6 / first[0]) ** share * (1 + 1e-9)).all()
+        assert (speeds[rows] >= first[1] * (3.0 / first[1]) ** share * (1 - 1e-9)).all()
 
 
 def contracted(seed: int, limits: dict[str, float]) -> list[tuple[Architecture, float]]:
@@ -50,10 +101,10 @@ def test_the_contraction_comes_down_step_by_step_and_ends_within_the_limits() ->
     limits = {"params": 2e6, "macs": 600e6}
     told = contracted(0, limits)
     priced = price_within()(SPACE.population([architecture for architecture, _ in told]))
-    by_step = priced["params"].reshape(8, 5).max(axis=1)
+    by_step = priced["params"][:32].reshape(8, 4).max(axis=1)
     assert (np.diff(by_step) < 0).all()
     assert by_step[0] > 5 * by_step[-1] > 5e6
-    last = slice(-5, None)
+    last = slice(-12, None)  # a search that runs eight ahead of what was told has its last four in the last step
     assert (priced["params"][last] <= 2e6).all()
     assert (priced["macs"][last] <= 600e6).all()
 

@@ -1,0 +1,96 @@
+"""Throughput and latency of this machine as limits and objectives."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nas.evaluation import host_speed
+
+SMALL = ("--set", "dims1=32", "--set", "dims2=64", "--set", "dims3=96,128", "--set", "dims4=128,192")
+WHOSE = "measured: host, torch fp32, batch 2, 1 thread"
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Counts the networks that are measured."""
+    real, asked = host_speed.host_speed, []
+
+    def counted(space, columns, setup, population, **more):
+        asked.extend(architecture.id for architecture in population)
+        return real(space, columns, setup, population, **more)
+
+    monkeypatch.setattr(host_speed, "host_speed", counted)
+    monkeypatch.setattr(host_speed, "MEASURED_SECONDS", 0.01)
+    monkeypatch.setattr(host_speed, "WARM_UP_SECONDS", 0.0)
+    return asked
+
+
+def test_a_contraction_under_parameters_and_throughput(nas, pictures, measured):
+    search = ("search", "--space", "tinyvit", "--strategy", "propose", "--trials", "8", "--measure", "batch=2", *SMALL)
+    more = ("--data", str(pictures), "--fidelity", "epochs=1", "--backend", "inline", "--run", "r")
+    result = nas(*search, *more, "--budget", "params=400k,throughput=2/s")
+    assert result.code == 0, result.err
+    assert f"budget throughput >= 2 images/s, {WHOSE}" in result.err
+    assert "may differ between runs" in result.err
+    assert f"throughput {WHOSE}" in result.out.replace("\n", " ")
+    front = nas("show", "r", "--json").document["front"]["trials"]
+    assert front
+    for trial in front:
+        assert trial["metrics"]["params"] <= 400_000
+        assert trial["metrics"]["images_per_second"] >= 2
+        assert trial["metrics"]["images_per_second_batch"] == 2
+        assert trial["metrics"]["images_per_second_threads"] == 1
+    written = json.loads(Path("runs/r/pareto.json").read_text())
+    assert written["budget"]["as_understood"][1] == f"throughput >= 2 images/s, {WHOSE}"
+
+
+def test_a_resumed_run_measures_no_recorded_network_again(nas, pictures, measured):
+    search = (
+        "search",
+        "--space",
+        "tinynet",
+        "--objectives",
+        "accuracy,latency",
+        "--strategy",
+        "random",
+        "--trials",
+        "3",
+    )
+    more = ("--data", str(pictures), "--fidelity", "epochs=1", "--backend", "inline", "--set", "resolutions=16,32")
+    assert nas(*search, *more, "--run", "whole").code == 0
+    run = Path("runs/whole")
+    before = {trial["id"] for trial in nas("show", "whole", "--json").document["front"]["trials"]}
+    assert before <= set(measured)
+    config = (run / "config.toml").read_text().replace("trials = 3", "trials = 4")
+    (run / "config.toml").write_text(config)
+    measured.clear()
+    resumed = nas("resume", "whole", "--json")
+    assert resumed.code == 0, resumed.err
+    assert len(measured) == 1
+    assert not before & set(measured)
+    assert resumed.document["measured"] == {"latency_ms": "measured: host, torch fp32, batch 1, 1 thread"}
+
+
+@pytest.mark.parametrize("space", ["tinynet", "tinyvit"])
+def test_a_rule_without_data_is_measured_too(nas, measured, space):
+    small = ("--set", "resolutions=32") if space == "tinynet" else ("--set", "resolution=32")
+    told = nas("search", "--space", space, *small, "--budget", "latency=10s", "--strategy", "propose", "--json")
+    assert told.code == 0, told.err
+    assert 0 < told.document["proposals"][0]["latency_ms"] <= 10_000
+    assert told.document["measured"]["latency_ms"].endswith("batch 1, 1 thread")
+    refused = nas("search", "--space", space, *small, "--budget", "latency=1us", "--strategy", "propose")
+    assert refused.code == 3
+    assert "while the smallest" in refused.err
+
+
+def test_a_floor_that_nothing_reaches_is_told_before_anything_is_trained(nas, pictures, measured):
+    search = ("search", "--space", "tinyvit", *SMALL, "--data", str(pictures))
+    result = nas(*search, "--budget", "throughput=90000000/s")
+    assert result.code == 3
+    assert "the fastest has throughput" in result.err
+    assert "measured: host, torch fp32, batch 32, 1 thread" in result.err
+    assert not Path("runs").exists()
+    exact_first = nas(*search, "--budget", "params=10,throughput=1/s")
+    assert exact_first.code == 3
+    assert "smallest network needs" in exact_first.err
