@@ -89,12 +89,13 @@ class Session:
             )
         _tell_of_the_gate(prepared.parts, reporter)
         feasible = prepared.feasibility
-        if prepared.parts.budget and not feasible.binding:
+        if prepared.parts.budget and not feasible.binding and not prepared.parts.measure:
             reporter.note(
                 "the budget does not bind: every sampled architecture fits; a tighter one would change the search"
             )
         elif prepared.parts.budget:
-            reporter.note(f"{100 * feasible.share:.2g} % of {feasible.sampled:,} sampled architectures fit the budget")
+            what = "exact limits" if prepared.parts.measure else "budget"
+            reporter.note(f"{100 * feasible.share:.2g} % of {feasible.sampled:,} sampled architectures fit the {what}")
 
     def dry_run(self, *, as_json: bool, quiet: bool) -> int:
         """Prints what the budget admits; without data, of the space's published input."""
