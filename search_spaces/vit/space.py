@@ -18,7 +18,7 @@ from search_spaces.core.table_writer import TableWriter
 from search_spaces.vit.settings import PRESETS, PUBLISHED_INPUT, VitSettings, resolve
 
 if TYPE_CHECKING:
-    from search_spaces.blocks.elastic_transformer import ElasticTransformer
+    from search_spaces.blocks.joined_transformer import JoinedTransformer
 
 _DIM, _DEPTH, _FIRST_LAYER = 0, 1, 2
 _DEIT_SOURCE = "DeiT, arXiv 2012.12877, Table 1; as in timm 1.0.31 (Apache-2.0)"
@@ -125,10 +125,10 @@ class Vit(SearchSpace[VitSettings]):
     def blueprint(self, architecture: Architecture) -> Blueprint:
         return _blueprint(self.network_arguments(architecture))
 
-    def supernet(self) -> "ElasticTransformer":
-        from search_spaces.blocks.elastic_transformer import ElasticTransformer
+    def supernet(self) -> "JoinedTransformer":
+        from search_spaces.blocks.joined_transformer import JoinedTransformer
 
-        return ElasticTransformer(self.network_arguments(self.extremes()[1]), self.network_arguments)
+        return JoinedTransformer(self.network_arguments(self.extremes()[1]), self.network_arguments)
 
 
 def _tokenizer(dim: Any, patch: int) -> dict[str, Any]:
