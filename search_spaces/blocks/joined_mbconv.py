@@ -88,7 +88,7 @@ class JoinedMbconv(ElasticMbconv):
         x = _joined(taking)
         weight = crop(layer.conv.weight, (max(outputs), x.shape[1], kernel, kernel))
         y = functional.conv2d(x, weight, None, stride, kernel // 2)
-        made = iter(y.split([len(part) for part in taking]))
+        made = iter(torch.split(y, [len(part) for part in taking]))
         return [
             layer.activation(self._normalise(layer.norm, _narrowed(next(made), own))) if own else part
             for part, own in zip(parts, outputs, strict=True)

@@ -89,7 +89,7 @@ class JoinedTransformer(ElasticTransformer):
         bias = attention.qkv.bias
         bias = None if bias is None else leading_heads(bias, (joined,))
         qkv = functional.linear(x, leading_heads(attention.qkv.weight, (joined, x.shape[-1])), bias)
-        each = qkv.unflatten(-1, (_QUERY_KEY_VALUE, -1)).split([len(part) for part in parts])
+        each = _apart(qkv.reshape(*x.shape[:-1], _QUERY_KEY_VALUE, -1), parts)
         own = [one[..., :width].flatten(-2) for one, width in zip(each, widths, strict=True)]
         return [attention.mix(one, spec["heads"]) for one, spec in zip(own, specs, strict=True)]
 
@@ -105,5 +105,9 @@ def _linear_parts(layer: Any, parts: Parts, outputs: Sequence[int]) -> Parts:
     """One product for all parts (n, ..., channels), each cut to so many outputs of its own."""
     x, widest = _joined(parts), max(outputs)
     y = functional.linear(x, leading(layer.weight, (widest, x.shape[-1])), leading(layer.bias, (widest,)))
-    each = y.split([len(part) for part in parts])
-    return [one[..., :own] for one, own in zip(each, outputs, strict=True)]
+    return [one[..., :own] for one, own in zip(_apart(y, parts), outputs, strict=True)]
+
+
+def _apart(whole: Tensor, parts: Parts) -> Sequence[Tensor]:
+    """The batch cut into as many pictures as each of `parts` has."""
+    return torch.split(whole, [len(part) for part in parts])
