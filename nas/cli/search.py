@@ -57,7 +57,7 @@ _Sampling = Annotated[
     ),
 ]
 _Subnets = Annotated[
-    int | None, _option("--subnets", help="Random networks a step; default: 3 of sandwich, 4 of multi.")
+    int | None, _option("--subnets", help="Random networks a step; default: 3 of sandwich, 2 of multi.")
 ]
 _SupernetFrom = Annotated[Text, _option("--supernet-from", metavar="RUN", help="Take the shared weights of that run.")]
 _Tracking = Annotated[Text, _option("--tracking", help="tensorboard (default), wandb, both or none.")]

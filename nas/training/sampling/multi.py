@@ -22,7 +22,7 @@ class Multi(Sampling):
     often as it is drawn.
     """
 
-    default_subnets = 4
+    default_subnets = 2
     joins = True
 
     def passes(self, rng: np.random.Generator, done: float) -> list[Pass]:
