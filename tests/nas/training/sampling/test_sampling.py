@@ -58,7 +58,7 @@ def test_uniform_is_one_candidate_with_labels(space: Mcunetv2) -> None:
 
 
 def test_uniform_refuses_more_than_one(space: Mcunetv2) -> None:
-    with pytest.raises(WrongUse, match="--subnets 4 asks for more.*multi or sandwich"):
+    with pytest.raises(WrongUse, match=r"--subnets 4 asks for more.*multi or sandwich"):
         make(Uniform, space, subnets=4)
 
 
