@@ -13,6 +13,8 @@ from nas.core.speed_setup import SpeedSetup
 from nas.gate import Gate
 from nas.pricing import EXACT_COLUMNS, Pricer
 from nas.tracking import parse_sinks
+from nas.training.sampling import DEFAULT as DEFAULT_SAMPLING
+from nas.training.sampling import sampling_class
 from predictors.core.metric import METRICS
 from predictors.hardware.device import Device, device_names, load_device
 from predictors.hardware.memory import memory_rule, runtime_names
@@ -107,6 +109,7 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
             f"one: {', '.join(name for name in space_names() if space_class(name).has_rule())}"
         )
     parse_sinks(config.tracking)
+    sampling_class(config.sampling).number(config.subnets)
     schedule = parse_schedule(config.schedule)
     gate = gate_of(space, budget, config)
     budget = budget.judged_by(gate.whose) if gate else budget
@@ -165,7 +168,12 @@ def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
     if name not in EVALUATORS:
         raise WrongUse(unknown("evaluator", name, EVALUATORS))
     options: dict[str, dict[str, object]] = {
-        SUPERNET: {"--supernet-epochs": config.supernet_epochs, "--supernet-from": config.supernet_from},
+        SUPERNET: {
+            "--supernet-epochs": config.supernet_epochs,
+            "--supernet-from": config.supernet_from,
+            "--sampling": config.sampling if config.sampling != DEFAULT_SAMPLING else None,
+            "--subnets": config.subnets,
+        },
         TRAIN: {"--fidelity": config.fidelity},
         TABLE: {"--table": config.table},
     }

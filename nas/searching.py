@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.assembly import TABLE, Parts, assemble, strategy_class
+from nas.assembly import SUPERNET, TABLE, Parts, assemble, strategy_class
 from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
 from nas.core.pareto import Reference
@@ -20,7 +20,7 @@ from nas.measuring import Measuring, known_results, measuring, shared_bytes
 from nas.pricing import EXACT_COLUMNS
 from nas.progress import Reporter
 from nas.run import StoredRun
-from nas.shared_weights import take_supernet
+from nas.shared_weights import check_sampling, take_supernet
 from nas.storage.run_directory import RunDirectory
 from nas.storage.store import RunState, Store, sqlite_url
 from nas.tracking import parse_sinks, sink_class
@@ -76,7 +76,10 @@ def prepare(config: RunConfig) -> Prepared:
         known_results(parts.space, config)  # a table that cannot serve is told before a folder is made
     for name in parse_sinks(config.tracking):
         sink_class(name).check()
-    return Prepared(config, parts, survey(parts.pricer, config.seed, parts.gate), description)
+    feasibility = survey(parts.pricer, config.seed, parts.gate)
+    if parts.evaluator == SUPERNET and not config.supernet_from:
+        check_sampling(parts.space, config.sampling)
+    return Prepared(config, parts, feasibility, description)
 
 
 def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool = False) -> Outcome:

@@ -14,6 +14,7 @@ from nas.pricing import Pricer
 from nas.progress import Reporter
 from nas.run import StoredRun
 from nas.tracking.tracker import Tracker
+from nas.training.sampling import sampling_class, sampling_names
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import NotFound, WrongUse
 from search_spaces.core.population import Population
@@ -126,6 +127,8 @@ def shared_weights(
             pictures,
             epochs=epochs,
             batch_size=BATCH,
+            sampling=config.sampling,
+            random_subnets=config.subnets,
             seed=config.seed,
             accelerator=config.accelerator,
             directory=run.directory.checkpoints,
@@ -138,6 +141,26 @@ def shared_weights(
             smallest=plan.smallest,
         )
     return result.weights
+
+
+def check_sampling(space: SearchSpace[Any], name: str) -> None:
+    """`WrongUse` where the space's supernet cannot be trained this way: it says which others there are."""
+    if not sampling_class(name).joins:
+        return
+    import torch
+
+    with torch.device("meta"):  # no weights are needed to ask
+        supernet: Any = space.supernet()
+    _, largest = space.extremes()
+    try:
+        if not hasattr(supernet, "activate_many"):
+            raise WrongUse("it runs one sub-network at a time")
+        supernet.activate_many([largest, largest])
+    except WrongUse as error:
+        others = " or ".join(other for other in sampling_names() if not sampling_class(other).joins)
+        raise WrongUse(
+            f"--sampling {name} cannot train the supernet of '{space.name}': {error}; choose --sampling {others}"
+        ) from None
 
 
 def take_supernet(space: SearchSpace[Any], run: StoredRun, other: StoredRun) -> None:

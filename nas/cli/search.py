@@ -59,6 +59,17 @@ _Time = Annotated[Text, _option("--time", help="Stop after this long, e.g. 10m; 
 _SupernetEpochs = Annotated[
     int | None, _option("--supernet-epochs", help="Default: about 38,400 pictures, 5 to 15 epochs.")
 ]
+_Sampling = Annotated[
+    Text,
+    _option(
+        "--sampling",
+        help="What a supernet's step trains: sandwich (default: the largest, random ones, at times the smallest), "
+        "uniform (one random network) or multi (several, each on its part of the batch, at one resolution).",
+    ),
+]
+_Subnets = Annotated[
+    int | None, _option("--subnets", help="Random networks a step; default: 3 of sandwich, 2 of multi.")
+]
 _SupernetFrom = Annotated[Text, _option("--supernet-from", metavar="RUN", help="Take the shared weights of that run.")]
 _Tracking = Annotated[Text, _option("--tracking", help="tensorboard (default), wandb, both or none.")]
 _Accelerator = Annotated[Text, _option("--accelerator", help="auto (default), cpu, cuda or mps.")]
@@ -101,6 +112,8 @@ def search(
     time: _Time = None,
     supernet_epochs: _SupernetEpochs = None,
     supernet_from: _SupernetFrom = None,
+    sampling: _Sampling = None,
+    subnets: _Subnets = None,
     tracking: _Tracking = None,
     accelerator: _Accelerator = None,
     workers: _Workers = None,

@@ -118,6 +118,7 @@ class Trainer:
         self._optimizer = self.recipe.optimizer_of(self.network)
         self._parts = even_parts(len(self.images), self.recipe.batch_size)
         self._epochs = self.recipe.epochs  # becomes less where the time does not suffice
+        self.done = 0.0  # share of the training's steps that lies behind the one under way
         self._losses: list[float] = []
         self._average: dict[str, Tensor] = {}
         if self.recipe.ema_decay:
@@ -176,7 +177,7 @@ class Trainer:
         for index, part in enumerate(self._parts):
             chosen = order[part]
             step, steps = epoch * len(self._parts) + index, self._epochs * len(self._parts)
-            rate = self.recipe.rate(step, steps)
+            rate, self.done = self.recipe.rate(step, steps), step / steps
             loss = self._step(accumulate, chosen, (epoch, index), rate)
             total += loss * len(chosen)
             seen += len(chosen)

@@ -1,12 +1,6 @@
-"""Training a supernet: at each step the largest network and random ones, at some the smallest, on equal pictures.
+"""Training a supernet: which sub-networks a step trains is for `nas.training.sampling`, how they learn stands here."""
 
-Sources: sandwich rule and in-place distillation of BigNAS (arXiv 2003.11142): the largest network learns from the
-labels, the others from its answers of that very step; their gradients add up to one change of the shared weights. The
-smallest takes part in a quarter of the steps: in every one, as published, it comes out better than random networks of
-several times its size (digits, 15 epochs: 0.97 beside a mean of 0.88), and a search ends where it began.
-"""
-
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +15,14 @@ from nas.training.checkpoint import to_arrays
 from nas.training.data import Pictures
 from nas.training.device import mixed_precision, pick_accelerator, random_numbers
 from nas.training.epochs import Augmentation, FitReport, Progress, Recipe, Trainer
-from nas.training.loop import prepare
+from nas.training.loop import Size, prepare
+from nas.training.sampling import DEFAULT, sampling_class
+from nas.training.sampling.sampling import Candidates, Pass, Sampling
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.space import SearchSpace
 
 FILE_NAME = "supernet.safetensors"
-SMALLEST_SHARE = 0.25
-# Draws n architectures with a generator; may repeat itself.
-Candidates = Callable[[np.random.Generator, int], Iterable[Architecture]]
+_FEWEST_ROWS = 2  # of a sub-network's part of the batch: one picture has no variance
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,8 @@ def train_supernet(
     epochs: int,
     batch_size: int = 64,
     learning_rate: float | None = None,
-    random_subnets: int = 3,
+    sampling: str = DEFAULT,
+    random_subnets: int | None = None,
     seed: int = 0,
     accelerator: str = "auto",
     directory: Path | None = None,
@@ -59,65 +54,70 @@ def train_supernet(
 ) -> SupernetReport:
     """Trains the supernet of `space` on `pictures.train`, each sub-network at its own resolution.
 
-    `candidates` draws the random sub-networks (default: `space.sample`); `largest` is also the teacher; both extremes
-    default to the space's. With a `directory` its file `supernet.safetensors` is written after every epoch, and where
-    it holds an earlier stand of this very training, that goes on to the same weights as without the break; `candidates`
-    must then be the same function of its generator. `threads` is part of the result, so set it where that must not
-    depend on the machine. See `Trainer.run` for `deadline` and errors. The losses are those of the largest network.
+    `sampling` names the way, which also knows how many `random_subnets` a step has unless they are given. `candidates`
+    draws these (default: `space.sample`); `largest` and `smallest` default to the space's. With a `directory` its file
+    `supernet.safetensors` is written after every epoch, and where it holds an earlier stand of this very training, that
+    goes on to the same weights as without the break; `candidates` must then be the same function of its generator.
+    `threads` is part of the result, so set it where that must not depend on the machine. See `Trainer.run` for
+    `deadline` and errors. The losses are those of each step's first pass.
     """
     device = pick_accelerator(accelerator)
     with random_numbers(seed):
         supernet: Any = space.supernet()
     ends = space.extremes()
-    sandwich = _Sandwich(
-        space,
-        supernet,
-        ends=(largest or ends[1], smallest or ends[0]),
-        draw=lambda rng: (candidates or space.sample)(rng, random_subnets),
-        pictures=pictures,
-        device=device,
+    way = sampling_class(sampling)(
+        space, candidates or space.sample, (largest or ends[1], smallest or ends[0]), random_subnets
     )
-    identity = sandwich.identity() | {"random_subnets": random_subnets}
     path = directory / FILE_NAME if directory is not None else None
     recipe = Recipe(epochs, learning_rate or space.learning_rate, batch_size)
-    trainer = Trainer(supernet, recipe, *pictures.train, device, seed, augmentation, path, identity)
-    report = trainer.run(sandwich, threads, progress, deadline)
+    trainer = Trainer(supernet, recipe, *pictures.train, device, seed, augmentation, path, _identity(way, pictures))
+    step = _Step(way, supernet, pictures, device)
+    report = trainer.run(
+        lambda images, labels, rng: step(images, labels, rng, trainer.done), threads, progress, deadline
+    )
     return SupernetReport(report.epochs, report.losses, report.seconds, to_arrays(supernet))
 
 
 @dataclass(frozen=True)
-class _Sandwich:
-    """One step's gradients: of the first of `ends` (largest, smallest), now and then the second, the drawn ones."""
+class _Step:
+    """One step's gradients: forward and backward through each pass that `way` asks for."""
 
-    space: SearchSpace[Any]
+    way: Sampling
     supernet: Any
-    ends: tuple[Architecture, Architecture]
-    draw: Callable[[np.random.Generator], Iterable[Architecture]]
     pictures: Pictures
     device: torch.device
 
-    def __call__(self, images: Tensor, labels: Tensor, rng: np.random.Generator) -> float:
-        """The loss of the largest network; images uint8 (n, C, H, W), labels (n,)."""
-        targets, first = labels, 0.0
-        ends = self.ends if rng.random() < SMALLEST_SHARE else self.ends[:1]
-        for index, member in enumerate((*ends, *self.draw(rng))):
-            self.supernet.activate(member)
-            size = self.space.input_size(member)[1:]
+    def __call__(self, images: Tensor, labels: Tensor, rng: np.random.Generator, done: float) -> float:
+        """The loss of the first pass; images uint8 (n, C, H, W), labels (n,); `done` the share of steps behind."""
+        answers, first = labels, 0.0
+        for index, one in enumerate(self.way.passes(rng, done)):
+            size = self._activate(one, len(images))
             with mixed_precision(self.device):
                 logits = self.supernet(prepare(images, size, self.pictures.mean, self.pictures.std))
-                loss = functional.cross_entropy(logits, targets)
+                loss = functional.cross_entropy(logits, answers if one.from_first else labels)
             torch.autograd.backward(loss)
             if index == 0:
-                targets, first = logits.detach().float().softmax(dim=1), float(loss.detach())
+                answers, first = logits.detach().float().softmax(dim=1), float(loss.detach())
         return first
 
-    def identity(self) -> dict[str, Any]:
-        """What makes a checkpoint this training's."""
-        return {
-            "training": "supernet",
-            "data": self.pictures.hash,
-            "size": list(self.pictures.size),
-            "space": self.space.name,
-            "settings": self.space.settings.model_dump(mode="json"),
-            "ends": [member.id for member in self.ends],
-        }
+    def _activate(self, one: Pass, rows: int) -> Size:
+        """Returns the size of the pictures that the pass takes."""
+        members = one.members[: max(1, rows // _FEWEST_ROWS)]
+        if len(members) > 1:
+            self.supernet.activate_many(members)
+        else:
+            self.supernet.activate(members[0])
+        return self.way.space.input_size(members[0])[1:]
+
+
+def _identity(way: Sampling, pictures: Pictures) -> dict[str, Any]:
+    """What makes a checkpoint this training's."""
+    return {
+        "training": "supernet",
+        "data": pictures.hash,
+        "size": list(pictures.size),
+        "space": way.space.name,
+        "settings": way.space.settings.model_dump(mode="json"),
+        "ends": [way.largest.id, way.smallest.id],
+        **way.identity(),
+    }

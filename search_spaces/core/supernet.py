@@ -1,5 +1,6 @@
 """What a weight-sharing network offers."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from search_spaces.core.architecture import Architecture
@@ -26,3 +27,16 @@ class Supernet(Protocol):
 
     def forward(self, pictures: "torch.Tensor") -> "torch.Tensor":
         """Logits of the activated sub-network."""
+
+
+class SplittingSupernet(Supernet, Protocol):
+    """A supernet that also runs several sub-networks in one pass, each on its own part of the batch."""
+
+    def activate_many(self, architectures: Sequence[Architecture]) -> None:
+        """From now on, until the next `activate`, `forward` in `train()` mode runs all of these.
+
+        The batch is cut into as many parts as there are architectures, in their order and evenly (as
+        `torch.tensor_split` does); logits of each part, and what their gradients add to the shared weights, equal, to
+        float tolerance, those of `activate` for that member with that part as its batch. All take pictures of one size.
+        `WrongUse` where the supernet cannot join these.
+        """

@@ -21,7 +21,7 @@ from search_spaces.mcunetv2.published import published_members
 from search_spaces.mcunetv2.settings import PUBLISHED_INPUT, Mcunetv2Settings, resolve, smaller_resolutions
 
 if TYPE_CHECKING:
-    from search_spaces.blocks.elastic_mbconv import ElasticMbconv
+    from search_spaces.blocks.joined_mbconv import JoinedMbconv
 
 NETWORK_MODULE = "search_spaces.blocks.mbconv"
 
@@ -174,8 +174,8 @@ class Mcunetv2(SearchSpace[Mcunetv2Settings]):
     def blueprint(self, architecture: Architecture) -> Blueprint:
         return Blueprint(NETWORK_MODULE, "MbconvNetwork", self.locate(architecture)[0])
 
-    def supernet(self) -> "ElasticMbconv":
-        from search_spaces.blocks.elastic_mbconv import ElasticMbconv
+    def supernet(self) -> "JoinedMbconv":
+        from search_spaces.blocks.joined_mbconv import JoinedMbconv
 
         largest, _ = self.locate(self.extremes()[1])
-        return ElasticMbconv(largest, self.locate)
+        return JoinedMbconv(largest, self.locate)

@@ -31,7 +31,7 @@ from search_spaces.vit.reduction import CHOICE, places_of, reduced_behind
 from search_spaces.vit.settings import PRESETS, PUBLISHED_INPUT, VitSettings, resolve
 
 if TYPE_CHECKING:
-    from search_spaces.blocks.elastic_transformer import ElasticTransformer
+    from search_spaces.blocks.joined_transformer import JoinedTransformer
 
 _DIM, _DEPTH, _FIRST_LAYER, _REDUCTION = 0, 1, 2, -1
 WriteReduction = Callable[..., tuple[Any, Any]]
@@ -145,13 +145,13 @@ class Vit(SearchSpace[VitSettings]):
     def blueprint(self, architecture: Architecture) -> Blueprint:
         return blueprint_of(self.network_arguments(architecture))
 
-    def supernet(self) -> "ElasticTransformer":
-        from search_spaces.blocks.elastic_transformer import ElasticTransformer
+    def supernet(self) -> "JoinedTransformer":
+        from search_spaces.blocks.joined_transformer import JoinedTransformer
 
         largest = self.network_arguments(self.extremes()[1])
         if self.settings.reduction:  # the largest network has every token, but its weights hold those of all others
             largest["reductions"] = reductions_of(places_of(0, len(largest["layers"])), self.preset.dims[-1])
-        return ElasticTransformer(largest, self.network_arguments)
+        return JoinedTransformer(largest, self.network_arguments)
 
 
 def _write_free_reduction(

@@ -1,4 +1,4 @@
-"""Supernet training: who is trained at which resolution, distillation, kill -9 and resume."""
+"""Supernet training: who is trained at which resolution and on what, kill -9 and resume, of every sampling."""
 
 import pickle
 import signal
@@ -14,9 +14,12 @@ import torch
 
 from nas.training.checkpoint import model_arrays
 from nas.training.data import Pictures
+from nas.training.epochs import Recipe
+from nas.training.loop import prepare
 from nas.training.supernet import FILE_NAME, SupernetReport, train_supernet
 from search_spaces.blocks.elastic_mbconv import ElasticMbconv
 from search_spaces.core.architecture import Architecture
+from search_spaces.core.errors import FitnasError
 from search_spaces.mcunetv2.space import Mcunetv2
 
 SCRIPT = """
@@ -28,7 +31,7 @@ pictures, space = pickle.loads(Path(sys.argv[1]).read_bytes())
 def progress(now):
     if now.step == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
-train_supernet(space, pictures, epochs=3, batch_size=32, seed=4, accelerator="cpu", threads=1,
+train_supernet(space, pictures, epochs=3, batch_size=32, seed=4, accelerator="cpu", threads=1, sampling=sys.argv[4],
                directory=Path(sys.argv[2]), progress=progress)
 """
 
@@ -104,20 +107,65 @@ def test_candidates_get_a_generator_of_the_seed(space: Mcunetv2, few: Pictures) 
     assert len({tuple(row) for row in drawn}) == 3
 
 
-@pytest.mark.parametrize("step", [5, 6])
-def test_kill_9_and_resume_give_the_same_weights(space: Mcunetv2, few: Pictures, tmp_path: Path, step: int) -> None:
-    expected = train(space, few, epochs=3)
+@pytest.mark.parametrize(("step", "sampling"), [(5, "sandwich"), (6, "sandwich"), (5, "uniform"), (5, "multi")])
+def test_kill_9_and_resume_give_the_same_weights(
+    space: Mcunetv2, few: Pictures, tmp_path: Path, step: int, sampling: str
+) -> None:
+    expected = train(space, few, epochs=3, sampling=sampling)
     parts = tmp_path / "parts.pickle"
     parts.write_bytes(pickle.dumps((few, space)))
     folder = tmp_path / "checkpoints"
-    killed = subprocess.run([sys.executable, "-c", SCRIPT, parts, folder, str(step)], check=False)
+    killed = subprocess.run([sys.executable, "-c", SCRIPT, parts, folder, str(step), sampling], check=False)
     assert killed.returncode == -signal.SIGKILL
-    resumed = train(space, few, epochs=3, directory=folder)
+    resumed = train(space, few, epochs=3, sampling=sampling, directory=folder)
     assert same(resumed.weights, expected.weights)
     assert resumed.losses == expected.losses
     assert same(model_arrays(folder / FILE_NAME), expected.weights)
 
 
-def test_training_lowers_the_loss(space: Mcunetv2, few: Pictures) -> None:
-    report = train(space, few, epochs=6, batch_size=16)
+def test_another_sampling_is_another_training(space: Mcunetv2, few: Pictures, tmp_path: Path) -> None:
+    train(space, few, sampling="multi", directory=tmp_path)
+    train(space, few, sampling="multi", directory=tmp_path)
+    for other in ({"sampling": "sandwich"}, {"sampling": "uniform"}, {"sampling": "multi", "random_subnets": 4}):
+        with pytest.raises(FitnasError, match="belongs to another training"):
+            train(space, few, directory=tmp_path, **other)
+
+
+def test_one_pass_adds_up_the_gradients_of_its_members(
+    space: Mcunetv2, few: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step of `multi`, written out with one sub-network after the other on its own pictures."""
+    members = [member for member in space.sample(np.random.default_rng(0), 20) if space.input_size(member)[1] == 8][:4]
+    monkeypatch.setattr("nas.training.sampling.multi.UNLOCKED_AFTER", 0.0)
+    monkeypatch.setattr(Recipe, "optimizer_of", lambda self, network: torch.optim.SGD(network.parameters(), 0.1))
+    report = train(space, few, batch_size=96, sampling="multi", random_subnets=4, candidates=lambda _, n: members)
+    pictures = prepare(torch.from_numpy(few.train.images), (8, 8), few.mean, few.std)
+    order = torch.from_numpy(np.random.default_rng([4, 0]).permutation(96))
+    labels = torch.from_numpy(few.train.labels.astype(np.int64))
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        supernet = space.supernet().to(memory_format=torch.channels_last)
+    supernet.train()
+    losses = []
+    for member, part in zip(members, order.tensor_split(4), strict=True):
+        supernet.activate(member)
+        losses.append(torch.nn.functional.cross_entropy(supernet(pictures[part]), labels[part]))
+    loss = torch.stack(losses).mean()
+    loss.backward()
+    assert report.losses[0] == pytest.approx(loss.item(), rel=1e-5)
+    torch.nn.utils.clip_grad_norm_(supernet.parameters(), 5.0)
+    torch.optim.SGD(supernet.parameters(), 1e-2).step()
+    for name, value in supernet.state_dict().items():
+        assert np.allclose(report.weights[name], value.numpy(), atol=1e-5), name
+
+
+def test_a_small_batch_is_shared_by_fewer(space: Mcunetv2, few: Pictures) -> None:
+    """Each has two pictures or more: the norms of the smallest maps have no variance with one."""
+    report = train(space, few, batch_size=7, sampling="multi", random_subnets=16)
+    assert np.isfinite(report.losses).all()
+
+
+@pytest.mark.parametrize(("sampling", "epochs"), [("sandwich", 6), ("uniform", 20), ("multi", 20)])
+def test_training_lowers_the_loss(space: Mcunetv2, few: Pictures, sampling: str, epochs: int) -> None:
+    report = train(space, few, epochs=epochs, batch_size=16, sampling=sampling)
     assert report.losses[-1] < report.losses[0] - 0.3
