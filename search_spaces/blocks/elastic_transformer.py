@@ -18,7 +18,7 @@ from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse
 
 Locate = Callable[[Architecture], Mapping[str, Any]]
-_QUERY_KEY_VALUE = 3
+QUERY_KEY_VALUE = 3
 
 
 def leading(weight: Tensor, shape: Sequence[int]) -> Tensor:
@@ -32,8 +32,8 @@ def leading(weight: Tensor, shape: Sequence[int]) -> Tensor:
 
 def leading_heads(weight: Tensor, shape: Sequence[int]) -> Tensor:
     """The same of joined query, key and value weights: the first rows of each of the three."""
-    three = (_QUERY_KEY_VALUE, -1, *weight.shape[1:])
-    part = (_QUERY_KEY_VALUE, shape[0] // _QUERY_KEY_VALUE, *shape[1:])
+    three = (QUERY_KEY_VALUE, -1, *weight.shape[1:])
+    part = (QUERY_KEY_VALUE, shape[0] // QUERY_KEY_VALUE, *shape[1:])
     return leading(weight.reshape(three), part).reshape(tuple(shape))
 
 
@@ -84,7 +84,7 @@ class ElasticTransformer(TransformerNetwork):
                 x = self._reduced(stage, x, self._active["reductions"][stage]["out"])
                 stage += 1
                 places = self.places(stage, x.device)
-        return _linear(self.classifier, self._pooled(_norm(self.norm, x)), self.classifier.out_features)
+        return _linear(self.classifier, self._pooled(leading_norm(self.norm, x)), self.classifier.out_features)
 
     def _tokens(self, x: Tensor, dim: int) -> Tensor:
         conv: Any = self.tokenizer[0]
@@ -98,7 +98,7 @@ class ElasticTransformer(TransformerNetwork):
 
     def _reduced(self, stage: int, x: Tensor, out: int) -> Tensor:
         reduction: Any = self.reductions[stage]
-        size, conv, normalised = self.sizes[stage], reduction.conv, _norm(reduction.norm, x)
+        size, conv, normalised = self.sizes[stage], reduction.conv, leading_norm(reduction.norm, x)
         weight = leading(conv.weight, (out, x.shape[-1], *conv.kernel_size))
         made = functional.conv2d(as_map(normalised, size), weight, conv.bias[:out], conv.stride, conv.padding)
         linear = reduction.class_linear
@@ -109,12 +109,12 @@ class ElasticTransformer(TransformerNetwork):
     def _layer(layer: Any, spec: LayerSpec, x: Tensor, places: Tensor | None) -> Tensor:
         dim, width = x.shape[-1], spec["heads"] * spec["head_dim"]
         attention = layer.attention
-        weight = leading_heads(attention.qkv.weight, (_QUERY_KEY_VALUE * width, dim))
+        weight = leading_heads(attention.qkv.weight, (QUERY_KEY_VALUE * width, dim))
         bias = attention.qkv.bias
-        bias = None if bias is None else leading_heads(bias, (_QUERY_KEY_VALUE * width,))
-        mixed = attention.mix(functional.linear(_norm(layer.norm1, x), weight, bias), spec["heads"], places)
+        bias = None if bias is None else leading_heads(bias, (QUERY_KEY_VALUE * width,))
+        mixed = attention.mix(functional.linear(leading_norm(layer.norm1, x), weight, bias), spec["heads"], places)
         x = x + _linear(attention.project, mixed, dim)
-        hidden = layer.activation(_linear(layer.expand, _norm(layer.norm2, x), spec["mlp"]))
+        hidden = layer.activation(_linear(layer.expand, leading_norm(layer.norm2, x), spec["mlp"]))
         return x + _linear(layer.contract, hidden, dim)
 
 
@@ -123,6 +123,7 @@ def _linear(layer: nn.Linear, x: Tensor, out: int) -> Tensor:
     return functional.linear(x, leading(layer.weight, (out, x.shape[-1])), bias)
 
 
-def _norm(norm: nn.LayerNorm, x: Tensor) -> Tensor:
+def leading_norm(norm: nn.LayerNorm, x: Tensor) -> Tensor:
+    """Layer norm of as many channels as `x` (..., channels) has."""
     size = (x.shape[-1],)
     return functional.layer_norm(x, size, leading(norm.weight, size), leading(norm.bias, size), norm.eps)

@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from search_spaces.blocks.elastic_transformer import (
-    _QUERY_KEY_VALUE,
+    QUERY_KEY_VALUE,
     ElasticTransformer,
     Locate,
-    _norm,
     leading,
     leading_heads,
+    leading_norm,
 )
 from search_spaces.blocks.transformer import LayerSpec
 from search_spaces.core.architecture import Architecture
@@ -73,7 +73,7 @@ class JoinedTransformer(ElasticTransformer):
             made = self._layer_parts(layer, specs, [parts[number] for number in there], places)
             for number, part in zip(there, made, strict=True):
                 parts[number], stages[number] = self._reduced_behind(index + 1, number, part, stages[number])
-        pooled = [self._pooled(_norm(self.norm, part)) for part in parts]
+        pooled = [self._pooled(leading_norm(self.norm, part)) for part in parts]
         return torch.cat(_linear_parts(self.classifier, pooled, [self.classifier.out_features] * len(parts)))
 
     def _reduced_behind(self, layers: int, number: int, part: Tensor, stage: int) -> tuple[Tensor, int]:
@@ -85,10 +85,14 @@ class JoinedTransformer(ElasticTransformer):
 
     def _layer_parts(self, layer: Any, specs: Sequence[LayerSpec], parts: Parts, places: Places) -> Parts:
         dims = [part.shape[-1] for part in parts]
-        mixed = self._attention_parts(layer.attention, specs, [_norm(layer.norm1, part) for part in parts], places)
+        mixed = self._attention_parts(
+            layer.attention, specs, [leading_norm(layer.norm1, part) for part in parts], places
+        )
         added = _linear_parts(layer.attention.project, mixed, dims)
         parts = [x + y for x, y in zip(parts, added, strict=True)]
-        hidden = _linear_parts(layer.expand, [_norm(layer.norm2, x) for x in parts], [spec["mlp"] for spec in specs])
+        hidden = _linear_parts(
+            layer.expand, [leading_norm(layer.norm2, x) for x in parts], [spec["mlp"] for spec in specs]
+        )
         added = _linear_parts(layer.contract, [layer.activation(y) for y in hidden], dims)
         return [x + y for x, y in zip(parts, added, strict=True)]
 
@@ -96,11 +100,11 @@ class JoinedTransformer(ElasticTransformer):
     def _attention_parts(attention: Any, specs: Sequence[LayerSpec], parts: Parts, places: Places) -> Parts:
         """Query, key and value of all parts at once; the products by the heads that each part has."""
         widths = [spec["heads"] * spec["head_dim"] for spec in specs]
-        x, joined = _joined(parts), _QUERY_KEY_VALUE * max(widths)
+        x, joined = _joined(parts), QUERY_KEY_VALUE * max(widths)
         bias = attention.qkv.bias
         bias = None if bias is None else leading_heads(bias, (joined,))
         qkv = functional.linear(x, leading_heads(attention.qkv.weight, (joined, x.shape[-1])), bias)
-        each = [one.reshape(*one.shape[:-1], _QUERY_KEY_VALUE, -1) for one in _apart(qkv, parts)]
+        each = [one.reshape(*one.shape[:-1], QUERY_KEY_VALUE, -1) for one in _apart(qkv, parts)]
         own = [one[..., :width].flatten(-2) for one, width in zip(each, widths, strict=True)]
         return [attention.mix(one, spec["heads"], at) for one, spec, at in zip(own, specs, places, strict=True)]
 
