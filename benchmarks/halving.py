@@ -63,7 +63,7 @@ def side_by_side(seed: int, root: str) -> dict[str, dict[str, Any]]:
     command = [sys.executable, *sys.argv, "--root", root, "--seeds", str(seed), "--way"]
     started = {
         way: subprocess.Popen(
-            ["taskset", "--cpu-list", str(core), *command, way], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            ["taskset", "--cpu-list", str(core), *command, way], stdout=subprocess.PIPE, stderr=None
         )
         for core, way in zip(cores, ways, strict=False)
     }
