@@ -4,7 +4,7 @@ Both search the same space under the same budget with stand-alone training and s
 They run side by side, each on a core of its own (which of them on which changes with the seed), so that whatever else
 the machine does slows both.
 
-    FITNAS_DATA=... python benchmarks/halving.py --seconds 600 --seeds 0 1 2
+    FITNAS_DATA=... python benchmarks/halving.py --seconds 480 --seeds 0 1 2
 """
 
 import argparse
@@ -62,9 +62,7 @@ def side_by_side(seed: int, root: str) -> dict[str, dict[str, Any]]:
     ways = (HALVING, FULL) if seed % 2 == 0 else (FULL, HALVING)
     command = [sys.executable, *sys.argv, "--root", root, "--seeds", str(seed), "--way"]
     started = {
-        way: subprocess.Popen(
-            ["taskset", "--cpu-list", str(core), *command, way], stdout=subprocess.PIPE, stderr=None
-        )
+        way: subprocess.Popen(["taskset", "--cpu-list", str(core), *command, way], stdout=subprocess.PIPE, stderr=None)
         for core, way in zip(cores, ways, strict=False)
     }
     return {way: json.loads(process.communicate()[0].splitlines()[-1]) for way, process in started.items()}
@@ -74,10 +72,10 @@ def main() -> None:
     """Measures and writes the section."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="vision/sign_digits_96.zip", help="a path below FITNAS_DATA, or digits")
-    parser.add_argument("--set", nargs="*", default=["resolutions=16,24,32,48"], metavar="KEY=VALUE")
+    parser.add_argument("--set", nargs="*", default=["resolutions=12,16,24,32"], metavar="KEY=VALUE")
     parser.add_argument("--budget", default="sram=32k")
     parser.add_argument("--rungs", default="3,9,27", help="epochs")
-    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--seconds", type=int, default=480)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--way", choices=(HALVING, FULL), help=argparse.SUPPRESS)
     parser.add_argument("--root", help=argparse.SUPPRESS)

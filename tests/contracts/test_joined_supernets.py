@@ -11,7 +11,7 @@ from search_spaces.core.space import SearchSpace
 
 Space = SearchSpace[Any]
 MEMBERS, ROWS = 2, 5  # parts of 3 and 2 pictures
-MOST_PIXELS = 128  # a side; larger pictures take the same code and minutes
+MOST_PIXELS = 80  # a side; larger pictures take the same code and minutes
 
 
 def of_one_size(space: Space, rng: np.random.Generator) -> list[Architecture]:
