@@ -181,6 +181,12 @@ def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
         for flag, value in theirs.items():
             if value is not None and owner != name:
                 raise WrongUse(f"{flag} belongs to --evaluator {owner}; this search has {name}: leave one of them away")
+    if config.supernet_from:
+        for flag, value in options[SUPERNET].items():
+            if value is not None and flag != "--supernet-from":
+                raise WrongUse(
+                    f"{flag} says how a supernet is trained, --supernet-from takes a trained one; leave one away"
+                )
     if name == TABLE and not config.table:
         raise WrongUse("--evaluator table needs known results: --table FILE.csv or .parquet")
     if name == SUPERNET and config.recipe:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import http.client
 import json
 import shutil
 import urllib.error
@@ -175,7 +176,7 @@ def answers(url: str) -> bool:
             return True
     except urllib.error.HTTPError:
         return True
-    except OSError:
+    except (OSError, ValueError, http.client.HTTPException):  # no answer, no address, an answer of something else
         return False
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nas.training.data.augmenting import AUGMENTATION_VERSION
 from nas.training.depthwise import fast_depthwise
 from nas.training.device import keep_freed_memory, random_numbers, torch_threads
 from nas.training.recalibrate import even_parts
@@ -226,7 +227,8 @@ class Trainer:
     def _full_identity(self) -> dict[str, Any]:
         sizes = [value.numel() for value in self.network.parameters()]
         own = {**asdict(self.recipe), "seed": self.seed, "pictures": len(self.images)}
-        return {**self.identity, **own, "tensors": len(sizes), "parameters": sum(sizes)}
+        varied = AUGMENTATION_VERSION if self.augmentation else None
+        return {**self.identity, **own, "tensors": len(sizes), "parameters": sum(sizes), "augmentation version": varied}
 
     def _save(self) -> None:
         if self.checkpoint is None:

@@ -29,11 +29,11 @@ from torch import Tensor
 
 from nas.storage.files import os_errors_explained, write_atomically
 from nas.training.data import DataDescription, Pictures, augmentation
+from nas.training.data.augmenting import AUGMENTATION_VERSION
 from nas.training.epochs import Augmentation
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 
 VERSION = 1
-AUGMENTATION_VERSION = 2  # to be raised with any change of what a seed gives
 MANIFEST = "manifest.json"
 _LARGEST_SEED = 2**32
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from search_spaces.core.architecture import Architecture
+from search_spaces.core.registry import space_class
 from search_spaces.core.space import SearchSpace
 
 Space = SearchSpace[Any]
@@ -57,7 +58,17 @@ def joined(space: Space, rng: np.random.Generator) -> tuple[Any, list[Architectu
 
 
 def test_each_part_is_its_own_member(joined: tuple[Any, list[Architecture], torch.Tensor]) -> None:
-    supernet, members, pictures = joined
+    agree(*joined)
+
+
+def test_relative_positions_of_each_part(rng: np.random.Generator) -> None:
+    space = space_class("vit").configured({"preset": "T", "resolution": "48", "reduction": "true"}, None)
+    members = list(space.sample(rng, MEMBERS))
+    agree(trained_a_little(space), members, torch.randn((ROWS, 3, 48, 48), dtype=torch.float64))
+
+
+def agree(supernet: Any, members: list[Architecture], pictures: torch.Tensor) -> None:
+    """One pass of all members gives what each alone does."""
     parts = pictures.tensor_split(MEMBERS)
     alone = []
     for member, part in zip(members, parts, strict=True):

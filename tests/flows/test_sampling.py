@@ -30,7 +30,7 @@ def test_a_resume_with_another_sampling_is_refused(nas, pictures):
     resumed = nas("resume", "s")
     assert resumed.code == 1
     assert "belongs to another training" in resumed.err
-    assert "sampling None instead of multi" in resumed.err
+    assert "sampling sandwich instead of multi" in resumed.err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 # the smallest search that goes through every part; a budget that binds
-TINY = ("--space", "mcunetv2", "--trials", "6", "--supernet-epochs", "1", "--backend", "inline", "--seed", "3")
+FROM_ANOTHER = ("--space", "mcunetv2", "--trials", "6", "--backend", "inline", "--seed", "3")
+TINY = (*FROM_ANOTHER, "--supernet-epochs", "1")
 BUDGET = ("--budget", "sram=24k,flash=200k")
 
 
@@ -143,13 +144,25 @@ def test_changed_data_is_refused(nas, pictures, searched):
 
 def test_a_supernet_serves_a_second_budget(nas, pictures, searched):
     result = nas(
-        "search", *TINY, "--budget", "sram=12k", "--data", str(pictures), "--run", "tight", "--supernet-from", "signs"
+        "search",
+        *FROM_ANOTHER,
+        "--budget",
+        "sram=12k",
+        "--data",
+        str(pictures),
+        "--run",
+        "tight",
+        "--supernet-from",
+        "signs",
     )
     assert result.code == 0, result.err
     assert "training the supernet" not in result.err
-    other = nas("search", *TINY, "--budget", "sram=12k", "--supernet-from", "signs")
+    other = nas("search", *FROM_ANOTHER, "--budget", "sram=12k", "--supernet-from", "signs")
     assert other.code == 2
     assert "its space is" in other.err
+    vain = nas("search", *TINY, "--supernet-from", "signs")
+    assert vain.code == 2
+    assert "--supernet-epochs says how a supernet is trained" in vain.err
 
 
 def test_the_same_path_from_python(nas, pictures, tmp_path):

@@ -28,6 +28,7 @@ from nas.training.data.shifting import Shifts
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+AUGMENTATION_VERSION = 2  # to be raised with any change of what a seed gives, here or in `colours` and `shifting`
 _SMALL_SIDE_PIXELS = 16
 _TURN_DEGREES = 10.0
 _SHIFT = 0.1

@@ -27,8 +27,7 @@ class Sandwich(Sampling):
         return [Pass((self.largest,)), *(Pass((member,), from_first=True) for member in others)]
 
     def identity(self) -> dict[str, Any]:
-        # Without its name: checkpoints of the time when there was no other way stay good.
-        return {"random_subnets": self.subnets}
+        return {"sampling": "sandwich", "random_subnets": self.subnets}
 
 
 SAMPLING = Sandwich

@@ -1,11 +1,13 @@
 """Gradients of depthwise convolutions: those of torch's own, on every shape that takes the other way."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from nas.training.depthwise import fast_depthwise, weight_gradient
+from nas.training.epochs import Recipe, Trainer
 
 CPU = torch.device("cpu")
 
@@ -64,3 +66,18 @@ def test_nothing_is_replaced_without_gradients_or_outside() -> None:
     assert layer(pictures).grad_fn.name() != "_DepthwiseBackward"
     with fast_depthwise(CPU), torch.no_grad():
         assert layer(pictures).grad_fn is None
+
+
+def test_a_training_takes_this_way() -> None:
+    layer, seen = nn.Conv2d(2, 2, 5, padding=2, groups=2, bias=False), []
+
+    def accumulate(images: Tensor, labels: Tensor, rng: np.random.Generator) -> float:
+        out = layer(images.float())
+        seen.append(out.grad_fn.name())
+        loss = out.square().mean()
+        loss.backward()
+        return float(loss)
+
+    images, labels = np.ones((4, 2, 3, 3), dtype=np.uint8), np.zeros(4, dtype=np.int64)
+    Trainer(layer, Recipe(1, 1e-3, batch_size=2), images, labels, CPU, 0).run(accumulate)
+    assert seen == ["_DepthwiseBackward"] * 2
