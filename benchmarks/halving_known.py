@@ -159,7 +159,7 @@ def main() -> None:
     """Measures and writes the section."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--full", type=int, nargs="+", default=[10, 25, 50, 100], help="full trainings' time")
+    parser.add_argument("--full", type=int, nargs="+", default=[10, 25, 50], help="full trainings' time")
     arguments = parser.parse_args()
     path, rows = Path(os.environ["FITNAS_DATA"]) / "bench" / "nas_bench_201.parquet", []
     for data in CHANCE:
