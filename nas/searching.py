@@ -129,9 +129,10 @@ def reference(parts: Parts) -> Reference:
             ideal.append(float(least[column].min()))
             worst.append(max(ideal[-1], float(parts.budget.limits.get(column, largest[column]))))
         elif parts.gate is not None and column in parts.gate.whose:
-            fastest, slowest = parts.gate(parts.space.population(parts.space.extremes()))[column]
-            ideal.append(fastest)
-            worst.append(parts.budget.limits.get(column, slowest))
+            ends = parts.gate(parts.space.population(parts.space.extremes()))[column].tolist()
+            worst.append(parts.budget.limits.get(column, sorted(ends, key=objective.oriented)[-1]))
+            # the limit may be beyond what was measured, and a measurement may find the larger network faster
+            ideal.append(min([*ends, worst[-1]], key=objective.oriented))
         else:
             ideal.append(1.0)
             worst.append(1.0 / parts.space.settings.classes)

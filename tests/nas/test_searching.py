@@ -1,0 +1,55 @@
+"""What a search does before its first trial."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nas.assembly import Parts, assemble_for, make_space
+from nas.config import RunConfig
+from nas.core.pareto import ParetoFront
+from nas.gate import Gate
+from nas.searching import reference
+from search_spaces.core.population import Population
+
+
+def parts_of(column: str, fastest: float, slowest: float, **values: Any) -> Parts:
+    """Of a small space whose smallest network and whose others have a made-up figure."""
+    space = make_space("tinynet", {"resolutions": "32,48"})
+    smallest = space.population(space.extremes()).keys()[0]
+
+    def ask(population: Population) -> dict[str, NDArray[Any]]:
+        return {column: np.array([fastest if key == smallest else slowest for key in population.keys()])}
+
+    parts = assemble_for(space, RunConfig.checked(space="tinynet", **values))
+    return replace(parts, gate=Gate(space, ask, {column: "measured: nowhere"}, repeatable=False))
+
+
+@pytest.mark.parametrize(
+    ("fastest", "slowest", "limit", "box"),
+    [
+        (99.0, 10.0, "", (99.0, 10.0)),
+        (99.0, 10.0, "throughput=50/s", (99.0, 50.0)),
+        (99.0, 10.0, "throughput=100/s", (100.0, 100.0)),
+        (99.0, 101.0, "throughput=100/s", (101.0, 100.0)),
+        (99.0, 101.0, "", (101.0, 99.0)),
+        (99.0, 99.0, "", (99.0, 99.0)),
+    ],
+)
+def test_the_box_of_a_measured_objective_is_never_inverted(
+    fastest: float, slowest: float, limit: str, box: tuple[float, float]
+) -> None:
+    more = {"objectives": "accuracy,throughput", "budget": limit}
+    parts = parts_of("images_per_second", fastest, slowest, **more)
+    found = reference(parts)
+    assert (found.ideal[1], found.worst[1]) == box
+    assert ParetoFront([], parts.objectives, found).hypervolume == 0
+
+
+def test_the_box_of_a_latency_is_never_inverted() -> None:
+    parts = parts_of("latency_ms", 11.0, 40.0, objectives="accuracy,latency", budget="latency=10ms")
+    found = reference(parts)
+    assert (found.ideal[1], found.worst[1]) == (10.0, 10.0)
+    assert ParetoFront([], parts.objectives, found).hypervolume == 0
