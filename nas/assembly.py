@@ -1,7 +1,8 @@
 """The one place where a name becomes a part."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -80,6 +81,10 @@ class Parts:
     def measure(self) -> Price | None:
         """Figures that take seconds a network, where a limit is on one."""
         return self.gate if self.gate and self.budget.restricted_to(self.gate.whose) else None
+
+    def remembering(self, file: Path) -> "Parts":
+        """The same, whose slow figures are kept in a file: each network is asked once by all that open it."""
+        return replace(self, gate=self.gate.kept_in(file)) if self.gate else self
 
 
 def assemble(config: RunConfig, facts: InputFacts | None) -> Parts:

@@ -93,6 +93,7 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
             run=directory.name, data=description.source, runtime=parts.runtime, table=table, evaluator=parts.evaluator
         )
         run = StoredRun(directory)
+        parts = parts.remembering(directory.slow_figures)
         if other is not None:
             take_supernet(parts.space, run, other)
         directory.write_environment()
@@ -218,8 +219,6 @@ class _Search:
 
     def _conductor(self, store: Store, recorded: list[Trial], how: Measuring) -> Conductor:
         parts, config = self.parts, self.config
-        if parts.gate is not None:
-            parts.gate.remember(recorded)
 
         def told(event: Event) -> None:
             how.tidy(event, conductor.front)

@@ -36,6 +36,7 @@ def test_a_contraction_under_parameters_and_throughput(nas, pictures, measured):
     assert f"throughput {WHOSE}" in result.out.replace("\n", " ")
     front = nas("show", "r", "--json").document["front"]["trials"]
     assert front
+    assert len(set(measured)) == len(measured)
     for trial in front:
         assert trial["metrics"]["params"] <= 400_000
         assert trial["metrics"]["images_per_second"] >= 2
@@ -45,7 +46,7 @@ def test_a_contraction_under_parameters_and_throughput(nas, pictures, measured):
     assert written["budget"]["as_understood"][1] == f"throughput >= 2 images/s, {WHOSE}"
 
 
-def test_a_resumed_run_measures_no_recorded_network_again(nas, pictures, measured):
+def test_a_resumed_run_measures_no_network_again(nas, pictures, measured):
     search = (
         "search",
         "--space",
@@ -62,13 +63,15 @@ def test_a_resumed_run_measures_no_recorded_network_again(nas, pictures, measure
     run = Path("runs/whole")
     before = {trial["id"] for trial in nas("show", "whole", "--json").document["front"]["trials"]}
     assert before <= set(measured)
+    assert len(set(measured)) == len(measured)
+    known = set(measured)
     config = (run / "config.toml").read_text().replace("trials = 3", "trials = 4")
     (run / "config.toml").write_text(config)
     measured.clear()
     resumed = nas("resume", "whole", "--json")
     assert resumed.code == 0, resumed.err
-    assert len(measured) == 1
-    assert not before & set(measured)
+    assert len(measured) <= 1  # the fourth may be one that was measured before it was trained
+    assert not known & set(measured)
     assert resumed.document["measured"] == {"latency_ms": "measured: host, torch fp32, batch 1, 1 thread"}
 
 

@@ -18,10 +18,10 @@ from search_spaces.core.population import Population
 def parts_of(column: str, fastest: float, slowest: float, **values: Any) -> Parts:
     """Of a small space whose smallest network and whose others have a made-up figure."""
     space = make_space("tinynet", {"resolutions": "32,48"})
-    smallest = space.population(space.extremes()).keys()[0]
+    smallest = space.extremes()[0]
 
     def ask(population: Population) -> dict[str, NDArray[Any]]:
-        return {column: np.array([fastest if key == smallest else slowest for key in population.keys()])}
+        return {column: np.array([fastest if network == smallest else slowest for network in population])}
 
     parts = assemble_for(space, RunConfig.checked(space="tinynet", **values))
     return replace(parts, gate=Gate(space, ask, {column: "measured: nowhere"}, repeatable=False))
