@@ -25,7 +25,7 @@ from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.population import Population
 from search_spaces.core.registry import space_class, space_names
-from search_spaces.core.space import Price, PublishedMember, SearchSpace
+from search_spaces.core.space import PublishedMember, SearchSpace
 
 if TYPE_CHECKING:
     from nas.strategies.strategy import Strategy
@@ -78,7 +78,7 @@ class Parts:
     gate: Gate | None = None
 
     @property
-    def measure(self) -> Price | None:
+    def measure(self) -> Gate | None:
         """Figures that take seconds a network, where a limit is on one."""
         return self.gate if self.gate and self.budget.restricted_to(self.gate.whose) else None
 

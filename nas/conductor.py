@@ -21,6 +21,7 @@ from nas.core.budget import Budget
 from nas.core.objective import Objective
 from nas.core.pareto import ParetoFront, Reference
 from nas.core.trial import Trial
+from nas.gate import Gate
 from nas.halving import Halving
 from nas.strategies.strategy import Strategy
 from search_spaces.core.architecture import Architecture
@@ -144,7 +145,7 @@ class Conductor:
         lag: int = LAG,
         on_event: Callable[[Event], None] | None = None,
         halving: Halving | None = None,
-        measure: Price | None = None,
+        measure: Gate | None = None,
     ) -> None:
         if trials < 1 or lag < 0:
             raise ValueError(f"expected at least 1 trial and a lag of 0 or more, got {trials} and {lag}")
@@ -155,9 +156,8 @@ class Conductor:
         self.total = trials
         self.evaluation_seconds = 0.0
         self._strategy = strategy
-        self._candidates = Candidates(
-            space, price, self.budget, seed=seed, measure=measure, halted=lambda: self.stopped
-        )
+        measure = measure.until(self.is_over) if measure else None
+        self._candidates = Candidates(space, price, self.budget, seed=seed, measure=measure)
         self._record = record
         self._runtime = runtime
         self._deadline = deadline
@@ -186,8 +186,8 @@ class Conductor:
         """
         self._pass_over_recorded()
         has_more = self._next < self._last or bool(self._losses.again)
-        if has_more and self._deadline is not None and self._clock() >= self._deadline:
-            self.stop(StopReason.DEADLINE)
+        if has_more:
+            self.is_over()
         if not (has_more or self._in_flight):
             self.stop(StopReason.TRIALS if self._last == self.total else StopReason.EXHAUSTED)
         if self.stopped:
@@ -199,7 +199,7 @@ class Conductor:
         if not self._tell_up_to(self._next - self._lag):
             return WAIT
         found = self._candidates.find(self._next, self._strategy, self._seen)
-        if self.stopped:  # meanwhile, by a signal
+        if self.stopped:  # meanwhile, by a signal or by its deadline
             return None
         if isinstance(found, NothingLeft):
             self._end_of_space(found)
@@ -261,6 +261,12 @@ class Conductor:
         """Proposes nothing more. The first reason counts; safe to call from a signal handler."""
         if self._reason is None:
             self._reason = reason
+
+    def is_over(self) -> bool:
+        """Whether nothing more is proposed or measured; at the deadline it stops the search."""
+        if self._deadline is not None and self._clock() >= self._deadline:
+            self.stop(StopReason.DEADLINE)
+        return self.stopped
 
     # what everybody may read
 

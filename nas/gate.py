@@ -6,7 +6,7 @@ population and can say whose figures they are, such as a predictor of another de
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,21 @@ from search_spaces.core.space import Price, SearchSpace
 _DIGITS = 32  # of the hash that stands for a network
 
 
+class Halted(Exception):
+    """Nothing more may be asked: the search has come to its end. Whoever proposes catches it; no one else sees it."""
+
+
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Gate:
     """Slow figures of a population, each network asked once.
 
     `ask` gives an array `(n,)` a column: those of `whose`, and others that say how they came about. `whose` tells by
     column whose figure it is, for people. `repeatable`: the same network has the same figure in every run. `file` keeps
-    what is known, where there is one (see `kept_in`).
+    what is known, where there is one (see `kept_in`). Once `halted`, a network that is not known is `Halted`.
     """
 
     space: SearchSpace[Any]
@@ -38,6 +46,7 @@ class Gate:
     repeatable: bool
     known: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
     file: Path | None = None
+    halted: Callable[[], bool] = field(default=_never, repr=False)
 
     def kept_in(self, file: Path) -> "Gate":
         """The same with a memory in `file`: what stands there is known, and what is asked is written before it is used.
@@ -49,10 +58,16 @@ class Gate:
             gate._write()
         return gate
 
+    def until(self, halted: Callable[[], bool]) -> "Gate":
+        """The same, with the same memory, that asks nothing more once `halted`."""
+        return replace(self, halted=halted)
+
     def __call__(self, population: Population) -> dict[str, NDArray[np.float64]]:
         """One array `(n,)` a column; of networks that are known nothing is asked."""
         networks = [self._network(architecture) for architecture in population]
         unknown = {network: row for row, network in enumerate(networks) if network not in self.known}
+        if unknown and self.halted():
+            raise Halted
         if unknown:
             asked = self.ask(population[np.array(list(unknown.values()), dtype=np.intp)])
             for row, network in enumerate(unknown):

@@ -229,7 +229,12 @@ class _Search:
             parts.space,
             how.strategy(
                 strategy_class(config.strategy)(
-                    parts.space, parts.objectives, config.trials, parts.budget, parts.pricer, parts.measure
+                    parts.space,
+                    parts.objectives,
+                    config.trials,
+                    parts.budget,
+                    parts.pricer,
+                    parts.measure and parts.measure.until(lambda: conductor.is_over()),
                 )
             ),
             how.price(parts.pricer),

@@ -1,8 +1,10 @@
 """Throughput and latency of this machine as limits and objectives."""
 
 import json
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nas.evaluation import host_speed
@@ -97,3 +99,21 @@ def test_a_floor_that_nothing_reaches_is_told_before_anything_is_trained(nas, pi
     exact_first = nas(*search, "--budget", "params=10,throughput=1/s")
     assert exact_first.code == 3
     assert "smallest network needs" in exact_first.err
+
+
+@pytest.mark.parametrize("strategy", ["random", "propose"])
+def test_measuring_ends_with_the_time(nas, pictures, monkeypatch, strategy):
+    asked = []
+
+    def slower_and_slower(space, columns, setup, population, **more):
+        asked.extend(population.keys())
+        time.sleep(0.3)
+        return {"images_per_second": np.full(len(population), 9.0 if len(asked) == 1 else 0.1)}
+
+    monkeypatch.setattr(host_speed, "host_speed", slower_and_slower)
+    search = ("search", "--space", "tinyvit", *SMALL, "--data", str(pictures), "--budget", "throughput=2/s")
+    result = nas(*search, "--strategy", strategy, "--time", "1s", "--backend", "inline", "--run", "r")
+    assert result.code == 5, result.err
+    assert "the time limit was reached; everything is saved, go on with: nas resume r" in result.err
+    assert len(asked) <= 5
+    assert nas("list", "--json").document[0]["state"] == "stopped"
