@@ -25,7 +25,8 @@ FIRST_ROUND = 16
 GROWTH = 4
 LARGEST_ROUND = 8192
 CANDIDATES = 20_000
-# A measurement takes seconds. So many are spent on what the strategy asks for, and as many on the rest of the space.
+# A measurement takes seconds. So many are spent on what the strategy asks for, and as many on the rest of the space;
+# what is known already is not one of them.
 MOST_MEASURED = 32
 _NOT_METRICS = ("fits", "patches", "split")
 
@@ -49,13 +50,15 @@ class Found:
 class NothingLeft:
     """No candidate was found. `whole_space` says that every architecture of the space was looked at.
 
-    `measured`: how many were, after all exact limits; `nearest`: figures of the one that misses its limits least.
+    `nearest`: figures of the one that misses its limits least, measured ones where `is_measured`. `measured`: how many
+    were, after all exact limits and beside those that were known.
     """
 
     candidates: int
     whole_space: bool
     nearest: str
     measured: int = 0
+    is_measured: bool = False
 
     def end(self, found: int) -> str:
         """Why a search that found some architectures ends."""
@@ -69,7 +72,7 @@ class NothingLeft:
             what = f"no architecture of this space fits ({limits})."
         else:
             what = f"none found that fits in {self._looked_at} ({limits})."
-        nearest = f" The nearest {'reaches' if self.measured else 'needs'} {self.nearest}." if self.nearest else ""
+        nearest = f" The nearest {'reaches' if self.is_measured else 'needs'} {self.nearest}." if self.nearest else ""
         return f"{what}{nearest} Raise the limit, or let the space be smaller with --set."
 
     @property
@@ -199,8 +202,9 @@ class Candidates:
             return {}
         if key in self._missed or tally.is_spent:
             return None
+        is_known = self._measure.knows(architecture)
         columns = self._measure(self.space.population([architecture]))
-        tally.measured += 1
+        tally.measured += not is_known
         finite = all(bool(np.isfinite(values[0])) for values in columns.values())
         limits = self.budget.restricted_to(columns)
         if finite and (may_exceed_budget or not limits or limits.admits(columns)[0]):
@@ -247,8 +251,8 @@ class _Tally:
 
     def nothing_left(self, whole_space: bool) -> NothingLeft:
         """The end of it."""
-        nearest = self.missed if self.measured else self.nearest
-        return NothingLeft(self._looked_at, whole_space, nearest.text(), self.measured)
+        missed = self.missed.text()
+        return NothingLeft(self._looked_at, whole_space, missed or self.nearest.text(), self.measured, bool(missed))
 
 
 class _Nearest:

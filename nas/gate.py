@@ -58,6 +58,10 @@ class Gate:
             gate._write()
         return gate
 
+    def knows(self, architecture: Architecture) -> bool:
+        """Whether its figures cost nothing."""
+        return self._network(architecture) in self.known
+
     def until(self, halted: Callable[[], bool]) -> "Gate":
         """The same, with the same memory, that asks nothing more once `halted`."""
         return replace(self, halted=halted)

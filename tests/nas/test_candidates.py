@@ -186,6 +186,26 @@ def test_where_nothing_is_fast_enough_measuring_ends_and_the_fastest_is_named() 
     assert f"{left.candidates:,} candidates, 64 of them measured" in left.why("throughput >= 1,000,000 images/s")
 
 
+def test_figures_that_are_known_are_not_of_the_measurements_that_are_spent() -> None:
+    """As a resumed search finds them: more of the space known to be too slow than are measured for one proposal."""
+    space, slow = ToySpace(ToySettings(choices=4, options=3)), Slow()
+    gate = gate_of(space, slow)
+    everything = space.population(space.architecture(np.array(row, dtype=np.int16)) for row in np.ndindex(3, 3, 3, 3))
+    macs = Price()(everything)["macs"]
+    gate(everything[macs > macs.min()])
+    slow.asked.clear()
+    budget = Budget({"images_per_second": 1e6 / macs.min()})
+    candidates = Candidates(space, Price(), budget, measure=gate)
+    found = candidates.find(0, random_strategy(space), set())
+    assert isinstance(found, Found)
+    assert found.architecture == space.extremes()[0]
+    assert slow.asked == [found.key]
+    left = candidates.find(1, random_strategy(space), {found.key})
+    assert isinstance(left, NothingLeft)
+    assert left.whole_space
+    assert left.measured == 0
+
+
 def test_the_whole_of_a_small_space_is_measured_before_it_is_called_exhausted() -> None:
     space, slow = ToySpace(ToySettings(choices=2, options=3)), Slow()
     candidates = Candidates(space, Price(), Budget({"images_per_second": 1e6 / 1200}), measure=gate_of(space, slow))
