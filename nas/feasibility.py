@@ -77,6 +77,16 @@ def _check_reach(pricer: Pricer, feasibility: Feasibility, gate: Gate) -> None:
     )
 
 
+def ends_that_fit(pricer: Pricer, feasibility: Feasibility) -> Population:
+    """Two networks: of those known to be within the exact limits the ones of the fewest and of the most MACs."""
+    known = pricer.space.population(pricer.space.extremes()).concatenate(feasibility.population)
+    known = known if feasibility.found is None else known.concatenate(feasibility.found)
+    columns = pricer(known)
+    fitting = np.flatnonzero(columns["fits"])
+    macs = columns["macs"][fitting]
+    return known[fitting[[int(np.argmin(macs)), int(np.argmax(macs))]]]
+
+
 def _descend(pricer: Pricer) -> Population | None:
     """A member that fits, by walking from the smallest architecture to the neighbour that is least over budget."""
     here = pricer.space.population([pricer.space.extremes()[0]])

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from nas.assembly import SUPERNET, TABLE, Parts, assemble, strategy_class
 from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
+from nas.core.objective import Objective
 from nas.core.pareto import Reference
 from nas.core.speed_setup import SpeedSetup
 from nas.core.trial import Trial
 from nas.execution import backend_class
 from nas.execution.backend import Accounting, Backend, Settings, usable_cores
-from nas.feasibility import Feasibility, least_figures, survey
+from nas.feasibility import Feasibility, ends_that_fit, least_figures, survey
+from nas.gate import Gate
 from nas.measuring import Measuring, known_results, measuring, shared_bytes
 from nas.pricing import EXACT_COLUMNS
 from nas.progress import Reporter
@@ -103,7 +105,7 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
                 directory.name,
                 config_json=config.model_dump_json(exclude_none=True),
                 space_json=json.dumps(space),
-                reference_json=json.dumps(reference(parts).to_dict()),
+                reference_json=json.dumps(reference(parts, prepared.feasibility).to_dict()),
                 data_hash=description.hash,
             )
         directory.write(directory.config, config.to_toml())
@@ -117,9 +119,10 @@ def resume(run: StoredRun, reporter: Reporter) -> Outcome:
         return _Search(run, description, survey(run.parts.pricer, run.config.seed), reporter).go()
 
 
-def reference(parts: Parts) -> Reference:
+def reference(parts: Parts, feasibility: Feasibility) -> Reference:
     """The hypervolume's box: from the space's least figures and accuracy 1 to the budgets, else the space's largest
-    figures layer by layer, and chance accuracy. Measured speed: from the smallest network's to the largest one's.
+    figures layer by layer, and chance accuracy. Measured speed: from the smallest network's to the budget, else to the
+    largest one's, both within the exact limits.
     """
     least = least_figures(parts.pricer)
     largest = parts.pricer.of_largest()
@@ -130,14 +133,26 @@ def reference(parts: Parts) -> Reference:
             ideal.append(float(least[column].min()))
             worst.append(max(ideal[-1], float(parts.budget.limits.get(column, largest[column]))))
         elif parts.gate is not None and column in parts.gate.whose:
-            ends = parts.gate(parts.space.population(parts.space.extremes()))[column].tolist()
-            worst.append(parts.budget.limits.get(column, sorted(ends, key=objective.oriented)[-1]))
-            # the limit may be beyond what was measured, and a measurement may find the larger network faster
-            ideal.append(min([*ends, worst[-1]], key=objective.oriented))
+            best, last = _measured_ends(parts, parts.gate, feasibility, objective)
+            ideal.append(best)
+            worst.append(last)
         else:
             ideal.append(1.0)
             worst.append(1.0 / parts.space.settings.classes)
     return Reference(tuple(ideal), tuple(worst))
+
+
+def _measured_ends(parts: Parts, gate: Gate, feasibility: Feasibility, objective: Objective) -> tuple[float, float]:
+    """The better and the worse end of what is measured; where there is a limit only the smallest network is."""
+    ends = ends_that_fit(parts.pricer, feasibility)
+    limit = parts.budget.limits.get(objective.column)
+    if limit is None:
+        found = gate(ends)[objective.column].tolist()
+    else:
+        found = [*gate(ends[:1])[objective.column].tolist(), limit]
+    # the limit may be beyond what was measured, and noise may make the larger network the faster one
+    found.sort(key=objective.oriented)
+    return found[0], limit or found[-1]
 
 
 class _Search:

@@ -34,6 +34,7 @@ def test_a_contraction_under_parameters_and_throughput(nas, pictures, measured):
     result = nas(*search, *more, "--budget", "params=400k,throughput=2/s")
     assert result.code == 0, result.err
     assert f"budget throughput >= 2 images/s, {WHOSE}" in result.err
+    assert f"{WHOSE}; asked of networks within the exact limits and of those the rule comes down from" in result.err
     assert "may differ between runs" in result.err
     assert f"throughput {WHOSE}" in result.out.replace("\n", " ")
     front = nas("show", "r", "--json").document["front"]["trials"]
@@ -84,6 +85,7 @@ def test_a_rule_without_data_is_measured_too(nas, measured, space):
     assert told.code == 0, told.err
     assert 0 < told.document["proposals"][0]["latency_ms"] <= 10_000
     assert told.document["measured"]["latency_ms"].endswith("batch 1, 1 thread")
+    assert "asked of networks within the exact limits alone" in told.err
     refused = nas("search", "--space", space, *small, "--budget", "latency=1us", "--strategy", "propose")
     assert refused.code == 3
     assert "while the smallest" in refused.err
