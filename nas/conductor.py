@@ -66,7 +66,7 @@ class StopReason(enum.Enum):
 
 @dataclass(frozen=True)
 class Proposal:
-    """An architecture to evaluate. `metrics` are the exact figures of the schedule (`patches`, `split`)."""
+    """An architecture to evaluate. `metrics`: figures of the schedule (`patches`, `split`), exact and measured."""
 
     number: int
     architecture: Architecture
@@ -74,6 +74,15 @@ class Proposal:
     patches: int
     split: int
     rejected: int
+
+    def with_figures(self, evaluated: Mapping[str, float]) -> dict[str, float]:
+        """All its figures. A table may know some that were priced or measured here: then these hold."""
+        return {**evaluated, **self.metrics}
+
+    def failed(self, error: str, seconds: float) -> Trial:
+        """The record of a failed evaluation; it keeps the figures that were known before."""
+        how = (self.patches, self.split, seconds, self.rejected)
+        return Trial(self.number, self.architecture, "failed", self.metrics, *how, error)
 
 
 @dataclass(frozen=True)
@@ -217,7 +226,7 @@ class Conductor:
         if proposal is None or self.stopped:
             return False
         peers = [self._trials[n] for n in range(number - self._lag) if n in self._trials]
-        return self._halving is None or self._halving.goes_on({**proposal.metrics, **metrics}, peers, number)
+        return self._halving is None or self._halving.goes_on(proposal.with_figures(metrics), peers, number)
 
     def report(self, number: int, metrics: Mapping[str, float], seconds: float) -> None:
         """The evaluation of a proposal gave `metrics`; a NaN, or an objective without figure, makes it a failure.
@@ -228,15 +237,16 @@ class Conductor:
         proposal = self._taken_back(number)
         if proposal is None:
             return
-        missing = [o.column for o in self.objectives if o.column not in {**proposal.metrics, **metrics}]
+        figures = proposal.with_figures(metrics)
+        missing = [o.column for o in self.objectives if o.column not in figures]
         if missing:
-            self._complete(_failed(proposal, f"the evaluation gave no '{missing[0]}'", seconds))
+            self._complete(proposal.failed(f"the evaluation gave no '{missing[0]}'", seconds))
             return
         self._complete(
             Trial.from_results(
                 number,
                 proposal.architecture,
-                {**metrics, **proposal.metrics},  # a table may know figures that were priced or measured here
+                figures,
                 patches=proposal.patches,
                 split=proposal.split,
                 seconds=seconds,
@@ -251,7 +261,7 @@ class Conductor:
             return
         losses = self._losses.counts.get(number, 0) + 1
         if not lost_worker or losses > MOST_LOSSES:
-            self._complete(_failed(proposal, error or "no message", seconds))
+            self._complete(proposal.failed(error or "no message", seconds))
             return
         self._losses.counts[number] = losses
         self._losses.again.append(proposal)
@@ -382,18 +392,3 @@ class Conductor:
             self._last, self._end = self._next, left.end(self._next)
             return
         raise Infeasible(left.why("; ".join(self.budget.describe(self._runtime)) or "no limit"))
-
-
-def _failed(proposal: Proposal, error: str, seconds: float) -> Trial:
-    """The record of a failed evaluation; it keeps the exact figures."""
-    return Trial(
-        proposal.number,
-        proposal.architecture,
-        "failed",
-        proposal.metrics,
-        proposal.patches,
-        proposal.split,
-        seconds,
-        proposal.rejected,
-        error,
-    )

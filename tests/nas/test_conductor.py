@@ -184,6 +184,23 @@ def test_an_objective_without_a_figure_is_a_failed_trial() -> None:
     assert conductor.trials[0].error == "the evaluation gave no 'top1'"
 
 
+def test_figures_that_were_priced_hold_at_a_stage_as_in_the_record() -> None:
+    seen: list[dict[str, float]] = []
+
+    class Witness:
+        def goes_on(self, metrics: dict[str, float], peers: Sequence[Trial], number: int) -> bool:
+            seen.append(metrics)
+            return True
+
+    conductor = make(2, halving=Witness())
+    proposal = proposed(conductor)
+    of_a_table = {"top1": 0.5, "macs": 1.0}
+    assert conductor.goes_on(proposal.number, of_a_table)
+    conductor.report(proposal.number, of_a_table, 1.0)
+    assert seen == [{"top1": 0.5, **proposal.metrics}]
+    assert conductor.trials[0].metrics == seen[0]
+
+
 def test_failed_trials_are_told_and_the_search_goes_on() -> None:
     conductor = make(30)
     while isinstance(proposal := conductor.propose(), Proposal):
