@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from nas.config import RunConfig
 from nas.core.budget import Budget
 from nas.core.objective import Objective
-from nas.core.speed_setup import SpeedSetup
 from nas.gate import Gate
 from nas.pricing import EXACT_COLUMNS, Pricer
 from nas.tracking import parse_sinks
@@ -132,7 +131,7 @@ def gate_of(space: SearchSpace[Any], budget: Budget, config: RunConfig) -> Gate 
                 "--measure says how speed is measured; limit it (--budget throughput=100/s) or leave it away"
             )
         return None
-    setup = SpeedSetup.parse(config.measure) if config.measure else SpeedSetup()
+    setup = config.speed_setup
 
     def ask(population: Population) -> Mapping[str, NDArray[Any]]:
         from nas.evaluation.host_speed import host_speed  # loads torch, once there is a network to measure

@@ -12,7 +12,6 @@ from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
 from nas.core.objective import Objective
 from nas.core.pareto import Reference
-from nas.core.speed_setup import SpeedSetup
 from nas.core.trial import Trial
 from nas.execution import backend_class
 from nas.execution.backend import Accounting, Backend, Settings, usable_cores
@@ -155,6 +154,15 @@ def _measured_ends(parts: Parts, gate: Gate, feasibility: Feasibility, objective
     return found[0], limit or found[-1]
 
 
+def workers_of(parts: Parts, config: RunConfig) -> int:
+    """How many evaluate at once.
+
+    Speed is measured while others evaluate: unless `--workers` says otherwise, it has processors of its own.
+    """
+    reserved = config.speed_setup.threads if parts.gate else 0
+    return min(config.workers or max(usable_cores() - reserved, 1), config.lag + 1, config.trials)
+
+
 class _Search:
     """The part of a search that a new and a resumed run share."""
 
@@ -270,15 +278,10 @@ class _Search:
         return conductor
 
     def _backend(self) -> Backend:
-        """Who evaluates, and how many at once; a table is read faster than it is sent to a worker.
-
-        Speed is measured while others evaluate: unless `--workers` says otherwise, it has processors of its own.
-        """
+        """Who evaluates, and how many at once; a table is read faster than it is sent to a worker."""
         config = self.config
         name = config.backend or ("inline" if self.parts.evaluator == TABLE else "ray_tune")
-        reserved = SpeedSetup.parse(config.measure or "threads=1").threads if self.parts.gate else 0
-        workers = min(config.workers or max(usable_cores() - reserved, 1), config.lag + 1, config.trials)
-        return backend_class(name)(Settings(workers=workers, ray_address=config.ray_address))
+        return backend_class(name)(Settings(workers=workers_of(self.parts, config), ray_address=config.ray_address))
 
     def _export(self) -> None:
         from nas.storage.exports import write_front, write_trials

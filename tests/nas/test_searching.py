@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nas import searching
 from nas.assembly import Parts, assemble_for, make_space
 from nas.config import RunConfig
 from nas.core.pareto import ParetoFront
+from nas.core.speed_setup import SpeedSetup
 from nas.feasibility import survey
 from nas.gate import Gate
-from nas.searching import reference
+from nas.searching import reference, workers_of
 from search_spaces.core.population import Population
 
 
@@ -72,3 +74,24 @@ def test_the_ends_of_the_box_are_within_the_exact_limits_and_none_is_measured_in
     assert len(asked) == measured
     assert max(asked) <= parts.budget.limits.get("macs", np.inf)
     assert found.worst[1] == (50.0 if "throughput" in limits else 60.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "workers"),
+    [
+        ({}, 8),
+        ({"budget": "latency=1s"}, 8 - SpeedSetup().threads),
+        ({"budget": "latency=1s", "measure": "batch=8"}, 8 - SpeedSetup().threads),
+        ({"budget": "latency=1s", "measure": "threads=3"}, 5),
+        ({"budget": "latency=1s", "measure": "threads=16"}, 1),
+        ({"budget": "latency=1s", "workers": 8}, 8),
+        ({"trials": 3}, 3),
+    ],
+)
+def test_who_measures_has_processors_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], workers: int
+) -> None:
+    monkeypatch.setattr(searching, "usable_cores", lambda: 8)
+    config = RunConfig.checked(space="tinynet", **values)
+    assert config.speed_setup == SpeedSetup.parse(config.measure or f"threads={SpeedSetup().threads}")
+    assert workers_of(assemble_for(make_space("tinynet", {"resolutions": "32,48"}), config), config) == workers
