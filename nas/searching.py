@@ -66,6 +66,7 @@ class Prepared(Admitted):
 def admit(config: RunConfig) -> Admitted:
     """Resolves every name for the space's published input, prices a sample. `Infeasible` where nothing fits."""
     parts = assemble(config, None)
+    _check(parts, config)
     return Admitted(config, parts, survey(parts.pricer, config.seed, parts.gate))
 
 
@@ -73,14 +74,18 @@ def prepare(config: RunConfig) -> Prepared:
     """Reads the data's headers, resolves every name, prices a sample. `Infeasible` where nothing fits."""
     description = describe(config.data)
     parts = assemble(config, description.facts)
+    _check(parts, config)
+    return Prepared(config, parts, survey(parts.pricer, config.seed, parts.gate), description)
+
+
+def _check(parts: Parts, config: RunConfig) -> None:
+    """What cannot serve a search is told before a network is measured and a folder is made."""
     if parts.evaluator == TABLE:
-        known_results(parts.space, config)  # a table that cannot serve is told before a folder is made
-    for name in parse_sinks(config.tracking):
-        sink_class(name).check()
-    feasibility = survey(parts.pricer, config.seed, parts.gate)
+        known_results(parts.space, config)
     if parts.evaluator == SUPERNET and not config.supernet_from:
         check_sampling(parts.space, config.sampling)
-    return Prepared(config, parts, feasibility, description)
+    for name in parse_sinks(config.tracking):
+        sink_class(name).check()
 
 
 def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool = False) -> Outcome:

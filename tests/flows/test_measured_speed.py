@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from nas.evaluation import host_speed
+from search_spaces.blocks.joined_mbconv import JoinedMbconv
+from search_spaces.core.errors import WrongUse
 
 SMALL = ("--set", "dims1=32", "--set", "dims2=64", "--set", "dims3=96,128", "--set", "dims4=128,192")
 WHOSE = "measured: host, torch fp32, batch 2, 1 thread"
@@ -119,3 +121,26 @@ def test_measuring_ends_with_the_time(nas, pictures, monkeypatch, strategy):
     assert "the time limit was reached; everything is saved, go on with: nas resume r" in result.err
     assert len(asked) <= 5
     assert nas("list", "--json").document[0]["state"] == "stopped"
+
+
+@pytest.mark.parametrize("data", [True, False])
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        (("--space", "mcunetv2", "--sampling", "multi"), "--sampling multi cannot train the supernet of 'mcunetv2'"),
+        (("--space", "tinynet", "--table", "known.csv"), "--table known.csv lacks a column"),
+    ],
+)
+def test_what_cannot_serve_is_refused_before_anything_is_measured(
+    nas, pictures, measured, monkeypatch, data, refused, said
+):
+    def one_at_a_time(supernet, architectures):
+        raise WrongUse("its sub-networks differ in everything")
+
+    monkeypatch.setattr(JoinedMbconv, "activate_many", one_at_a_time)
+    Path("known.csv").write_text("a,b\n1,2\n")
+    given = ("--data", str(pictures)) if data else ()
+    result = nas("search", *refused, *given, "--budget", "latency=1s", "--dry-run")
+    assert result.code == 2, result.err
+    assert said in result.err
+    assert not measured
