@@ -26,6 +26,7 @@ from nas.halving import Halving
 from nas.strategies.strategy import Strategy
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError, Infeasible
+from search_spaces.core.limits import NoneWithin
 from search_spaces.core.space import SearchSpace
 
 # How far proposals run ahead of what was told: enough for nine evaluations at once, and never a function of the number
@@ -207,7 +208,10 @@ class Conductor:
             return self._hand_out(self._losses.again.popleft())
         if not self._tell_up_to(self._next - self._lag):
             return WAIT
-        found = self._candidates.find(self._next, self._strategy, self._seen)
+        try:
+            found = self._candidates.find(self._next, self._strategy, self._seen)
+        except NoneWithin as error:
+            raise self.budget.explained(error, self._runtime) from None
         if self.stopped:  # meanwhile, by a signal or by its deadline
             return None
         if isinstance(found, NothingLeft):

@@ -1,12 +1,15 @@
 """Throughput and latency of this machine as limits and objectives."""
 
 import json
+import re
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nas.assembly import assemble_for
+from nas.config import RunConfig
 from nas.evaluation import host_speed
 from search_spaces.blocks.joined_mbconv import JoinedMbconv
 from search_spaces.core.errors import WrongUse
@@ -90,15 +93,37 @@ def test_a_rule_without_data_is_measured_too(nas, measured, space):
     assert "asked of networks within the exact limits alone" in told.err
     refused = nas("search", "--space", space, *small, "--budget", "latency=1us", "--strategy", "propose")
     assert refused.code == 3
-    assert "while the smallest" in refused.err
+    limit = "latency <= 0.001 ms, measured: host, torch fp32, batch 1, 1 thread, while the smallest"
+    assert limit in refused.err
+    assert re.search(r"that fits \(\w+\) has [\d.,]+ ms; give a limit that it meets", refused.err)
+    exact = nas("search", "--space", space, *small, "--budget", "latency=1us,macs=10", "--strategy", "propose")
+    assert exact.code == 3
+
+
+@pytest.mark.parametrize("space", ["tinynet", "tinyvit"])
+def test_a_rule_that_fails_measures_nothing_beyond_the_exact_limits(nas, monkeypatch, space):
+    asked = []
+
+    def slow(space, columns, setup, population, **more):
+        asked.extend(assemble_for(space, RunConfig(space=space.name)).pricer(population)["params"].tolist())
+        return {"images_per_second": np.full(len(population), 2.0)}
+
+    monkeypatch.setattr(host_speed, "host_speed", slow)
+    small = ("--set", "resolutions=32") if space == "tinynet" else ("--set", "resolution=32")
+    refused = nas("search", "--space", space, *small, "--budget", "params=4M,throughput=3/s", "--strategy", "propose")
+    assert refused.code == 3
+    assert "throughput >= 3 images/s, measured: host" in refused.err
+    assert "has 2 images/s; give a limit that it meets" in refused.err
+    assert len(asked) == 1
+    assert asked[0] <= 4e6
 
 
 def test_a_floor_that_nothing_reaches_is_told_before_anything_is_trained(nas, pictures, measured):
     search = ("search", "--space", "tinyvit", *SMALL, "--data", str(pictures))
     result = nas(*search, "--budget", "throughput=90000000/s")
     assert result.code == 3
-    assert "the fastest has throughput" in result.err
-    assert "measured: host, torch fp32, batch 32, 1 thread" in result.err
+    assert "throughput >= 90,000,000 images/s, measured: host, torch fp32, batch 32, 1 thread, while" in result.err
+    assert "while the fastest of" in result.err
     assert not Path("runs").exists()
     exact_first = nas(*search, "--budget", "params=10,throughput=1/s")
     assert exact_first.code == 3
