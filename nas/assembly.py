@@ -1,7 +1,8 @@
 """The one place where a name becomes a part."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -9,7 +10,6 @@ from numpy.typing import NDArray
 from nas.config import RunConfig
 from nas.core.budget import Budget
 from nas.core.objective import Objective
-from nas.core.speed_setup import SpeedSetup
 from nas.gate import Gate
 from nas.pricing import EXACT_COLUMNS, Pricer
 from nas.tracking import parse_sinks
@@ -24,7 +24,7 @@ from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.population import Population
 from search_spaces.core.registry import space_class, space_names
-from search_spaces.core.space import Price, PublishedMember, SearchSpace
+from search_spaces.core.space import PublishedMember, SearchSpace
 
 if TYPE_CHECKING:
     from nas.strategies.strategy import Strategy
@@ -77,9 +77,13 @@ class Parts:
     gate: Gate | None = None
 
     @property
-    def measure(self) -> Price | None:
+    def measure(self) -> Gate | None:
         """Figures that take seconds a network, where a limit is on one."""
         return self.gate if self.gate and self.budget.restricted_to(self.gate.whose) else None
+
+    def remembering(self, file: Path) -> "Parts":
+        """The same, whose slow figures are kept in a file: each network is asked once by all that open it."""
+        return replace(self, gate=self.gate.kept_in(file)) if self.gate else self
 
 
 def assemble(config: RunConfig, facts: InputFacts | None) -> Parts:
@@ -127,7 +131,7 @@ def gate_of(space: SearchSpace[Any], budget: Budget, config: RunConfig) -> Gate 
                 "--measure says how speed is measured; limit it (--budget throughput=100/s) or leave it away"
             )
         return None
-    setup = SpeedSetup.parse(config.measure) if config.measure else SpeedSetup()
+    setup = config.speed_setup
 
     def ask(population: Population) -> Mapping[str, NDArray[Any]]:
         from nas.evaluation.host_speed import host_speed  # loads torch, once there is a network to measure

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.core.budget import Budget
+from nas.gate import Gate, Halted
 from nas.strategies.strategy import Strategy
 from predictors.core.metric import METRIC_OF_COLUMN, format_quantity
 from search_spaces.core.architecture import Architecture
@@ -24,7 +25,8 @@ FIRST_ROUND = 16
 GROWTH = 4
 LARGEST_ROUND = 8192
 CANDIDATES = 20_000
-# A measurement takes seconds. So many are spent on what the strategy asks for, and as many on the rest of the space.
+# A measurement takes seconds. So many are spent on what the strategy asks for, and as many on the rest of the space;
+# what is known already is not one of them.
 MOST_MEASURED = 32
 _NOT_METRICS = ("fits", "patches", "split")
 
@@ -48,13 +50,15 @@ class Found:
 class NothingLeft:
     """No candidate was found. `whole_space` says that every architecture of the space was looked at.
 
-    `measured`: how many were, after all exact limits; `nearest`: figures of the one that misses its limits least.
+    `nearest`: figures of the one that misses its limits least, measured ones where `is_measured`. `measured`: how many
+    were, after all exact limits and beside those that were known.
     """
 
     candidates: int
     whole_space: bool
     nearest: str
     measured: int = 0
+    is_measured: bool = False
 
     def end(self, found: int) -> str:
         """Why a search that found some architectures ends."""
@@ -68,7 +72,7 @@ class NothingLeft:
             what = f"no architecture of this space fits ({limits})."
         else:
             what = f"none found that fits in {self._looked_at} ({limits})."
-        nearest = f" The nearest {'reaches' if self.measured else 'needs'} {self.nearest}." if self.nearest else ""
+        nearest = f" The nearest {'reaches' if self.is_measured else 'needs'} {self.nearest}." if self.nearest else ""
         return f"{what}{nearest} Raise the limit, or let the space be smaller with --set."
 
     @property
@@ -82,8 +86,8 @@ class Candidates:
     `price` gives, for a population of n, columns of length n: a bool `fits` (may be missing: then everything that
     `budget` admits fits), `patches`, `split`, and a figure for every other column. A candidate with a NaN or an
     infinity among its figures is dropped. `measure` gives further columns in seconds a network; it is asked one by one,
-    and only of candidates within every exact limit, until one is within the limits on these columns as well. `budget`
-    limits such columns; limits on other columns are not looked at. `halted`: nothing more is measured.
+    and only of candidates within every exact limit, until one is within the limits on these columns as well. Where it
+    is halted nothing is found. `budget` limits such columns; limits on other columns are not looked at.
 
     The candidate of proposal `number` depends on the seed, the number, what the strategy was told and what was
     proposed before: nothing else, so that a resumed search finds it again.
@@ -97,8 +101,7 @@ class Candidates:
         *,
         seed: int = 0,
         most: int = CANDIDATES,
-        measure: Price | None = None,
-        halted: Callable[[], bool] = lambda: False,
+        measure: Gate | None = None,
     ) -> None:
         self.space = space
         self.budget = budget or Budget()
@@ -106,7 +109,6 @@ class Candidates:
         self._seed = seed
         self._most = most
         self._measure = measure
-        self._halted = halted
         self._missed: set[bytes] = set()  # measured, and beyond a limit
 
     def find(self, number: int, strategy: Strategy, seen: Collection[bytes]) -> Found | NothingLeft:
@@ -117,12 +119,18 @@ class Candidates:
         architecture are tried once.
         """
         tally = _Tally(self.budget)
+        try:
+            return self._find(number, strategy, seen, tally)
+        except Halted:
+            return tally.nothing_left(whole_space=False)
+
+    def _find(self, number: int, strategy: Strategy, seen: Collection[bytes], tally: "_Tally") -> Found | NothingLeft:
         for index, size in enumerate(round_sizes(self._most)):
             rng = np.random.default_rng([self._seed, number, index])
             found = self._first(strategy.ask(size, rng), seen, tally, strategy.may_exceed_budget)
             if found is not None:
                 return found
-            if tally.is_spent or self._halted():
+            if tally.is_spent:
                 break
         if strategy.only_its_own:
             return tally.nothing_left(whole_space=False)
@@ -189,13 +197,14 @@ class Candidates:
     def _measured(
         self, architecture: Architecture, key: bytes, tally: "_Tally", may_exceed_budget: bool
     ) -> dict[str, float] | None:
-        """Its measured figures; None where they break a limit, or nothing more may be measured."""
+        """Its measured figures; None where they break a limit, or no more are spent on this proposal."""
         if self._measure is None:
             return {}
-        if key in self._missed or tally.is_spent or self._halted():
+        if key in self._missed or tally.is_spent:
             return None
+        is_known = self._measure.knows(architecture)
         columns = self._measure(self.space.population([architecture]))
-        tally.measured += 1
+        tally.measured += not is_known
         finite = all(bool(np.isfinite(values[0])) for values in columns.values())
         limits = self.budget.restricted_to(columns)
         if finite and (may_exceed_budget or not limits or limits.admits(columns)[0]):
@@ -242,8 +251,8 @@ class _Tally:
 
     def nothing_left(self, whole_space: bool) -> NothingLeft:
         """The end of it."""
-        nearest = self.missed if self.measured else self.nearest
-        return NothingLeft(self._looked_at, whole_space, nearest.text(), self.measured)
+        missed = self.missed.text()
+        return NothingLeft(self._looked_at, whole_space, missed or self.nearest.text(), self.measured, bool(missed))
 
 
 class _Nearest:

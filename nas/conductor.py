@@ -21,10 +21,12 @@ from nas.core.budget import Budget
 from nas.core.objective import Objective
 from nas.core.pareto import ParetoFront, Reference
 from nas.core.trial import Trial
+from nas.gate import Gate
 from nas.halving import Halving
 from nas.strategies.strategy import Strategy
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError, Infeasible
+from search_spaces.core.limits import NoneWithin
 from search_spaces.core.space import SearchSpace
 
 # How far proposals run ahead of what was told: enough for nine evaluations at once, and never a function of the number
@@ -65,7 +67,7 @@ class StopReason(enum.Enum):
 
 @dataclass(frozen=True)
 class Proposal:
-    """An architecture to evaluate. `metrics` are the exact figures of the schedule (`patches`, `split`)."""
+    """An architecture to evaluate. `metrics`: figures of the schedule (`patches`, `split`), exact and measured."""
 
     number: int
     architecture: Architecture
@@ -73,6 +75,15 @@ class Proposal:
     patches: int
     split: int
     rejected: int
+
+    def with_figures(self, evaluated: Mapping[str, float]) -> dict[str, float]:
+        """All its figures. A table may know some that were priced or measured here: then these hold."""
+        return {**evaluated, **self.metrics}
+
+    def failed(self, error: str, seconds: float) -> Trial:
+        """The record of a failed evaluation; it keeps the figures that were known before."""
+        how = (self.patches, self.split, seconds, self.rejected)
+        return Trial(self.number, self.architecture, "failed", self.metrics, *how, error)
 
 
 @dataclass(frozen=True)
@@ -144,7 +155,7 @@ class Conductor:
         lag: int = LAG,
         on_event: Callable[[Event], None] | None = None,
         halving: Halving | None = None,
-        measure: Price | None = None,
+        measure: Gate | None = None,
     ) -> None:
         if trials < 1 or lag < 0:
             raise ValueError(f"expected at least 1 trial and a lag of 0 or more, got {trials} and {lag}")
@@ -155,9 +166,8 @@ class Conductor:
         self.total = trials
         self.evaluation_seconds = 0.0
         self._strategy = strategy
-        self._candidates = Candidates(
-            space, price, self.budget, seed=seed, measure=measure, halted=lambda: self.stopped
-        )
+        measure = measure.until(self.is_over) if measure else None
+        self._candidates = Candidates(space, price, self.budget, seed=seed, measure=measure)
         self._record = record
         self._runtime = runtime
         self._deadline = deadline
@@ -186,8 +196,8 @@ class Conductor:
         """
         self._pass_over_recorded()
         has_more = self._next < self._last or bool(self._losses.again)
-        if has_more and self._deadline is not None and self._clock() >= self._deadline:
-            self.stop(StopReason.DEADLINE)
+        if has_more:
+            self.is_over()
         if not (has_more or self._in_flight):
             self.stop(StopReason.TRIALS if self._last == self.total else StopReason.EXHAUSTED)
         if self.stopped:
@@ -198,8 +208,11 @@ class Conductor:
             return self._hand_out(self._losses.again.popleft())
         if not self._tell_up_to(self._next - self._lag):
             return WAIT
-        found = self._candidates.find(self._next, self._strategy, self._seen)
-        if self.stopped:  # meanwhile, by a signal
+        try:
+            found = self._candidates.find(self._next, self._strategy, self._seen)
+        except NoneWithin as error:
+            raise self.budget.explained(error, self._runtime) from None
+        if self.stopped:  # meanwhile, by a signal or by its deadline
             return None
         if isinstance(found, NothingLeft):
             self._end_of_space(found)
@@ -217,7 +230,7 @@ class Conductor:
         if proposal is None or self.stopped:
             return False
         peers = [self._trials[n] for n in range(number - self._lag) if n in self._trials]
-        return self._halving is None or self._halving.goes_on({**proposal.metrics, **metrics}, peers, number)
+        return self._halving is None or self._halving.goes_on(proposal.with_figures(metrics), peers, number)
 
     def report(self, number: int, metrics: Mapping[str, float], seconds: float) -> None:
         """The evaluation of a proposal gave `metrics`; a NaN, or an objective without figure, makes it a failure.
@@ -228,15 +241,16 @@ class Conductor:
         proposal = self._taken_back(number)
         if proposal is None:
             return
-        missing = [o.column for o in self.objectives if o.column not in {**proposal.metrics, **metrics}]
+        figures = proposal.with_figures(metrics)
+        missing = [o.column for o in self.objectives if o.column not in figures]
         if missing:
-            self._complete(_failed(proposal, f"the evaluation gave no '{missing[0]}'", seconds))
+            self._complete(proposal.failed(f"the evaluation gave no '{missing[0]}'", seconds))
             return
         self._complete(
             Trial.from_results(
                 number,
                 proposal.architecture,
-                {**metrics, **proposal.metrics},  # a table may know figures that were priced or measured here
+                figures,
                 patches=proposal.patches,
                 split=proposal.split,
                 seconds=seconds,
@@ -251,7 +265,7 @@ class Conductor:
             return
         losses = self._losses.counts.get(number, 0) + 1
         if not lost_worker or losses > MOST_LOSSES:
-            self._complete(_failed(proposal, error or "no message", seconds))
+            self._complete(proposal.failed(error or "no message", seconds))
             return
         self._losses.counts[number] = losses
         self._losses.again.append(proposal)
@@ -261,6 +275,12 @@ class Conductor:
         """Proposes nothing more. The first reason counts; safe to call from a signal handler."""
         if self._reason is None:
             self._reason = reason
+
+    def is_over(self) -> bool:
+        """Whether nothing more is proposed or measured; at the deadline it stops the search."""
+        if self._deadline is not None and self._clock() >= self._deadline:
+            self.stop(StopReason.DEADLINE)
+        return self.stopped
 
     # what everybody may read
 
@@ -376,18 +396,3 @@ class Conductor:
             self._last, self._end = self._next, left.end(self._next)
             return
         raise Infeasible(left.why("; ".join(self.budget.describe(self._runtime)) or "no limit"))
-
-
-def _failed(proposal: Proposal, error: str, seconds: float) -> Trial:
-    """The record of a failed evaluation; it keeps the exact figures."""
-    return Trial(
-        proposal.number,
-        proposal.architecture,
-        "failed",
-        proposal.metrics,
-        proposal.patches,
-        proposal.split,
-        seconds,
-        proposal.rejected,
-        error,
-    )

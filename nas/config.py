@@ -178,6 +178,11 @@ class RunConfig(BaseModel):
         return _parse_budget(self.budget)
 
     @property
+    def speed_setup(self) -> SpeedSetup:
+        """How speed is measured, where it is."""
+        return SpeedSetup.parse(self.measure) if self.measure else SpeedSetup()
+
+    @property
     def parsed_objectives(self) -> tuple[Objective, ...]:
         """The objectives in their order."""
         return parse_objectives(self.objectives)

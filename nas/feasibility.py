@@ -67,14 +67,24 @@ def _check_reach(pricer: Pricer, feasibility: Feasibility, gate: Gate) -> None:
     figures = gate(tried)
     told = []
     for column in limits.limits:
-        metric, values = METRIC_OF_COLUMN[column], figures[column]
-        best = int(np.argmin(values) if metric.better == "less" else np.argmax(values))
-        told.append(f"the fastest has {metric.key} {format_quantity(metric, values[best])} ({tried[best].id})")
+        values = figures[column]
+        best = int(np.argmin(values) if METRIC_OF_COLUMN[column].better == "less" else np.argmax(values))
+        who = f"the fastest of {len(tried)} networks ({tried[best].id})"
+        told.append(limits.beside(column, {who: float(values[best])}, pricer.runtime))
     raise Infeasible(
-        f"none found in the space '{pricer.space.name}' that fits: {'; '.join(limits.describe(pricer.runtime))}. Of "
-        f"{len(tried)} networks of the fewest MACs that are within the exact limits {', '.join(told)}. Give a limit "
-        "that it meets, or let the space be smaller with --set"
+        f"none found in the space '{pricer.space.name}' that fits: {'; '.join(told)}. Measured were those of the "
+        "fewest MACs within the exact limits. Give a limit that it meets, or let the space be smaller with --set"
     )
+
+
+def ends_that_fit(pricer: Pricer, feasibility: Feasibility) -> Population:
+    """Two networks: of those known to be within the exact limits the ones of the fewest and of the most MACs."""
+    known = pricer.space.population(pricer.space.extremes()).concatenate(feasibility.population)
+    known = known if feasibility.found is None else known.concatenate(feasibility.found)
+    columns = pricer(known)
+    fitting = np.flatnonzero(columns["fits"])
+    macs = columns["macs"][fitting]
+    return known[fitting[[int(np.argmin(macs)), int(np.argmax(macs))]]]
 
 
 def _descend(pricer: Pricer) -> Population | None:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from nas.assembly import SUPERNET, TABLE, Parts, assemble, strategy_class
 from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
+from nas.core.objective import Objective
 from nas.core.pareto import Reference
-from nas.core.speed_setup import SpeedSetup
 from nas.core.trial import Trial
 from nas.execution import backend_class
 from nas.execution.backend import Accounting, Backend, Settings, usable_cores
-from nas.feasibility import Feasibility, least_figures, survey
+from nas.feasibility import Feasibility, ends_that_fit, least_figures, survey
+from nas.gate import Gate
 from nas.measuring import Measuring, known_results, measuring, shared_bytes
 from nas.pricing import EXACT_COLUMNS
 from nas.progress import Reporter
@@ -65,6 +66,7 @@ class Prepared(Admitted):
 def admit(config: RunConfig) -> Admitted:
     """Resolves every name for the space's published input, prices a sample. `Infeasible` where nothing fits."""
     parts = assemble(config, None)
+    _check(parts, config)
     return Admitted(config, parts, survey(parts.pricer, config.seed, parts.gate))
 
 
@@ -72,14 +74,18 @@ def prepare(config: RunConfig) -> Prepared:
     """Reads the data's headers, resolves every name, prices a sample. `Infeasible` where nothing fits."""
     description = describe(config.data)
     parts = assemble(config, description.facts)
+    _check(parts, config)
+    return Prepared(config, parts, survey(parts.pricer, config.seed, parts.gate), description)
+
+
+def _check(parts: Parts, config: RunConfig) -> None:
+    """What cannot serve a search is told before a network is measured and a folder is made."""
     if parts.evaluator == TABLE:
-        known_results(parts.space, config)  # a table that cannot serve is told before a folder is made
-    for name in parse_sinks(config.tracking):
-        sink_class(name).check()
-    feasibility = survey(parts.pricer, config.seed, parts.gate)
+        known_results(parts.space, config)
     if parts.evaluator == SUPERNET and not config.supernet_from:
         check_sampling(parts.space, config.sampling)
-    return Prepared(config, parts, feasibility, description)
+    for name in parse_sinks(config.tracking):
+        sink_class(name).check()
 
 
 def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool = False) -> Outcome:
@@ -93,6 +99,7 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
             run=directory.name, data=description.source, runtime=parts.runtime, table=table, evaluator=parts.evaluator
         )
         run = StoredRun(directory)
+        parts = parts.remembering(directory.slow_figures)
         if other is not None:
             take_supernet(parts.space, run, other)
         directory.write_environment()
@@ -102,7 +109,7 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
                 directory.name,
                 config_json=config.model_dump_json(exclude_none=True),
                 space_json=json.dumps(space),
-                reference_json=json.dumps(reference(parts).to_dict()),
+                reference_json=json.dumps(reference(parts, prepared.feasibility).to_dict()),
                 data_hash=description.hash,
             )
         directory.write(directory.config, config.to_toml())
@@ -116,9 +123,10 @@ def resume(run: StoredRun, reporter: Reporter) -> Outcome:
         return _Search(run, description, survey(run.parts.pricer, run.config.seed), reporter).go()
 
 
-def reference(parts: Parts) -> Reference:
+def reference(parts: Parts, feasibility: Feasibility) -> Reference:
     """The hypervolume's box: from the space's least figures and accuracy 1 to the budgets, else the space's largest
-    figures layer by layer, and chance accuracy. Measured speed: from the smallest network's to the largest one's.
+    figures layer by layer, and chance accuracy. Measured speed: from the smallest network's to the budget, else to the
+    largest one's, both within the exact limits.
     """
     least = least_figures(parts.pricer)
     largest = parts.pricer.of_largest()
@@ -129,13 +137,35 @@ def reference(parts: Parts) -> Reference:
             ideal.append(float(least[column].min()))
             worst.append(max(ideal[-1], float(parts.budget.limits.get(column, largest[column]))))
         elif parts.gate is not None and column in parts.gate.whose:
-            fastest, slowest = parts.gate(parts.space.population(parts.space.extremes()))[column]
-            ideal.append(fastest)
-            worst.append(parts.budget.limits.get(column, slowest))
+            best, last = _measured_ends(parts, parts.gate, feasibility, objective)
+            ideal.append(best)
+            worst.append(last)
         else:
             ideal.append(1.0)
             worst.append(1.0 / parts.space.settings.classes)
     return Reference(tuple(ideal), tuple(worst))
+
+
+def _measured_ends(parts: Parts, gate: Gate, feasibility: Feasibility, objective: Objective) -> tuple[float, float]:
+    """The better and the worse end of what is measured; where there is a limit only the smallest network is."""
+    ends = ends_that_fit(parts.pricer, feasibility)
+    limit = parts.budget.limits.get(objective.column)
+    if limit is None:
+        found = gate(ends)[objective.column].tolist()
+    else:
+        found = [*gate(ends[:1])[objective.column].tolist(), limit]
+    # the limit may be beyond what was measured, and noise may make the larger network the faster one
+    found.sort(key=objective.oriented)
+    return found[0], limit or found[-1]
+
+
+def workers_of(parts: Parts, config: RunConfig) -> int:
+    """How many evaluate at once.
+
+    Speed is measured while others evaluate: unless `--workers` says otherwise, it has processors of its own.
+    """
+    reserved = config.speed_setup.threads if parts.gate else 0
+    return min(config.workers or max(usable_cores() - reserved, 1), config.lag + 1, config.trials)
 
 
 class _Search:
@@ -217,8 +247,6 @@ class _Search:
 
     def _conductor(self, store: Store, recorded: list[Trial], how: Measuring) -> Conductor:
         parts, config = self.parts, self.config
-        if parts.gate is not None:
-            parts.gate.remember(recorded)
 
         def told(event: Event) -> None:
             how.tidy(event, conductor.front)
@@ -229,7 +257,12 @@ class _Search:
             parts.space,
             how.strategy(
                 strategy_class(config.strategy)(
-                    parts.space, parts.objectives, config.trials, parts.budget, parts.pricer, parts.measure
+                    parts.space,
+                    parts.objectives,
+                    config.trials,
+                    parts.budget,
+                    parts.pricer,
+                    parts.measure and parts.measure.until(lambda: conductor.is_over()),
                 )
             ),
             how.price(parts.pricer),
@@ -250,15 +283,10 @@ class _Search:
         return conductor
 
     def _backend(self) -> Backend:
-        """Who evaluates, and how many at once; a table is read faster than it is sent to a worker.
-
-        Speed is measured while others evaluate: unless `--workers` says otherwise, it has processors of its own.
-        """
+        """Who evaluates, and how many at once; a table is read faster than it is sent to a worker."""
         config = self.config
         name = config.backend or ("inline" if self.parts.evaluator == TABLE else "ray_tune")
-        reserved = SpeedSetup.parse(config.measure or "threads=1").threads if self.parts.gate else 0
-        workers = min(config.workers or max(usable_cores() - reserved, 1), config.lag + 1, config.trials)
-        return backend_class(name)(Settings(workers=workers, ray_address=config.ray_address))
+        return backend_class(name)(Settings(workers=workers_of(self.parts, config), ray_address=config.ray_address))
 
     def _export(self) -> None:
         from nas.storage.exports import write_front, write_trials

@@ -87,7 +87,7 @@ class Session:
             reporter.note(
                 "with --time the archive depends on the machine's speed; by --trials alone it follows from the seed"
             )
-        _tell_of_the_gate(prepared.parts, reporter)
+        _tell_of_the_gate(prepared.parts, reporter, from_above=self._comes_from_above(prepared.parts))
         feasible = prepared.feasibility
         if prepared.parts.budget and not feasible.binding and not prepared.parts.measure:
             reporter.note(
@@ -96,6 +96,10 @@ class Session:
         elif prepared.parts.budget:
             what = "exact limits" if prepared.parts.measure else "budget"
             reporter.note(f"{100 * feasible.share:.2g} % of {feasible.sampled:,} sampled architectures fit the {what}")
+
+    def _comes_from_above(self, parts: Parts) -> bool:
+        """Whether networks beyond the limits are measured too, and trained: a rule comes down from them."""
+        return self.config.strategy == PROPOSE and parts.space.rule_exceeds_budget
 
     def dry_run(self, *, as_json: bool, quiet: bool) -> int:
         """Prints what the budget admits; without data, of the space's published input."""
@@ -122,12 +126,13 @@ def _tell_of_published_input(parts: Parts, reporter: Reporter) -> None:
     reporter.note(f"no --data: the space's published input, {size}")
 
 
-def _tell_of_the_gate(parts: Parts, reporter: Reporter) -> None:
+def _tell_of_the_gate(parts: Parts, reporter: Reporter, from_above: bool = False) -> None:
     """Whose slow figures a search holds to its limits or improves, and what that means for its archive."""
     if parts.gate is None:
         return
+    of = "of networks within the exact limits" + (" and of those the rule comes down from" if from_above else " alone")
     for column, whose in parts.gate.whose.items():
-        reporter.note(f"{METRIC_OF_COLUMN[column].key} {whose}; asked of networks within the exact limits alone")
+        reporter.note(f"{METRIC_OF_COLUMN[column].key} {whose}; asked {of}")
     if not parts.gate.repeatable:
         reporter.note("measured figures vary: what is found (the archive) may differ between runs of the same seed")
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from predictors.core.metric import METRIC_OF_COLUMN, METRICS, Metric, format_quantity, parse_quantity
-from search_spaces.core.errors import WrongUse, did_you_mean, shown
+from search_spaces.core.errors import Infeasible, WrongUse, did_you_mean, shown
+from search_spaces.core.limits import NoneWithin
 
 # Whose figure it is: these metrics mean nothing without the runtime that executes the network.
 _KEYS_OF_A_RUNTIME = frozenset({"sram", "flash", "latency", "throughput", "energy"})
@@ -114,6 +115,21 @@ class Budget:
     def describe(self, runtime: str) -> list[str]:
         """A line a limit, as understood: 'sram <= 262,144 B (256 KiB), runtime tinyengine'."""
         return list(self._lines(runtime))
+
+    def beside(self, column: str, figures: Mapping[str, float], runtime: str) -> str:
+        """A limit as understood, beside the figures of some networks by who has them.
+
+        >>> Budget({"latency_ms": 5}).beside("latency_ms", {"the smallest": 9.25, "the largest": 80}, "tflm")
+        'latency <= 5 ms, runtime tflm, while the smallest has 9.25 ms and the largest has 80 ms'
+        """
+        [limit] = self.restricted_to([column]).describe(runtime)
+        metric = METRIC_OF_COLUMN[column]
+        have = " and ".join(f"{who} has {format_quantity(metric, figure)}" for who, figure in figures.items())
+        return f"{limit}, while {have}"
+
+    def explained(self, error: NoneWithin, runtime: str) -> Infeasible:
+        """What a space's rule says of these limits, by key and unit, and with whose figures they are."""
+        return Infeasible(error.told(lambda column, figures: self.beside(column, figures, runtime)))
 
     def _lines(self, runtime: str) -> Iterator[str]:
         for column, limit in self.limits.items():

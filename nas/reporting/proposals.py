@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nas.assembly import Parts
 from nas.reporting.member import choices_table
 from nas.reporting.tables import measured_words, quantity, schedule, title
+from search_spaces.core.limits import NoneWithin
 from search_spaces.core.population import Population
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ class Proposals:
     @classmethod
     def of(cls, parts: Parts) -> "Proposals":
         """Asks the space; `WrongUse` where it has no rule, `Infeasible` where nothing of the rule fits."""
-        return cls(parts, parts.space.propose(parts.budget.limits, parts.pricer, measure=parts.measure))
+        try:
+            return cls(parts, parts.space.propose(parts.budget.limits, parts.pricer, measure=parts.measure))
+        except NoneWithin as error:
+            raise parts.budget.explained(error, parts.runtime) from None
 
     def to_document(self) -> dict[str, Any]:
         """Plain JSON values; each architecture can be kept as a file and given to `nas cost`."""

@@ -59,6 +59,11 @@ class RunDirectory:
         return self.path / "run.db"
 
     @property
+    def slow_figures(self) -> Path:
+        """`slow_figures.json`: what was measured of networks, so that no part of the run measures one again."""
+        return self.path / "slow_figures.json"
+
+    @property
     def front(self) -> Path:
         """`pareto.json`: an export."""
         return self.path / "pareto.json"

@@ -6,8 +6,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search_spaces.core.errors import Infeasible
+
 # Of these more is better, so that a limit is a floor; every other limit is a ceiling.
 FLOORS = frozenset({"top1", "int8_top1", "images_per_second"})
+
+
+class NoneWithin(Infeasible):
+    """No network of a space's rule is within the limits.
+
+    `figures`: by column and by who has them, such as "the smallest network"; told are the limits on these columns. The
+    text here names columns, as a space knows them; `told` gives the same in other words.
+    """
+
+    def __init__(
+        self, what: str, limits: Mapping[str, float], figures: Mapping[str, Mapping[str, float]], way_out: str
+    ) -> None:
+        self.what, self.way_out = what, way_out
+        self.limits = {column: limit for column, limit in limits.items() if column in figures}
+        self.figures = figures
+        super().__init__(self.told(self._plain))
+
+    def told(self, words: Callable[[str, Mapping[str, float]], str]) -> str:
+        """The message; `words` puts the limit of a column beside its figures."""
+        return f"{self.what}: {'; '.join(words(c, self.figures[c]) for c in self.limits)}; {self.way_out}"
+
+    def _plain(self, column: str, figures: Mapping[str, float]) -> str:
+        sign = ">=" if column in FLOORS else "<="
+        have = " and ".join(f"{who} has {shown(figure)}" for who, figure in figures.items())
+        return f"{column} {sign} {shown(self.limits[column])}, while {have}"
 
 
 def within(columns: Mapping[str, NDArray[Any]], limits: Mapping[str, float]) -> NDArray[np.bool_]:

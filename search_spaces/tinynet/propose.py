@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.core.architecture import Architecture
-from search_spaces.core.limits import FLOORS, first_within, shown, within
+from search_spaces.core.limits import NoneWithin, first_within, within
 from search_spaces.core.population import Population
 from search_spaces.core.space import Price, Rows, SearchSpace
 from search_spaces.tinynet.bases import Base
@@ -84,37 +84,39 @@ class Scaler:
         """MACs of the largest network of the space."""
         return float(self.ends["macs"][1])
 
-    def nothing_fits(self) -> str:
-        """Why no network of the rule fits: each limit beside both ends of the space."""
-        population = self.space.population(self.space.extremes())
-        ends = {**(self.measure(population) if self.measure else {}), **self.ends}
-        parts = []
-        for column, limit in self.limits.items():
-            if column in ends:
-                sign, whose = (
-                    ">=" if column in FLOORS else "<=",
-                    "" if column in self.ends else f" ({population[0].id})",
-                )
-                smallest, largest = shown(ends[column][0]), shown(ends[column][1])
-                parts.append(
-                    f"{column} {sign} {shown(limit)}, while the smallest network{whose} has {smallest} and the largest "
-                    f"{largest}"
-                )
-        return f"the rule of '{self.space.name}' gives no network for this budget: " + "; ".join(parts)
+    def nothing_fits(self, rows: Rows) -> NoneWithin:
+        """Why none of these networks is given: each exact limit beside both ends of the space.
+
+        Where some are within those, the measured limits beside the smallest of them.
+        """
+        what, fitting = f"the rule of '{self.space.name}' gives no network for this budget", self._fitting(rows)
+        if self.measure is None or not fitting:
+            who = ("the smallest network", "the largest")
+            ends = {c: dict(zip(who, values.tolist(), strict=True)) for c, values in self.ends.items()}
+            return NoneWithin(what, self.limits, ends, "give limits between these, or other options with --set")
+        smallest = Population(self.space, rows[fitting[-1:]])
+        name = f"the smallest network that fits ({smallest[0].id})"
+        figures = {column: {name: float(values[0])} for column, values in self.measure(smallest).items()}
+        return NoneWithin(what, self.limits, figures, "give a limit that it meets, or smaller networks with --set")
 
     def ladder(self, rows: Rows) -> Population:
         """Of these networks the largest that fits, then those at a half, a quarter, ... of its MACs.
 
         Empty where none fits. The largest that is within measured limits is found by halving what fits else.
         """
-        columns = self._priced(rows)
-        macs, chosen, left = columns["macs"].astype(np.float64), [], np.inf
-        order = [int(row) for row in np.argsort(-macs, kind="stable") if columns["fits"][row]]
+        macs, chosen, left = self._priced(rows)["macs"].astype(np.float64), [], np.inf
+        order = self._fitting(rows)
         for row in order[first_within(len(order), lambda place: self._is_fast(rows[order[place]])) :]:
             if macs[row] <= left and self._is_fast(rows[row]):
                 chosen.append(row)
                 left = macs[row] * _STEP
         return Population(self.space, rows[chosen])
+
+    def _fitting(self, rows: Rows) -> list[int]:
+        """The positions of those within the exact limits, by falling MACs."""
+        columns = self._priced(rows)
+        order = np.argsort(-columns["macs"].astype(np.float64), kind="stable")
+        return [int(row) for row in order if columns["fits"][row]]
 
     def _is_fast(self, row: Rows) -> bool:
         """Whether a network is within the measured limits; without those, it is."""

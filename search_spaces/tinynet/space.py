@@ -9,7 +9,6 @@ import numpy as np
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.aspect import size_at
 from search_spaces.core.choice import Choice
-from search_spaces.core.errors import Infeasible
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import IntArray, LayerTable
 from search_spaces.core.population import Population
@@ -108,7 +107,7 @@ class Tinynet(SearchSpace[TinynetSettings]):
         """
         scaler = Scaler(self, base_of(self.settings), price, limits, measure)
         if self.settings.rule == "giant":
-            found = scaler.ladder(scaler.by_giant())
+            rows = scaler.by_giant()
         else:
             rule: Rule = tiny
             if trials >= _FEWEST_TO_FIT:
@@ -116,9 +115,12 @@ class Tinynet(SearchSpace[TinynetSettings]):
                 if len(told) < share:
                     return scaler.samples(rng or np.random.default_rng(0))
                 rule = scaler.rule_of(told[:share])
-            found = scaler.ladder(scaler.by_rule(rule))
-        if not len(found) or limits.get("macs", 0) > scaler.most_macs():
-            raise Infeasible(scaler.nothing_fits())
+            rows = scaler.by_rule(rule)
+        if limits.get("macs", 0) > scaler.most_macs():
+            raise scaler.nothing_fits(rows[:0])
+        found = scaler.ladder(rows)
+        if not len(found):
+            raise scaler.nothing_fits(rows)
         return found
 
     def input_size(self, architecture: Architecture) -> tuple[int, int, int]:

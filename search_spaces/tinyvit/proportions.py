@@ -1,14 +1,12 @@
 """Networks in the proportions of the published ones, without any training."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from search_spaces.core.choice import Choice
 from search_spaces.core.errors import Infeasible
-from search_spaces.core.limits import FLOORS, first_within, shown, within
+from search_spaces.core.limits import NoneWithin, first_within, within
 from search_spaces.core.population import Population
 from search_spaces.core.space import Price, SearchSpace
 from search_spaces.tinyvit.published import published_dims
@@ -49,20 +47,19 @@ def _fast_enough(ordered: Population, limits: Mapping[str, float], measure: Pric
     """The first of the networks, from the largest to the smallest, that is within the measured limits."""
     place = first_within(len(ordered), lambda at: bool(within(measure(ordered[at : at + 1]), limits)[0]))
     if place == len(ordered):
-        raise Infeasible(_too_slow(ordered, limits, measure))
+        raise _too_slow(ordered[place - 1 :], limits, measure)
     return ordered[place : place + 1]
 
 
-def _too_slow(ordered: Population, limits: Mapping[str, float], measure: Price) -> str:
-    ends = ordered[np.array([len(ordered) - 1, 0])]
-    figures: Mapping[str, NDArray[Any]] = measure(ends)
-    told = "; ".join(
-        f"{column} {'>=' if column in FLOORS else '<='} {shown(limits[column])}, while the smallest that fits "
-        f"({ends[0].id}) reaches {shown(figures[column][0])} and the largest {shown(figures[column][1])}"
-        for column in limits
-        if column in figures
+def _too_slow(smallest: Population, limits: Mapping[str, float], measure: Price) -> NoneWithin:
+    """The measured limits beside the figures of the smallest network that is within the exact ones."""
+    who = f"the smallest that fits ({smallest[0].id})"
+    return NoneWithin(
+        f"no network of '{smallest.space.name}' in the published proportions is fast enough",
+        limits,
+        {column: {who: float(values[0])} for column, values in measure(smallest).items()},
+        "give a limit that it meets, or search without --strategy propose",
     )
-    return f"no network of '{ordered.space.name}' in the published proportions is fast enough: {told}"
 
 
 def in_published_proportions(space: Space) -> Population:

@@ -10,6 +10,7 @@ from nas.core.budget import Budget
 from nas.core.objective import parse_objectives
 from nas.core.pareto import Reference
 from nas.core.trial import Trial
+from nas.gate import Gate
 from nas.strategies.evolution import Evolution
 from nas.strategies.random import RandomSearch
 from nas.strategies.strategy import Strategy
@@ -183,6 +184,23 @@ def test_an_objective_without_a_figure_is_a_failed_trial() -> None:
     assert conductor.trials[0].error == "the evaluation gave no 'top1'"
 
 
+def test_figures_that_were_priced_hold_at_a_stage_as_in_the_record() -> None:
+    seen: list[dict[str, float]] = []
+
+    class Witness:
+        def goes_on(self, metrics: dict[str, float], peers: Sequence[Trial], number: int) -> bool:
+            seen.append(metrics)
+            return True
+
+    conductor = make(2, halving=Witness())
+    proposal = proposed(conductor)
+    of_a_table = {"top1": 0.5, "macs": 1.0}
+    assert conductor.goes_on(proposal.number, of_a_table)
+    conductor.report(proposal.number, of_a_table, 1.0)
+    assert seen == [{"top1": 0.5, **proposal.metrics}]
+    assert conductor.trials[0].metrics == seen[0]
+
+
 def test_failed_trials_are_told_and_the_search_goes_on() -> None:
     conductor = make(30)
     while isinstance(proposal := conductor.propose(), Proposal):
@@ -237,6 +255,26 @@ def test_the_deadline_ends_proposals_but_not_the_evaluations_under_way() -> None
     assert not conductor.reason.abandons
     conductor.report(second.number, {"top1": 0.5}, 1.0)
     assert len(conductor.trials) == 2
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_measuring_ends_at_the_deadline_and_the_search_can_be_resumed(before: int) -> None:
+    space, now = ToySpace(), [0.0]
+
+    def ask(population: Population) -> dict[str, np.ndarray[Any, Any]]:
+        now[0] += 10.0
+        return {"images_per_second": np.full(len(population), 99.0 if now[0] <= 10.0 * before else 1.0)}
+
+    gate = Gate(space, ask, {"images_per_second": "measured: nowhere"}, repeatable=False)
+    budget = Budget({"images_per_second": 50.0})
+    more = {"measure": gate, "budget": budget, "deadline": 100.0, "clock": lambda: now[0]}
+    conductor = make(10, space=space, strategy=RandomSearch(space, OBJECTIVES, 10), **more)
+    for _ in range(before):
+        proposed(conductor)
+    assert conductor.propose() is None
+    assert conductor.reason is StopReason.DEADLINE
+    assert not conductor.reason.complete
+    assert now[0] == 100.0
 
 
 def test_a_search_that_is_done_at_its_deadline_is_complete() -> None:

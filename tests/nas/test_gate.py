@@ -1,5 +1,7 @@
 """Figures that are asked once a network, and what a resumed run knows already."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,10 +10,9 @@ from numpy.typing import NDArray
 
 from nas.assembly import assemble_for, make_space
 from nas.config import RunConfig
-from nas.core.trial import Trial
 from nas.feasibility import survey
 from nas.gate import Gate
-from search_spaces.core.errors import Infeasible
+from search_spaces.core.errors import FitnasError, Infeasible
 from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
 
@@ -62,24 +63,55 @@ def test_two_recipes_of_one_network_are_one_network() -> None:
     assert counted.asked == 1
 
 
-def test_recorded_trials_are_not_asked_again() -> None:
-    space = tinynet()
-    gate, counted = made(space)
+def test_what_a_run_was_told_is_not_asked_again_by_whoever_opens_it(tmp_path: Path) -> None:
+    space, file = tinynet(), tmp_path / "slow_figures.json"
     population = space.population(space.extremes())
-    metrics = {"macs": 5, "images_per_second": 7.0, "images_per_second_batch": 32.0}
-    gate.remember([Trial(0, population[0], "complete", metrics), Trial(1, population[1], "failed", {"macs": 9})])
-    assert gate(population)["images_per_second"][0] == 7.0
+    first, counted = made(space)
+    before = first(population[:1])  # as a survey asks, when there is no folder yet
+    kept = first.kept_in(file)
+    kept(population)
+    other, never = made(space)
+    found = other.kept_in(file)(population)
+    assert (counted.asked, never.asked) == (2, 0)
+    assert found["images_per_second"][0] == before["images_per_second"][0]
+    assert set(found) == {"images_per_second", "images_per_second_batch"}
+
+
+def test_figures_are_written_before_they_are_used(tmp_path: Path) -> None:
+    space, file = tinynet(), tmp_path / "slow_figures.json"
+    gate, _ = made(space)
+    gate = gate.kept_in(file)
+    for row in range(2):
+        gate(space.population(space.extremes())[row : row + 1])
+        assert len(json.loads(file.read_text())["figures"]) == row + 1
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_figures_of_another_setup_are_not_taken(tmp_path: Path) -> None:
+    space, file = tinynet(), tmp_path / "slow_figures.json"
+    smallest = space.population(space.extremes()[:1])
+    gate, _ = made(space)
+    gate.kept_in(file)(smallest)
+    counted = Counted()
+    Gate(space, counted, {"images_per_second": "measured: elsewhere"}, repeatable=False).kept_in(file)(smallest)
     assert counted.asked == 1
-    assert set(gate(population)) == {"images_per_second", "images_per_second_batch"}
+
+
+def test_a_damaged_memory_names_the_way_out(tmp_path: Path) -> None:
+    file = tmp_path / "slow_figures.json"
+    file.write_text('{"whose": ')
+    gate, _ = made(tinynet())
+    with pytest.raises(FitnasError, match=r"slow_figures.json is damaged .* delete it, and its networks are asked"):
+        gate.kept_in(file)
 
 
 def test_a_limit_that_the_smallest_networks_miss_is_told_before_a_search() -> None:
     config = RunConfig.checked(space="tinynet", budget="throughput=9999/s")
     parts = assemble_for(tinynet(), config)
     gate, counted = made(parts.space)
-    with pytest.raises(
-        Infeasible, match=r"throughput >= 9,999 images/s, measured: host, torch.* the fastest has throughput"
-    ):
+    limit = r"throughput >= 9,999 images/s, measured: host, torch fp32, batch 32, 1 thread"
+    said = limit + r", while the fastest of \d networks \(\w+\) has \d+ images/s\. .* Give a limit that it meets"
+    with pytest.raises(Infeasible, match=said):
         survey(parts.pricer, 0, gate)
     assert 2 <= counted.asked <= 9
     reachable = assemble_for(tinynet(), RunConfig.checked(space="tinynet", budget="throughput=90/s"))

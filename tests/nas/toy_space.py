@@ -12,7 +12,7 @@ from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Choice
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.population import Population
-from search_spaces.core.space import SearchSpace
+from search_spaces.core.space import Blueprint, SearchSpace
 
 
 class ToySettings(BaseModel):
@@ -49,8 +49,9 @@ class ToySpace(SearchSpace[ToySettings]):
     def decode(self, population: Population) -> Any:
         raise NotImplementedError
 
-    def blueprint(self, architecture: Architecture) -> Any:
-        raise NotImplementedError
+    def blueprint(self, architecture: Architecture) -> Blueprint:
+        """Nothing that can be built, but each architecture has its own."""
+        return Blueprint("tests.nas.toy_space", "none", dict(architecture.options))
 
     def input_size(self, architecture: Architecture) -> tuple[int, int, int]:
         return 1, 8, 8
