@@ -8,7 +8,7 @@ import numpy as np
 from nas.assembly import TABLE, TRAIN
 from nas.core.fidelity import Fidelity
 from nas.measuring import DEFAULT_FIDELITY, fidelity_of
-from nas.searching import Prepared
+from nas.searching import Prepared, workers_of
 from nas.shared_weights import BATCH, curriculum, default_epochs
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ def expected_seconds(prepared: Prepared) -> dict[str, Any]:
 def _training_alone(prepared: Prepared) -> dict[str, Any]:
     """Every network trained to the end; with halving most end sooner."""
     from nas.evaluation.train import TrainEvaluator
-    from nas.training.device import cores
 
     parts, config = prepared.parts, prepared.config
     space = parts.space
@@ -49,7 +48,7 @@ def _training_alone(prepared: Prepared) -> dict[str, Any]:
     each = epoch * train * fidelity.epochs
     return {
         "supernet": 0.0,
-        "evaluations": each * config.trials / (config.workers or cores()),
+        "evaluations": each * config.trials / workers_of(parts, config),
         "trials": config.trials,
         "epochs": fidelity.epochs,
         "timed_steps": len(drawn),
@@ -59,7 +58,6 @@ def _training_alone(prepared: Prepared) -> dict[str, Any]:
 def _shared_weights(prepared: Prepared) -> dict[str, Any]:
     from nas.evaluation.supernet import SupernetEvaluator
     from nas.training.checkpoint import to_arrays
-    from nas.training.device import cores
     from nas.training.recalibrate import CALIBRATION_PICTURES
 
     parts, config = prepared.parts, prepared.config
@@ -84,7 +82,7 @@ def _shared_weights(prepared: Prepared) -> dict[str, Any]:
     each = (time.monotonic() - began) / len(drawn) * pictures
     return {
         "supernet": 0.0 if config.supernet_from else step * steps,
-        "evaluations": each * config.trials / (config.workers or cores()),
+        "evaluations": each * config.trials / workers_of(parts, config),
         "trials": config.trials,
         "epochs": epochs,
         "timed_steps": _TIMED_STEPS,
