@@ -14,6 +14,7 @@ import numpy as np
 from nas.assembly import assemble
 from nas.config import RunConfig
 from nas.core.trial import Trial
+from nas.feasibility import survey
 from nas.run import StoredRun
 from nas.searching import reference
 from nas.storage.run_directory import RunDirectory
@@ -54,7 +55,7 @@ def write_run(
             name,
             config_json=config.model_dump_json(exclude_none=True),
             space_json=json.dumps({"facts": asdict(FACTS), "settings": parts.space.settings.model_dump(mode="json")}),
-            reference_json=reference(parts).to_json(),
+            reference_json=reference(parts, survey(parts.pricer, seed)).to_json(),
             data_hash=data_hash,
         )
         opened.set_state(name, state)
