@@ -75,7 +75,7 @@ def test_killed_workers_lose_and_double_nothing(cluster: str, tmp_path: Path, un
     def on_event(event: Event) -> None:
         if event.kind == "lost":
             lost.append(event.number)
-        if event.kind == "complete" and event.done in (5, 15, 30):
+        if event.kind == "complete" and event.done in (5, 12, 20):
             victim = next(int(f.name) for f in sorted(tmp_path.iterdir()) if int(f.name) not in killed)
             os.kill(victim, signal.SIGKILL)
             killed.append(victim)
