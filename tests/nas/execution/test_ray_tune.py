@@ -75,13 +75,13 @@ def test_killed_workers_lose_and_double_nothing(cluster: str, tmp_path: Path, un
     def on_event(event: Event) -> None:
         if event.kind == "lost":
             lost.append(event.number)
-        if event.kind == "complete" and event.done in (5, 12, 20):
+        if event.kind == "complete" and event.done in (5, 15, 30):
             victim = next(int(f.name) for f in sorted(tmp_path.iterdir()) if int(f.name) not in killed)
             os.kill(victim, signal.SIGKILL)
             killed.append(victim)
 
     conductor = conductor_of(60, on_event)
-    RayTune(Settings(workers=2, ray_address=cluster)).run(conductor, functools.partial(Signed, tmp_path, 0.1))
+    RayTune(Settings(workers=2, ray_address=cluster)).run(conductor, functools.partial(Signed, tmp_path, 0.4))
     assert facts(conductor.trials) == undisturbed
     assert len(killed) == 3
     assert lost
