@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nas.assembly import make_space
+from nas.anchors import resolved_options
+from nas.assembly import RUNS, make_space
 from nas.config import RunConfig
 from nas.core.budget import Budget
 from nas.pricing import Pricer
@@ -79,7 +80,8 @@ def space(name: str, data: str | None = None, **settings: Any) -> SearchSpace[An
         from nas.training.data import describe
 
         facts = describe(data).facts
-    return make_space(name, {key: str(value) for key, value in settings.items()}, facts)
+    told = {key: str(value) for key, value in settings.items()}
+    return make_space(name, resolved_options(space_class(name), told, RUNS), facts)
 
 
 def price(
@@ -126,7 +128,7 @@ def search(
     from nas.searching import prepare, start
 
     config = RunConfig.checked(space=space, budget=budget, data=str(data), set=dict(set or {}), **options)
-    return Run(start(prepare(config), reporter or Silent(), Path(root), force).run.directory)
+    return Run(start(prepare(config, Path(root)), reporter or Silent(), Path(root), force).run.directory)
 
 
 def load(path: str | Path) -> Run:

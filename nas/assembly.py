@@ -13,7 +13,6 @@ from nas.core.objective import Objective
 from nas.gate import Gate
 from nas.pricing import EXACT_COLUMNS, Pricer
 from nas.tracking import parse_sinks
-from nas.training.sampling import DEFAULT as DEFAULT_SAMPLING
 from nas.training.sampling import sampling_class
 from predictors.core.metric import METRICS
 from predictors.hardware.device import Device, device_names, load_device
@@ -29,6 +28,7 @@ from search_spaces.core.space import PublishedMember, SearchSpace
 if TYPE_CHECKING:
     from nas.strategies.strategy import Strategy
 
+RUNS = Path("runs")  # where runs lie unless another folder is told
 SUPERNET, TRAIN, TABLE = EVALUATORS = ("supernet", "train", "table")
 PROPOSE = "propose"
 # A trial's accuracy is that of ...
@@ -74,6 +74,7 @@ class Parts:
     objectives: tuple[Objective, ...]
     pricer: Pricer
     evaluator: str
+    sampling: str
     gate: Gate | None = None
 
     @property
@@ -86,9 +87,12 @@ class Parts:
         return replace(self, gate=self.gate.kept_in(file)) if self.gate else self
 
 
-def assemble(config: RunConfig, facts: InputFacts | None) -> Parts:
-    """Resolves everything that a configuration names, for data of these facts; every unknown name is `WrongUse`."""
-    options = dict(config.set)
+def assemble(config: RunConfig, facts: InputFacts | None, options: Mapping[str, str] | None = None) -> Parts:
+    """Resolves everything that a configuration names, for data of these facts; every unknown name is `WrongUse`.
+
+    `options` are those of the space where some name trained networks, which are resolved in them.
+    """
+    options = dict(config.set if options is None else options)
     if config.recipe and config.fidelity:
         options.setdefault("recipe_epochs", "")  # the fidelity says how long
     return assemble_for(make_space(config.space_name, options, facts), config)
@@ -113,12 +117,13 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
             f"one: {', '.join(name for name in space_names() if space_class(name).has_rule())}"
         )
     parse_sinks(config.tracking)
-    sampling_class(config.sampling).number(config.subnets)
+    sampling = config.sampling or space.default_sampling
+    sampling_class(sampling).number(config.subnets)
     schedule = parse_schedule(config.schedule)
     gate = gate_of(space, budget, config)
     budget = budget.judged_by(gate.whose) if gate else budget
     pricer = Pricer(space, runtime, budget, schedule, config.count_input, config.mac_convention)
-    return Parts(space, device, runtime, budget, config.parsed_objectives, pricer, evaluator, gate)
+    return Parts(space, device, runtime, budget, config.parsed_objectives, pricer, evaluator, sampling, gate)
 
 
 def gate_of(space: SearchSpace[Any], budget: Budget, config: RunConfig) -> Gate | None:
@@ -175,7 +180,7 @@ def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
         SUPERNET: {
             "--supernet-epochs": config.supernet_epochs,
             "--supernet-from": config.supernet_from,
-            "--sampling": config.sampling if config.sampling != DEFAULT_SAMPLING else None,
+            "--sampling": config.sampling if config.sampling != space.default_sampling else None,
             "--subnets": config.subnets,
         },
         TRAIN: {"--fidelity": config.fidelity},

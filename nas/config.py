@@ -90,9 +90,9 @@ class RunConfig(BaseModel):
     """One search. Build it with `checked`, `from_toml` or `updated`: their errors are `WrongUse`, a line a problem.
 
     None means: chosen later and printed (device: none; reserve: the device's; runtime and evaluator: the space's;
-    fidelity: 10 epochs, or the recipe's; subnets: the sampling's; measure: batch=32,threads=1; backend: inline for a
-    table, else ray_tune; workers: the usable processors, less those of `measure` where speed is measured; store:
-    `run.db` in the run's folder; run: numbered after the space; ray_address: a local cluster).
+    fidelity: 10 epochs, or the recipe's; sampling: the space's; subnets: the sampling's; measure: batch=32,threads=1;
+    backend: inline for a table, else ray_tune; workers: the usable processors, less those of `measure` where speed is
+    measured; store: `run.db` in the run's folder; run: numbered after the space; ray_address: a local cluster).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -125,7 +125,7 @@ class RunConfig(BaseModel):
     mac_convention: Literal["conv-linear", "products", "fvcore"] = "products"
     supernet_epochs: _Count | None = None
     supernet_from: _Text | None = None
-    sampling: _Text = "sandwich"
+    sampling: _Text | None = None
     subnets: _Subnets | None = None
     tracking: _Text = "tensorboard"
     # Proposal i uses the results of the trials below i - lag: more keeps more workers busy, less learns sooner.

@@ -144,8 +144,8 @@ def _notes(member: PublishedMember) -> tuple[str, ...]:
 
 
 def _from_run(name: str, pick: str) -> Subject:
+    from nas.assembly import RUNS
     from nas.run import StoredRun
-    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     run = StoredRun(RunDirectory.open(RUNS, name))

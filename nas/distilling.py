@@ -2,13 +2,9 @@
 
 import functools
 import hashlib
-import http.client
 import json
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +19,7 @@ from nas.prediction import Classifier, classifier_of_folder, classifier_of_run
 from nas.progress import Report, Reporter, Silent
 from nas.run import StoredRun
 from nas.storage.run_directory import RunDirectory
+from nas.timm_hub import pretrained
 from nas.training.checkpoint import weights_file
 from nas.training.data import DataDescription, Pictures, augmentation, describe, load
 from nas.training.device import cores, torch_threads
@@ -41,7 +38,6 @@ from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 
 TIMM = "timm:"
 _BATCH = 64
-_HUB_SECONDS = 5.0
 _SPARE_BYTES = 64 << 20
 
 
@@ -135,16 +131,12 @@ def _of_timm(name: str, description: DataDescription) -> Teacher:
         if at:
             network = timm.create_model(network_name, num_classes=classes, in_chans=channels, checkpoint_path=file)
         else:
-            with _cache_alone_without_hub():
-                network = timm.create_model(network_name, pretrained=True)
+            network = pretrained(network_name)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise WrongUse(f"--teacher {name}: {file} does not fit {classes} classes ({reason})") from None
-    except OSError as error:  # the hub's errors are among these
-        raise NotFound(
-            f"the weights of {network_name} could not be fetched ({type(error).__name__}); where there is no hub, give "
-            f"a local file: --teacher {TIMM}{network_name}@weights.safetensors"
-        ) from error
+    except NotFound as error:
+        raise NotFound(f"{error}: --teacher {TIMM}{network_name}@weights.safetensors") from error
     if network.num_classes != classes:
         raise WrongUse(
             f"--teacher {name} knows {network.num_classes} classes, the data have {classes}; fine-tune it on this data "
@@ -154,30 +146,6 @@ def _of_timm(name: str, description: DataDescription) -> Teacher:
     mean, std = (tuple(map(float, config[key])) for key in ("mean", "std"))
     size = (int(config["input_size"][1]), int(config["input_size"][2]))
     return Teacher(name, network.eval(), tuple(description.class_names), size, mean, std)
-
-
-@contextmanager
-def _cache_alone_without_hub() -> Iterator[None]:
-    """While entered, the hub's client looks in its cache alone if no hub answers: else it asks for most of a minute."""
-    from huggingface_hub import constants
-
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or not answers(constants.ENDPOINT)
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = before
-
-
-def answers(url: str) -> bool:
-    """Whether a server says anything within some seconds, an error included."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_HUB_SECONDS):
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except (OSError, ValueError, http.client.HTTPException):  # no answer, no address, an answer of something else
-        return False
 
 
 @dataclass(frozen=True)

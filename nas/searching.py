@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.assembly import SUPERNET, TABLE, Parts, assemble, strategy_class
+from nas.anchors import keep_anchors, resolved_options
+from nas.assembly import RUNS, SUPERNET, TABLE, Parts, assemble, strategy_class
 from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
 from nas.core.objective import Objective
@@ -28,11 +29,10 @@ from nas.tracking import parse_sinks, sink_class
 from nas.tracking.tracker import Tracker
 from nas.training.data import DataDescription, describe, load, skipped_lines
 from search_spaces.core.errors import FitnasError
+from search_spaces.core.registry import space_class
 
 if TYPE_CHECKING:
     from nas.training.data import Pictures
-
-RUNS = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,24 @@ class Prepared(Admitted):
     description: DataDescription
 
 
-def admit(config: RunConfig) -> Admitted:
+def admit(config: RunConfig, root: Path = RUNS) -> Admitted:
     """Resolves every name for the space's published input, prices a sample. `Infeasible` where nothing fits."""
-    parts = assemble(config, None)
+    parts = assemble(config, None, _options(config, root))
     _check(parts, config)
     return Admitted(config, parts, survey(parts.pricer, config.seed, parts.gate))
 
 
-def prepare(config: RunConfig) -> Prepared:
+def prepare(config: RunConfig, root: Path = RUNS) -> Prepared:
     """Reads the data's headers, resolves every name, prices a sample. `Infeasible` where nothing fits."""
     description = describe(config.data)
-    parts = assemble(config, description.facts)
+    parts = assemble(config, description.facts, _options(config, root))
     _check(parts, config)
     return Prepared(config, parts, survey(parts.pricer, config.seed, parts.gate), description)
+
+
+def _options(config: RunConfig, root: Path) -> dict[str, str]:
+    """The space's options, in which trained networks are resolved; runs that they come from lie in `root`."""
+    return resolved_options(space_class(config.space_name), config.set, root)
 
 
 def _check(parts: Parts, config: RunConfig) -> None:
@@ -83,7 +88,7 @@ def _check(parts: Parts, config: RunConfig) -> None:
     if parts.evaluator == TABLE:
         known_results(parts.space, config)
     if parts.evaluator == SUPERNET and not config.supernet_from:
-        check_sampling(parts.space, config.sampling)
+        check_sampling(parts.space, parts.sampling)
     for name in parse_sinks(config.tracking):
         sink_class(name).check()
 
@@ -113,6 +118,8 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
                 data_hash=description.hash,
             )
         directory.write(directory.config, config.to_toml())
+        if parts.evaluator == SUPERNET and not config.supernet_from:
+            keep_anchors(run, root)
         return _Search(run, description, prepared.feasibility, reporter).go()
 
 

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,8 @@ _SHARE_OF_TIME = 0.5  # of --time; the rest is for the search
 class Curriculum:
     """Which sub-networks a supernet is trained on: the teacher, the smallest, and those drawn at random.
 
-    A budget that binds keeps most of the space out of the search, so training time goes to what it admits.
+    A budget that binds keeps most of the space out of the search, so training time goes to what it admits, to each of
+    the space's `strata` an equal part.
     """
 
     largest: Architecture
@@ -52,12 +54,23 @@ class Curriculum:
         """`n` members of the pool, or of the whole space where there is none."""
         if self.pool is None:
             return self.space.sample(rng, n)
-        return self.pool[rng.integers(len(self.pool), size=n)]
+        groups = self._groups
+        rows = [groups[index][rng.integers(len(groups[index]))] for index in rng.integers(len(groups), size=n)]
+        return self.pool[np.array(rows, dtype=np.intp)]
+
+    @cached_property
+    def _groups(self) -> list[NDArray[np.intp]]:
+        """The rows of each stratum of the pool that has any."""
+        strata = self.space.strata(self.pool) if self.pool is not None else np.zeros(0, np.intp)
+        return [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
 
 
 def curriculum(space: SearchSpace[Any], pricer: Pricer, feasibility: Feasibility, seed: int) -> Curriculum:
-    """The whole space where the budget does not bind, else its feasible part: largest, smallest, random members."""
-    if not feasibility.binding:
+    """The whole space where the budget does not bind, else its feasible part: largest, smallest, random members.
+
+    Also of a small space the part that fits.
+    """
+    if not feasibility.binding and space.size > _POOL_DRAWS:
         smallest, largest = space.extremes()
         return Curriculum(largest, smallest, None, space)
     pool = _feasible_pool(space, pricer, feasibility, np.random.default_rng([seed, 2]))
@@ -70,6 +83,7 @@ def _feasible_pool(
 ) -> Population:
     """Feasible architectures; where few of the space fit, also children of those."""
     drawn = space.sample(rng, _POOL_DRAWS)
+    drawn = drawn[np.unique(drawn.matrix, axis=0, return_index=True)[1]]
     pool = drawn[pricer(drawn)["fits"]]
     if feasibility.found is not None:
         pool = pool.concatenate(feasibility.found)
@@ -105,6 +119,7 @@ def shared_weights(
     tracker: Tracker,
 ) -> Mapping[str, NDArray[Any]]:
     """The trained weights by name. Goes on where an earlier training stopped; a finished one is only read."""
+    from nas.anchors import beginning
     from nas.training.checkpoint import model_arrays
     from nas.training.device import cores
     from nas.training.supernet import train_supernet
@@ -127,7 +142,7 @@ def shared_weights(
             pictures,
             epochs=epochs,
             batch_size=BATCH,
-            sampling=config.sampling,
+            sampling=run.parts.sampling,
             random_subnets=config.subnets,
             seed=config.seed,
             accelerator=config.accelerator,
@@ -139,6 +154,7 @@ def shared_weights(
             candidates=plan.draw,
             largest=plan.largest,
             smallest=plan.smallest,
+            begin=beginning(run, pictures),
         )
     return result.weights
 

@@ -102,7 +102,7 @@ def _seconds_a_step(prepared: Prepared, rng: np.random.Generator) -> float:
         parts.space,
         pictures,
         epochs=1,
-        sampling=prepared.config.sampling,
+        sampling=prepared.parts.sampling,
         random_subnets=prepared.config.subnets,
         seed=prepared.config.seed,
         accelerator=prepared.config.accelerator,

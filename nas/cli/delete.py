@@ -15,11 +15,11 @@ def delete(
     json: Json = False,
 ) -> None:
     """Delete runs for good: their folders, and their trials in a shared database."""
+    from nas.assembly import RUNS
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
     from nas.reporting.tables import size
     from nas.run import StoredRun
-    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     # every name is looked up before anything goes

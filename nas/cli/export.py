@@ -25,10 +25,10 @@ def export(
     force: Force = False,
 ) -> None:
     """Write one network for use elsewhere, with the figures that were promised; or the whole run."""
+    from nas.assembly import RUNS
     from nas.cli.console import stdout
     from nas.deployment import export_member, next_step
     from nas.run import StoredRun
-    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     opened = StoredRun(RunDirectory.open(RUNS, run))

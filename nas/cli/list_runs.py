@@ -5,10 +5,10 @@ from nas.cli.options import Json
 
 def list_runs(json: Json = False) -> None:
     """List the runs of this folder."""
+    from nas.assembly import RUNS
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
     from nas.reporting.listing import run_rows, runs_table
-    from nas.searching import RUNS
 
     rows = run_rows(RUNS)
     if json:

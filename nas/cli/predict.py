@@ -27,11 +27,11 @@ def predict(
     json: Json = False,
 ) -> None:
     """Tell the class of pictures or sounds."""
+    from nas.assembly import RUNS
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
     from nas.prediction import classifier_of_folder, classifier_of_run
     from nas.run import StoredRun
-    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     folder = Path(source)

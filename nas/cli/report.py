@@ -18,11 +18,11 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a run as one HTML file: front, networks, progress, choices, every trial; opens without a network."""
+    from nas.assembly import RUNS
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
     from nas.reporting.report import write_report
     from nas.run import StoredRun
-    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     path = write_report(StoredRun(RunDirectory.open(RUNS, run)), out, force)

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nas.assembly import PROPOSE, Parts, assemble
+from nas.assembly import PROPOSE, RUNS, Parts, assemble
 from nas.cli.console import TerminalReporter, stdout
 from nas.conductor import StopReason
 from nas.config import RunConfig
@@ -12,7 +12,7 @@ from nas.core.budget import Budget
 from nas.progress import Reporter
 from nas.reporting.outcome import outcome_document, print_outcome
 from nas.run import StoredRun
-from nas.searching import RUNS, Admitted, Outcome, Prepared, admit, prepare, resume, start
+from nas.searching import Admitted, Outcome, Prepared, admit, prepare, resume, start
 from predictors.core.metric import METRIC_OF_COLUMN
 from search_spaces.core.errors import WrongUse
 

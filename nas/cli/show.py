@@ -23,12 +23,12 @@ def show(
     json: Json = False,
 ) -> None:
     """Show a run's Pareto front, or one of its networks."""
+    from nas.assembly import RUNS
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
     from nas.reporting.member import member_document, print_member
     from nas.reporting.outcome import print_front, run_document
     from nas.run import StoredRun
-    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     if svg is not None and pick is None:

@@ -42,13 +42,13 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train one network of a run and score it on test pictures that the search never saw."""
+    from nas.assembly import RUNS
     from nas.cli.console import TerminalReporter, stdout
     from nas.cli.search_session import print_json
     from nas.inheriting import weights_to_inherit
     from nas.member import train_seeds
     from nas.reporting.training import print_training, training_document
     from nas.run import StoredRun
-    from nas.searching import RUNS
     from nas.storage.run_directory import RunDirectory
 
     opened = StoredRun(RunDirectory.open(RUNS, run))

@@ -58,16 +58,30 @@ class Recipe:
             raise WrongUse(unknown("optimizer", self.optimizer, OPTIMIZERS))
 
     def optimizer_of(self, network: nn.Module) -> torch.optim.Optimizer:
-        """The optimizer over all parameters of `network`."""
-        parameters, rate, decay = network.parameters(), self.learning_rate, self.weight_decay
+        """The optimizer over the parameters of `network` that are trained.
+
+        A network may name parts of itself in `rate_factors`: the start of parameters' names, and what their rate is
+        multiplied by. Each group of the optimizer holds its `factor`.
+        """
+        groups, rate, decay = _by_factor(network), self.learning_rate, self.weight_decay
         if self.optimizer == "sgd":
-            return torch.optim.SGD(parameters, rate, MOMENTUM, weight_decay=decay, nesterov=True, fused=True)
-        return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+            return torch.optim.SGD(groups, rate, MOMENTUM, weight_decay=decay, nesterov=True, fused=True)
+        return torch.optim.AdamW(groups, rate, weight_decay=decay, fused=True)
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of step 0..steps-1."""
         rise = min(1.0, (step + 1) / max(1.0, self.warm_up * steps))
         return self.learning_rate * rise * 0.5 * (1.0 + math.cos(math.pi * step / steps))
+
+
+def _by_factor(network: nn.Module) -> list[dict[str, Any]]:
+    factors: Mapping[str, float] = getattr(network, "rate_factors", {})
+    groups: dict[float, list[Tensor]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            own = (factor for start, factor in factors.items() if name.startswith(start))
+            groups.setdefault(next(own, 1.0), []).append(parameter)
+    return [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
 
 
 @dataclass(frozen=True)
@@ -191,7 +205,8 @@ class Trainer:
         rng = np.random.default_rng([self.seed, *place])
         torch.manual_seed(int(rng.integers(2**63)))  # for whatever a network draws, such as dropout
         images, targets = self._batch(place[0], chosen, rng)
-        self._optimizer.param_groups[0]["lr"] = rate
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
         self._optimizer.zero_grad()
         with fast_depthwise(self.device):
             loss = accumulate(images, targets, rng)
@@ -247,7 +262,7 @@ class Trainer:
         self.network.load_state_dict(found.part("model"))
         for name, value in found.part("ema").items():
             self._average[name].copy_(value)
-        parameters = list(self.network.parameters())
+        parameters = [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in found.part("optimizer").items():
             number, key = name.split(".")

@@ -51,6 +51,7 @@ def train_supernet(
     candidates: Candidates | None = None,
     largest: Architecture | None = None,
     smallest: Architecture | None = None,
+    begin: Callable[[Any], None] | None = None,
 ) -> SupernetReport:
     """Trains the supernet of `space` on `pictures.train`, each sub-network at its own resolution.
 
@@ -58,17 +59,20 @@ def train_supernet(
     draws these (default: `space.sample`); `largest` and `smallest` default to the space's. With a `directory` its file
     `supernet.safetensors` is written after every epoch, and where it holds an earlier stand of this very training, that
     goes on to the same weights as without the break; `candidates` must then be the same function of its generator.
+    `begin` is given the new supernet before its first step, to start from something better than random weights.
     `threads` is part of the result, so set it where that must not depend on the machine. See `Trainer.run` for
     `deadline` and errors. The losses are those of each step's first pass.
     """
     device = pick_accelerator(accelerator)
     with random_numbers(seed):
         supernet: Any = space.supernet()
+    path = directory / FILE_NAME if directory is not None else None
+    if begin is not None and not (path and path.is_file()):
+        begin(supernet)
     ends = space.extremes()
     way = sampling_class(sampling)(
         space, candidates or space.sample, (largest or ends[1], smallest or ends[0]), random_subnets
     )
-    path = directory / FILE_NAME if directory is not None else None
     recipe = Recipe(epochs, learning_rate or space.learning_rate, batch_size)
     trainer = Trainer(supernet, recipe, *pictures.train, device, seed, augmentation, path, _identity(way, pictures))
     step = _Step(way, supernet, pictures, device)
@@ -94,7 +98,7 @@ class _Step:
             size = self._activate(one, len(images))
             with mixed_precision(self.device):
                 logits = self.supernet(prepare(images, size, self.pictures.mean, self.pictures.std))
-                loss = functional.cross_entropy(logits, answers if one.from_first else labels)
+                loss = _loss(logits, labels, answers, one.from_first)
             torch.autograd.backward(loss)
             if index == 0:
                 answers, first = logits.detach().float().softmax(dim=1), float(loss.detach())
@@ -108,6 +112,14 @@ class _Step:
         else:
             self.supernet.activate(members[0])
         return self.way.space.input_size(members[0])[1:]
+
+
+def _loss(logits: Tensor, labels: Tensor, answers: Tensor, share: float) -> Tensor:
+    """Cross-entropy of logits (n, classes) to labels (n,) or (n, classes) and, as a `share`, to the answers alike."""
+    if share == 0.0:
+        return functional.cross_entropy(logits, labels)
+    taught = share * functional.cross_entropy(logits, answers)
+    return taught if share == 1.0 else taught + (1.0 - share) * functional.cross_entropy(logits, labels)
 
 
 def _identity(way: Sampling, pictures: Pictures) -> dict[str, Any]:

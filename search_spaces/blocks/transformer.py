@@ -3,7 +3,8 @@
 This file stands alone: it imports torch and nothing else, so that an exported network can carry a copy of it.
 Sources: ViT (arXiv 2010.11929), DeiT (arXiv 2012.12877) and AutoFormer (arXiv 2107.00651) for the encoder; CCT (arXiv
 2104.05704) for convolutions as tokenizer, sequence pooling and the sine embedding; relative positions as in AutoFormer,
-after Shaw et al. (arXiv 1803.02155); fewer tokens behind some layers as in ViT-ResNAS (arXiv 2109.00642).
+after Shaw et al. (arXiv 1803.02155); fewer tokens behind some layers as in ViT-ResNAS (arXiv 2109.00642); linear
+stitches between layers of different networks as in SN-Net (arXiv 2302.06586).
 """
 
 import math
@@ -41,6 +42,13 @@ class LayerSpec(TypedDict):
 
 class ReductionSpec(TypedDict):
     """Where the map of tokens is halved: behind so many layers; `out` channels of the tokens from there on."""
+
+    after: int
+    out: int
+
+
+class StitchSpec(TypedDict):
+    """A linear layer with bias behind so many layers; `out` channels of the tokens from there on."""
 
     after: int
     out: int
@@ -180,9 +188,10 @@ class TransformerNetwork(nn.Module):
     order, the last of which makes the tokens' channels; `layers` in order; `position` learned, sine or none; `pool`
     class (a token of its own), patches (that token is there, the mean of all others is classified), mean or sequence;
     `classes`; `reach` the largest distance of relative positions, 0 without them; `epsilon` of the layer norms;
-    `reductions` of the tokens in order of the layers. All are plain JSON values. Weights are drawn from a normal
-    distribution of deviation 0.02, convolutions He-initialised. `ValueError` for an unknown position or pool, and for
-    reductions out of order or of a single token.
+    `reductions` of the tokens and `stitches` in order of the layers, a stitch first where both stand behind one. All
+    are plain JSON values. Weights are drawn from a normal distribution of deviation 0.02, convolutions He-initialised.
+    `ValueError` for an unknown position or pool, for reductions or stitches out of order, and for a reduction of a
+    single token.
     """
 
     sine: Tensor | None
@@ -199,6 +208,7 @@ class TransformerNetwork(nn.Module):
         reach: int = 0,
         epsilon: float = 1e-6,
         reductions: Sequence[ReductionSpec] = (),
+        stitches: Sequence[StitchSpec] = (),
     ) -> None:
         super().__init__()
         if position not in ("learned", "sine", "none") or pool not in POOLS:
@@ -211,10 +221,15 @@ class TransformerNetwork(nn.Module):
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim)) if pool in WITH_CLASS_TOKEN else None
         self.position = nn.Parameter(torch.zeros(1, tokens, dim)) if position == "learned" else None
         self.register_buffer("sine", sine_embedding(tokens, dim) if position == "sine" else None, persistent=False)
-        self.after = check_reductions(reductions, len(layers))
-        self.layers, self.reductions = nn.ModuleList(), nn.ModuleList()
+        self.after = check_places("reductions", reductions, len(layers))
+        self.stitched = check_places("stitches", stitches, len(layers))
+        self.layers, self.reductions, self.stitches = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for number, spec in enumerate(layers, start=1):
             self.layers.append(EncoderLayer(dim, spec, residual_of_norm, reach, epsilon))
+            if number in self.stitched:
+                out = stitches[len(self.stitches)]["out"]
+                self.stitches.append(nn.Linear(dim, out))
+                dim = out
             if number in self.after:
                 dim = self._add_reduction(dim, reductions[len(self.reductions)]["out"], epsilon)
         self.norm = nn.LayerNorm(dim, eps=epsilon)
@@ -233,18 +248,28 @@ class TransformerNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, height, width) -> logits (N, classes)."""
-        x = as_tokens(self.tokenizer(x))
-        if self.class_token is not None:
-            x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
-        place = self.sine if self.position is None else self.position
-        x = x if place is None else x + place
+        x = self.embed(x)
         stage, places = 0, self.places(0, x.device)
         for number, layer in enumerate(self.layers, start=1):
             x = layer(x, places)
+            if number in self.stitched:
+                x = self.stitches[self.stitched.index(number)](x)
             if number in self.after:
                 x = self.reductions[stage](x, self.sizes[stage])
                 stage += 1
                 places = self.places(stage, x.device)
+        return self.classify(x)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(N, channels, height, width) -> what the first layer reads (N, tokens, dim)."""
+        x = as_tokens(self.tokenizer(x))
+        if self.class_token is not None:
+            x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
+        place = self.sine if self.position is None else self.position
+        return x if place is None else x + place
+
+    def classify(self, x: Tensor) -> Tensor:
+        """What the last layer made (N, tokens, dim) -> logits (N, classes)."""
         logits: Tensor = self.classifier(self._pooled(self.norm(x)))
         return logits
 
@@ -283,11 +308,11 @@ def halved(size: tuple[int, int]) -> tuple[int, int]:
     return -(-size[0] // 2), -(-size[1] // 2)
 
 
-def check_reductions(reductions: Sequence[ReductionSpec], layers: int) -> list[int]:
+def check_places(what: str, specs: Sequence[ReductionSpec] | Sequence[StitchSpec], layers: int) -> list[int]:
     """Behind which layers they stand; `ValueError` where these do not rise or lie outside of 1 to `layers`."""
-    after = [spec["after"] for spec in reductions]
+    after = [spec["after"] for spec in specs]
     if after != sorted(set(after) & set(range(1, layers + 1))):
-        raise ValueError(f"reductions stand behind rising layers from 1 to {layers}; got {after}")
+        raise ValueError(f"{what} stand behind rising layers from 1 to {layers}; got {after}")
     return after
 
 

@@ -166,6 +166,7 @@ def transformer_table(arguments: Mapping[str, Any]) -> LayerTable:
     learned, convs = position == "learned", arguments["tokenizer"]
     size = write_tokenizer(writer, convs, pool=pool, learned_position=learned, position=position != "none")
     out_behind = {spec["after"]: spec["out"] for spec in arguments.get("reductions", ())}
+    stitched = {spec["after"]: spec["out"] for spec in arguments.get("stitches", ())}
     for number, layer in enumerate(arguments["layers"], start=1):
         write_layer(
             writer,
@@ -177,10 +178,21 @@ def transformer_table(arguments: Mapping[str, Any]) -> LayerTable:
             residual_of_norm=arguments.get("residual_of_norm", False),
             reach=arguments.get("reach", 0),
         )
+        if number in stitched:
+            writer.linear(f"stitch{number}", stitched[number])
         if number in out_behind:
             size = write_reduction(writer, f"reduction{number}", size, out=out_behind[number], pool=pool)
     write_head(writer, pool, arguments["classes"])
     return writer.table()
+
+
+def map_size(size: Sequence[int], convs: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """Tokens (high, wide) that a tokenizer makes of pictures of `size` (height, width), without a class token."""
+    high, wide = size
+    for conv in convs:
+        high, wide = _side(high, conv), _side(wide, conv)
+        high, wide = halved((high, wide)) if conv["pool"] else (high, wide)
+    return high, wide
 
 
 def _side(side: Any, conv: Mapping[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.space import SearchSpace
 
 ENTRY_POINT_GROUP = "fitnas.search_spaces"
-_NOT_SPACES = {"core", "blocks", "combinators"}
+_NOT_SPACES = {"core", "blocks", "combinators", "stitching"}
 
 
 def space_names() -> list[str]:

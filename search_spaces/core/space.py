@@ -80,6 +80,11 @@ class SearchSpace(ABC, Generic[SettingsT]):
     0.17 on average at 1e-2, 0.21 at 1e-3, 0.26 at 5e-4, which is also what DeiT, AutoFormer and CCT were trained at.
     """
 
+    default_sampling: ClassVar[str] = "sandwich"
+    """Which sub-networks a step of its supernet's training trains, unless `--sampling` says so."""
+    names_trained: ClassVar[tuple[str, ...]] = ()
+    """Settings that name trained networks, which are resolved before the space is told."""
+
     settings: SettingsT
     choices: tuple[Choice, ...]
 
@@ -120,11 +125,12 @@ class SearchSpace(ABC, Generic[SettingsT]):
         return matrix
 
     def least(self) -> LayerTable | None:
-        """One row a resolution, smallest first, that no architecture of that resolution can undercut.
+        """Rows by resolution, smallest first, that no architecture of that resolution can undercut.
 
-        Every exact cost of a row, each under the schedule best for it, is a lower bound of that cost of every
-        architecture of the resolution: so a budget below all rows is proved to be empty. The row need not be a member
-        of the space. None: the space knows no bound, and an empty budget is only found empty among samples.
+        The least of an exact cost among a resolution's rows, each under the schedule best for it, is a lower bound of
+        that cost of every architecture of the resolution: so a budget below all rows is proved to be empty. One row is
+        enough; it need not be a member of the space. None: the space knows no bound, and an empty budget is only found
+        empty among samples.
         """
         return None
 
@@ -170,6 +176,17 @@ class SearchSpace(ABC, Generic[SettingsT]):
     def explain(self) -> list[str]:
         """Lines that tell how the settings were chosen."""
         return []
+
+    def strata(self, population: Population) -> NDArray[np.intp]:
+        """A group `(n,)` for each: a supernet's training draws every group equally often, its members evenly.
+
+        By picture size unless a space says otherwise: few networks of a large one fit a budget, and among these are the
+        best.
+        """
+        table = self.decode(population)
+        sizes = np.stack([table.in_height[:, 0], table.in_width[:, 0]], axis=1)
+        strata: NDArray[np.intp] = np.unique(sizes, axis=0, return_inverse=True)[1].reshape(-1)
+        return strata
 
     # what a space gets for that
 

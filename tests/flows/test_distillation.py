@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from nas import torchvision_door
-from nas.distilling import answers
+from nas.timm_hub import answers
 from tests.tiny_run import search
 
 
@@ -62,7 +62,7 @@ def test_from_a_teacher_to_a_student(nas, teacher):
 
 def test_a_timm_network_is_a_teacher_too(nas, teacher, monkeypatch):
     asked = []
-    monkeypatch.setattr("nas.distilling.answers", lambda url: asked.append(url))  # nothing is fetched in tests
+    monkeypatch.setattr("nas.timm_hub.answers", lambda url: asked.append(url))  # nothing is fetched in tests
     timm = torchvision_door.import_behind("timm")
     torch.manual_seed(0)
     save_file(timm.create_model("test_resnet", num_classes=2).state_dict(), "weights.safetensors")

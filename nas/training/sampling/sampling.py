@@ -18,11 +18,11 @@ Candidates = Callable[[np.random.Generator, int], Iterable[Architecture]]
 class Pass:
     """One forward and backward pass: through one sub-network, or several that share the batch and a picture size.
 
-    It learns from the labels or, with `from_first`, from the answers of the step's first pass.
+    It learns from the labels and, as a share `from_first` (0..1), from the answers of the step's first pass.
     """
 
     members: tuple[Architecture, ...]
-    from_first: bool = False
+    from_first: float = 0.0
 
 
 class Sampling(ABC):

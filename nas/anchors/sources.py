@@ -1,0 +1,128 @@
+"""What `--set anchors=` names, resolved: networks and how their weights are read."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.core.architecture import Architecture
+from search_spaces.core.errors import FitnasError, NotFound, WrongUse
+from search_spaces.core.registry import space_class
+from search_spaces.core.space import Blueprint, SearchSpace
+from search_spaces.stitching.anchors import Anchor, published_anchor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Weights = Mapping[str, "Tensor"]
+_FACTORY = "TransformerNetwork"
+
+
+@dataclass(frozen=True)
+class Source:
+    """An anchor and how its weights are read; `split_seed` where it was trained on the training part of a split."""
+
+    anchor: Anchor
+    read: Callable[[], Weights]
+    split_seed: int | None = None
+
+
+def resolve_anchors(text: str, root: Path) -> list[Source]:
+    """What a comma-separated list names: `RUN:ID`, exported folders, names of timm, or of our published networks.
+
+    The latter come without weights. `NotFound` and `WrongUse` where one is missing or cannot be stitched.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise WrongUse(f"--set anchors: {', '.join(twice)} is named twice; a network is not stitched to itself")
+    return [_resolve(name, root) for name in names]
+
+
+def resolved_options(space: type[SearchSpace[Any]], options: Mapping[str, str], root: Path) -> dict[str, str]:
+    """`options` with every setting that names trained networks as the space takes it: JSON of anchors."""
+    found = dict(options)
+    for key in space.names_trained:
+        if key in found and not found[key].lstrip().startswith("["):
+            sources = resolve_anchors(found[key], root)
+            found[key] = json.dumps([source.anchor.model_dump(mode="json") for source in sources])
+    return found
+
+
+def _resolve(name: str, root: Path) -> Source:
+    if Path(name).is_dir():
+        return _of_folder(Path(name))
+    if ":" in name:
+        return _of_run(name, root)
+    from nas.anchors.timm import is_timm, timm_source
+
+    if is_timm(name):
+        return Source(*timm_source(name))
+    return without_weights(published_anchor(name))
+
+
+def without_weights(anchor: Anchor) -> Source:
+    """One that can be priced alone: to read its weights is `NotFound`."""
+
+    def read() -> Weights:
+        raise NotFound(
+            f"the anchor {anchor.name} has no weights, only costs; give trained networks: "
+            "--set anchors=RUN:ID,FOLDER/,TIMM_NAME"
+        )
+
+    return Source(anchor, read)
+
+
+def _of_folder(folder: Path) -> Source:
+    """An exported folder. Its `model.py` is not run: the network is described by `architecture.json`."""
+    try:
+        architecture = Architecture.from_json((folder / "architecture.json").read_text(encoding="utf-8"))
+        manifest = folder / "manifest.json"
+        seed = json.loads(manifest.read_text(encoding="utf-8")).get("seed") if manifest.is_file() else None
+        content = (folder / "model.safetensors").read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(
+            f"{folder} is no exported folder: {Path(error.filename).name} is missing; write one with nas export"
+        ) from None
+    except (ValueError, KeyError) as error:
+        raise FitnasError(f"{folder} is damaged ({error}); export the network again") from None
+    blueprint = space_class(architecture.space).restored(architecture.settings).blueprint(architecture)
+    anchor = _anchor(folder.name, blueprint, content)
+    return Source(anchor, lambda: weights_in(content, str(folder)), seed)
+
+
+def _of_run(name: str, root: Path) -> Source:
+    from nas.member import network_of
+    from nas.run import StoredRun
+    from nas.storage.run_directory import RunDirectory
+    from nas.training.checkpoint import weights_file
+
+    run_name, _, pick = name.partition(":")
+    run = StoredRun(RunDirectory.open(root, run_name))
+    trial = run.pick(pick)
+    network, _ = network_of(run, trial)
+    content = weights_file(network)
+    anchor = _anchor(f"{run_name}:{trial.architecture.id}", run.parts.space.blueprint(trial.architecture), content)
+    return Source(anchor, lambda: weights_in(content, name), run.config.seed)
+
+
+def _anchor(name: str, blueprint: Blueprint, content: bytes) -> Anchor:
+    if blueprint.factory != _FACTORY:
+        raise WrongUse(
+            f"the anchor {name} is a {blueprint.factory}; stitched are vision transformers, such as those of the space "
+            "vit, or plain ones of timm"
+        )
+    return Anchor(name=name, network=blueprint.arguments, weights=hashlib.sha256(content).hexdigest())
+
+
+def weights_in(content: bytes, name: str) -> Weights:
+    """The tensors of a safetensors file's bytes; `FitnasError`, naming whose they are, where it is damaged."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise FitnasError(f"the weights of {name} are damaged ({error}); train or export it again") from None

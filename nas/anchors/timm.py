@@ -1,0 +1,169 @@
+"""Plain vision transformers of timm as networks of ours: DeiT, DeiT III, ViT and what is built like them."""
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nas import torchvision_door
+from nas.timm_hub import pretrained
+from search_spaces.blocks.transformer import TransformerNetwork
+from search_spaces.core.errors import FitnasError, NotFound, WrongUse
+from search_spaces.stitching.anchors import Anchor
+
+_SUFFIX = ".safetensors"
+_TOLERANCE = 1e-3
+_PROBES = 2
+# of a block there, of a layer here
+_LAYER = {
+    "norm1": "norm1",
+    "attn.qkv": "attention.qkv",
+    "attn.proj": "attention.project",
+    "norm2": "norm2",
+    "mlp.fc1": "expand",
+    "mlp.fc2": "contract",
+}
+_REST = {"patch_embed.proj": "tokenizer.0", "norm": "norm", "head": "classifier"}
+# the layer whose output a scale multiplies
+_SCALED = {"ls1.gamma": "attention.project", "ls2.gamma": "contract"}
+
+
+def is_timm(name: str) -> bool:
+    """Whether timm knows `NAME`, or the one of `NAME@FILE`."""
+    known: bool = torchvision_door.import_behind("timm").is_model(name.partition("@")[0].partition(".")[0])
+    return known
+
+
+def timm_source(name: str) -> tuple[Anchor, Callable[[], Mapping[str, Tensor]]]:
+    """The anchor that `NAME` (weights from the hub) or `NAME@FILE.safetensors` means, and how its weights are read.
+
+    `WrongUse` where it is no plain vision transformer, or the file can hold code; `NotFound` where it is missing.
+    """
+    network_name, at, file = name.partition("@")
+    if at and Path(file).suffix != _SUFFIX:
+        raise WrongUse(f"the anchor {name}: {file} can hold code; convert it with safetensors.torch.save_file")
+    if at and not Path(file).is_file():
+        raise NotFound(f"the anchor {name}: {file} does not exist; check the path behind the @")
+    with torch.device("meta"):
+        arguments = arguments_of(_create(network_name), network_name)
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest() if at else ""
+    read = functools.partial(_weights, network_name, file if at else None, arguments)
+    return Anchor(name=network_name, network=arguments, weights=digest), read
+
+
+def _create(name: str, **options: Any) -> Any:
+    return torchvision_door.import_behind("timm").create_model(name, **options)
+
+
+def arguments_of(network: Any, name: str) -> dict[str, Any]:
+    """Arguments of `TransformerNetwork` for one of timm's; `WrongUse` where it has what ours has not."""
+    timm = torchvision_door.import_behind("timm")
+    kind = timm.models.vision_transformer.VisionTransformer
+    if type(network) is not kind or network.num_prefix_tokens > 1 or network.global_pool not in ("token", "avg"):
+        raise WrongUse(
+            f"the anchor {name} is a {type(network).__name__} that is no plain vision transformer; take one such as "
+            "deit_tiny_patch16_224, deit3_small_patch16_224 or vit_small_patch16_224"
+        )
+    blocks, patch = network.blocks, network.patch_embed
+    class_token = network.cls_token is not None
+    pool = "class" if network.global_pool == "token" else "patches" if class_token else "mean"
+    return {
+        "input_size": [patch.proj.in_channels, *patch.img_size],
+        "tokenizer": [
+            {
+                "out": network.embed_dim,
+                "kernel": patch.proj.kernel_size[0],
+                "stride": patch.proj.stride[0],
+                "padding": 0,
+                "bias": patch.proj.bias is not None,
+                "pool": False,
+            }
+        ],
+        "layers": [
+            {
+                "heads": block.attn.num_heads,
+                "head_dim": block.attn.head_dim,
+                "mlp": block.mlp.fc1.out_features,
+                "qkv_bias": block.attn.qkv.bias is not None,
+            }
+            for block in blocks
+        ],
+        "classes": network.num_classes,
+        "pool": pool,
+        "epsilon": blocks[0].norm1.eps,
+    }
+
+
+def _weights(name: str, file: str | None, arguments: Mapping[str, Any]) -> Mapping[str, Tensor]:
+    """The weights by our names. `FitnasError` where the network computes something else with them than timm's."""
+    try:
+        theirs = _create(name, checkpoint_path=file) if file else pretrained(name)
+    except RuntimeError as error:
+        raise WrongUse(f"the anchor {name}: {file} is of another network ({str(error).splitlines()[0]})") from None
+    found = renamed(theirs.state_dict())
+    ours = TransformerNetwork(**arguments)
+    try:
+        ours.load_state_dict(found)
+    except RuntimeError as error:
+        raise WrongUse(f"the anchor {name} has parts that ours lacks: {str(error).splitlines()[-1].strip()}") from None
+    check_equal(theirs, ours, name)
+    return found
+
+
+@torch.no_grad()
+def check_equal(theirs: nn.Module, ours: TransformerNetwork, name: str) -> None:
+    """`FitnasError` where logits of a few random pictures differ."""
+    probe = torch.randn(_PROBES, *ours.input_size, generator=torch.Generator().manual_seed(0))
+    expected, got = theirs.eval()(probe), ours.eval()(probe)
+    difference = float((got - expected).abs().max() / expected.abs().max().clamp(min=1.0))
+    if not difference <= _TOLERANCE:
+        raise FitnasError(
+            f"the anchor {name} computes something else here than in timm: logits differ by {difference:.2g}"
+        )
+
+
+def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Timm's weights by our names, what is unknown by its own.
+
+    Scales of layers are multiplied into the weights in front of them. A position embedding without the class token's
+    gets a zero one.
+    """
+    found: dict[str, Tensor] = {}
+    for name, value in state.items():
+        module, _, leaf = name.rpartition(".")
+        if name == "cls_token":
+            found["class_token"] = value
+        elif name == "pos_embed":
+            found["position"] = value
+        elif module in _REST:
+            found[f"{_REST[module]}.{leaf}"] = value
+        elif name.startswith("blocks."):
+            _, number, inside = module.split(".", 2) if module.count(".") > 1 else (*module.split("."), "")
+            found[f"layers.{number}.{_LAYER.get(inside, inside)}.{leaf}"] = value
+        else:
+            found[name] = value
+    return _with_position_of_class(_scaled(found))
+
+
+def _scaled(found: dict[str, Tensor]) -> dict[str, Tensor]:
+    scales = {name: value for name, value in found.items() if name.endswith(tuple(_SCALED))}
+    result = {name: value for name, value in found.items() if name not in scales}
+    for name, scale in scales.items():
+        layer, inside = name.rsplit(".", 2)[0], ".".join(name.rsplit(".", 2)[1:])
+        target = f"{layer}.{_SCALED[inside]}"
+        result[f"{target}.weight"] = result[f"{target}.weight"] * scale[:, None]
+        result[f"{target}.bias"] = result[f"{target}.bias"] * scale
+    return result
+
+
+def _with_position_of_class(found: dict[str, Tensor]) -> dict[str, Tensor]:
+    position, token = found.get("position"), found.get("class_token")
+    if position is not None and token is not None:
+        side = position.shape[1] ** 0.5
+        if side == int(side):  # places of the map alone
+            found["position"] = torch.cat([torch.zeros_like(token), position], dim=1)
+    return found

@@ -1,0 +1,87 @@
+"""A stitched network whose sub-networks are its routes: what a search and its training hold."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from search_spaces.blocks.stitch_fitting import fit_stitches
+from search_spaces.blocks.stitched_transformer import RouteSpec, StitchedTransformer
+from search_spaces.blocks.transformer import TransformerNetwork
+from search_spaces.core.architecture import Architecture
+from search_spaces.core.errors import WrongUse
+
+_HEAD = "classifier."
+
+
+class StitchedSupernet(StitchedTransformer):
+    """`number_of` gives the route of an architecture, `arguments_of` those of its plain network."""
+
+    def __init__(
+        self,
+        anchors: Sequence[Mapping[str, Any]],
+        routes: Sequence[RouteSpec],
+        rank: int,
+        number_of: Callable[[Architecture], int],
+        arguments_of: Callable[[Architecture], Mapping[str, Any]],
+    ) -> None:
+        super().__init__(anchors, routes, rank)
+        self._number_of, self._arguments_of = number_of, arguments_of
+
+    def activate(self, architecture: Architecture) -> None:
+        """From now on `forward` runs this route."""
+        self.set_route(self._number_of(architecture))
+
+    @torch.no_grad()
+    def extract(self, architecture: Architecture) -> TransformerNetwork:
+        """The plain network with copies of its weights. Draws no random number and changes nothing here."""
+        with torch.device("meta"):  # initial weights would be thrown away
+            network = TransformerNetwork(**self._arguments_of(architecture))
+        route, anchors = self.routes[self._number_of(architecture)], self._anchors()
+        first, last = anchors[route["parts"][0][0]], anchors[route["parts"][-1][0]]
+        network.to_empty(device=last.classifier.weight.device)
+        for name in ("class_token", "position", "sine"):
+            if getattr(network, name) is not None:
+                getattr(network, name).copy_(getattr(first, name))
+        for name, source in (("tokenizer", first), ("norm", last), ("classifier", last), ("pool", last)):
+            if getattr(network, name) is not None:
+                getattr(network, name).load_state_dict(getattr(source, name).state_dict())
+        layers = (layer for anchor, start, end in route["parts"] for layer in anchors[anchor].layers[start:end])
+        for own, shared in zip(network.layers, layers, strict=True):
+            own.load_state_dict(shared.state_dict())
+        for linear, number in zip(network.stitches, route["stitches"], strict=True):
+            stitch: Any = self.stitches[number]
+            linear.load_state_dict({"weight": stitch.merged(), "bias": stitch.bias})
+        return network.train(self.training)
+
+    def start_from(self, weights: Sequence[Mapping[str, Tensor]], images: Tensor) -> None:
+        """Takes the anchors' trained weights and fits the stitch layers on `images` (n, channels, height, width).
+
+        A classifier for another number of classes is left as it is, with its random weights. `WrongUse` where tensors
+        are missing, unknown or of another shape.
+        """
+        for anchor, tensors in zip(self._anchors(), weights, strict=True):
+            load_anchor(anchor, tensors)
+        fit_stitches(self, images)
+
+    def _anchors(self) -> list[Any]:
+        return list(self.anchors)
+
+
+def load_anchor(anchor: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copies `tensors` into `anchor`; a classifier of another shape stays. `WrongUse` where the rest does not fit."""
+    own = anchor.state_dict()
+    missing, unknown = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    if missing or unknown:
+        told = [f"lacks {', '.join(missing[:3])}"] if missing else []
+        told += [f"has {', '.join(unknown[:3])} beside what is known"] if unknown else []
+        raise WrongUse(f"the weights of an anchor are of another network: the file {'; it '.join(told)}")
+    for name, value in own.items():
+        if tensors[name].shape == value.shape:
+            value.copy_(tensors[name])
+        elif not name.startswith(_HEAD):
+            raise WrongUse(
+                f"the weights of an anchor are of another network: {name} has the shape {tuple(tensors[name].shape)}, "
+                f"not {tuple(value.shape)}"
+            )

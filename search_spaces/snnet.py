@@ -1,0 +1,68 @@
+"""SN-Net (Pan et al., arXiv 2302.06586): trained networks of one family, stitched from small to large."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from search_spaces.core.errors import WrongUse
+from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
+from search_spaces.core.space import checked_settings
+from search_spaces.stitching.anchors import read_anchors
+from search_spaces.stitching.routes import snnet_routes
+from search_spaces.stitching.space import PUBLISHED_INPUT, Stitching, StitchingSettings
+
+PUBLISHED_ANCHORS = "deit_tiny,deit_small,deit_base"
+
+
+class SnNetSettings(StitchingSettings):
+    """`kernel` blocks of a window of stitches, which moves on by `stride`; `deeper`: also stitches that go through a
+    place twice, which cost more than the network they end in and are seldom better.
+    """
+
+    kernel: int = Field(default=2, ge=1, le=64)
+    stride: int = Field(default=1, ge=1, le=64)
+    deeper: bool = False
+
+
+class SnNet(Stitching[SnNetSettings]):
+    """From each anchor to the next larger one. Sliding windows pair the blocks of equally deep ones."""
+
+    name: ClassVar[str] = "snnet"
+    title: ClassVar[str] = "stitched networks, from small to large"
+    source: ClassVar[str] = "SN-Net, arXiv 2302.06586; ziplab/SN-Net (Apache-2.0)"
+
+    def __init__(self, settings: SnNetSettings) -> None:
+        depths = [anchor.depth for anchor in settings.anchors]
+        try:
+            self.enumerated = snnet_routes(depths, settings.kernel, settings.stride)
+        except ValueError as error:
+            names = ", ".join(f"{anchor.name} has {anchor.depth}" for anchor in settings.anchors)
+            raise WrongUse(
+                f"stitches lead into a network of as many or more blocks, but {error}: {names} (in order of cost); "
+                "choose other anchors, or --space snnetv2"
+            ) from None
+        super().__init__(settings, [route for route in self.enumerated if settings.deeper or not route.deeper])
+
+    @classmethod
+    def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "SnNet":
+        refuse_what_data_decide(options, "classes")
+        facts = facts or PUBLISHED_INPUT
+        told: dict[str, Any] = {**options, "classes": facts.classes}
+        told["anchors"] = read_anchors(options.get("anchors", PUBLISHED_ANCHORS), facts)
+        return cls(checked_settings(SnNetSettings, told))
+
+    @classmethod
+    def restored(cls, settings: Mapping[str, Any]) -> "SnNet":
+        return cls(checked_settings(SnNetSettings, settings))
+
+    def explain(self) -> list[str]:
+        shallow = sum(not route.deeper for route in self.enumerated)
+        said = "all are searched" if self.settings.deeper else "these are searched, with --set deeper=true all"
+        return [
+            *super().explain(),
+            f"{len(self.enumerated)} routes in all, {shallow} of them no deeper than their anchors: {said}",
+        ]
+
+
+SPACE = SnNet

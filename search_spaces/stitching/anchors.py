@@ -1,0 +1,140 @@
+"""The trained networks that are stitched, as settings; what makes some of them a family."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from search_spaces.blocks.transformer_layers import map_size
+from search_spaces.core.errors import WrongUse, unknown
+from search_spaces.core.input_facts import InputFacts
+from search_spaces.stitching.routes import MOST_ANCHORS, letter
+
+# What all of them have in common, with what is meant where an argument is missing.
+_COMMON: dict[str, Any] = {"input_size": None, "classes": None, "residual_of_norm": False, "reach": 0, "epsilon": 1e-6}
+_WITHOUT = ("reductions", "stitches")
+# Channels, layers, heads. DeiT, arXiv 2012.12877; DeiT III, arXiv 2204.07118, the scales of whose layers are multiplied
+# into their weights, and the position of whose class token is zero; both as in timm 1.0.31 (Apache-2.0).
+_PUBLISHED = {
+    "deit_tiny": (192, 12, 3),
+    "deit_small": (384, 12, 6),
+    "deit_base": (768, 12, 12),
+    "deit3_small": (384, 12, 6),
+    "deit3_base": (768, 12, 12),
+    "deit3_large": (1024, 24, 16),
+}
+_PATCH = {"kernel": 16, "stride": 16, "padding": 0, "bias": True, "pool": False}
+_WITH_CLASS_TOKEN = ("class", "patches")
+
+
+class Anchor(BaseModel):
+    """A trained network: what it is called, its arguments of `TransformerNetwork`, 64 hex digits over its weights.
+
+    No digits: the weights are not at hand. The network can be priced, not trained on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    network: dict[str, Any]
+    weights: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+
+    @property
+    def dim(self) -> int:
+        """Channels of its tokens."""
+        return int(self.network["tokenizer"][-1]["out"])
+
+    @property
+    def depth(self) -> int:
+        """Number of its layers."""
+        return len(self.network["layers"])
+
+
+def read_anchors(text: str, facts: InputFacts) -> tuple[Anchor, ...]:
+    """Anchors of a comma-separated list of our published networks, or of the JSON of resolved ones, in order of cost.
+
+    `WrongUse` where they are no family, or take pictures of other channels than the data.
+    """
+    if text.startswith("["):
+        anchors = [Anchor(**entry) for entry in json.loads(text)]
+    else:
+        anchors = [published_anchor(name.strip()) for name in text.split(",") if name.strip()]
+    check_family(anchors, facts)
+    return tuple(sorted(anchors, key=lambda anchor: work_of(anchor.network)))
+
+
+def published_anchor(name: str) -> Anchor:
+    """One of our published networks, without weights; `WrongUse` with the nearest known name where there is none."""
+    if name not in _PUBLISHED:
+        known = unknown("anchor", name, _PUBLISHED)
+        raise WrongUse(f"{known}; trained ones are given as RUN:ID, an exported folder, or a name of timm")
+    dim, depth, heads = _PUBLISHED[name]
+    network = {
+        "input_size": [3, 224, 224],
+        "tokenizer": [{"out": dim, **_PATCH}],
+        "layers": [{"heads": heads, "head_dim": dim // heads, "mlp": 4 * dim} for _ in range(depth)],
+        "classes": 1000,
+    }
+    return Anchor(name=name, network=network)
+
+
+def check_family(anchors: Sequence[Anchor], facts: InputFacts) -> None:
+    """`WrongUse` where fewer than two are given or one does not go together with the first, or with the data."""
+    if not 2 <= len(anchors) <= MOST_ANCHORS:
+        raise WrongUse(f"stitching takes 2 to {MOST_ANCHORS} anchors, got {len(anchors)}; --set anchors=A,B")
+    first = _traits(anchors[0])
+    for anchor in anchors:
+        for name, value in _traits(anchor).items():
+            if value != first[name]:
+                raise WrongUse(
+                    f"anchors have one {name}; {anchors[0].name} has {first[name]}, {anchor.name} has {value}: "
+                    "take networks of one family, trained on the same data"
+                )
+        for name in _WITHOUT:
+            if anchor.network.get(name):
+                raise WrongUse(f"{anchor.name} has {name} between its layers, such networks are not stitched")
+    channels = anchors[0].network["input_size"][0]
+    if channels != facts.channels:
+        raise WrongUse(f"the anchors take pictures of {channels} channels, the data have {facts.channels}")
+
+
+def _traits(anchor: Anchor) -> dict[str, Any]:
+    network = anchor.network
+    traits = {name: network.get(name, default) for name, default in _COMMON.items()}
+    tokens = map_size(network["input_size"][1:], network["tokenizer"])
+    return {
+        **traits,
+        "number of tokens": tokens,
+        "class token": network.get("pool", "class") in _WITH_CLASS_TOKEN,
+    }
+
+
+def work_of(arguments: Mapping[str, Any]) -> int:
+    """Multiply-accumulates of a network without reductions and relative positions: what networks are ordered by."""
+    channels, *size = arguments["input_size"]
+    work, dim = 0, int(channels)
+    for conv in arguments["tokenizer"]:
+        high, wide = map_size(size, [{**conv, "pool": False}])
+        work += high * wide * dim * conv["kernel"] ** 2 * conv["out"]
+        size, dim = map_size(size, [conv]), conv["out"]
+    tokens = size[0] * size[1] + (arguments.get("pool", "class") in _WITH_CLASS_TOKEN)
+    behind = {spec["after"]: spec["out"] for spec in arguments.get("stitches", ())}
+    for number, layer in enumerate(arguments["layers"], start=1):
+        width = layer["heads"] * layer["head_dim"]
+        work += tokens * (4 * dim * width + 2 * dim * layer["mlp"] + 2 * tokens * width)
+        work += tokens * dim * behind.get(number, 0)
+        dim = behind.get(number, dim)
+    return int(work + dim * arguments["classes"])
+
+
+def legend(anchors: Sequence[Anchor], classes: int) -> list[str]:
+    """Which letter is which network, a line each."""
+    lines = []
+    for number, anchor in enumerate(anchors):
+        own = anchor.network["classes"]
+        told = [f"{letter(number)} = {anchor.name}: {anchor.depth} blocks of {anchor.dim} channels"]
+        told += [] if anchor.weights else ["weights not read yet"]
+        told += [f"its classifier of {own} classes gives way to one of {classes}"] if own != classes else []
+        lines.append(", ".join(told))
+    return lines

@@ -1,0 +1,130 @@
+"""What the stitching spaces share: one choice, which route, in order of cost."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from search_spaces.core.architecture import Architecture
+from search_spaces.core.choice import Choice
+from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.layer_table import LayerTable
+from search_spaces.core.population import Population
+from search_spaces.core.space import Blueprint, SearchSpace
+from search_spaces.stitching.anchors import Anchor, legend, work_of
+from search_spaces.stitching.features import route_features
+from search_spaces.stitching.routes import Route
+from search_spaces.stitching.table import route_arguments, stitched_table
+
+if TYPE_CHECKING:
+    from search_spaces.blocks.stitched_supernet import StitchedSupernet
+
+PUBLISHED_INPUT = InputFacts(channels=3, height=224, width=224, classes=1000, pictures=1_281_167)
+_ROUTE = "route"
+
+
+class StitchingSettings(BaseModel):
+    """Resolved settings: the anchors in order of cost, the classes of the data."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    anchors: tuple[Anchor, ...] = Field(min_length=2)
+    classes: int = Field(ge=2)
+
+
+S = TypeVar("S", bound=StitchingSettings)
+
+
+class Stitching(SearchSpace[S]):
+    """Routes through trained networks. Shared weights start from theirs, stitch layers from a least-squares fit.
+
+    They are trained on at a tenth of the rate that the anchors were trained with, as SN-Net's DeiT are.
+    """
+
+    names_trained: ClassVar[tuple[str, ...]] = ("anchors",)
+    default_sampling: ClassVar[str] = "uniform"
+    learning_rate: ClassVar[float] = 5e-5
+    settings: S
+
+    def __init__(self, settings: S, routes: Sequence[Route]) -> None:
+        self.settings = settings
+        self.anchors = [{**anchor.network, "classes": settings.classes} for anchor in settings.anchors]
+        self.routes = sorted(routes, key=lambda route: (work_of(self._arguments(route)), route.name))
+        self.works = [work_of(self._arguments(route)) for route in self.routes]
+        self.choices = (Choice(_ROUTE, tuple(route.name for route in self.routes)),)
+
+    def explain(self) -> list[str]:
+        return legend(self.settings.anchors, self.settings.classes)
+
+    def route(self, architecture: Architecture) -> Route:
+        """The route of one architecture."""
+        return self.routes[self._number(architecture)]
+
+    def decode(self, population: Population) -> LayerTable:
+        return self._table.select(population.matrix[:, 0].astype(np.intp))
+
+    @cached_property
+    def _table(self) -> LayerTable:
+        return stitched_table([self._arguments(route) for route in self.routes])
+
+    def least(self) -> LayerTable:
+        """Every route: they are few, and the least of each cost among them is the space's."""
+        return self._table
+
+    def input_size(self, architecture: Architecture) -> tuple[int, int, int]:
+        channels, height, width = self.anchors[0]["input_size"]
+        return channels, height, width
+
+    def blueprint(self, architecture: Architecture) -> Blueprint:
+        arguments = self._arguments(self.route(architecture))
+        return Blueprint("search_spaces.blocks.transformer", "TransformerNetwork", arguments)
+
+    def supernet(self) -> "StitchedSupernet":
+        from search_spaces.blocks.stitched_supernet import StitchedSupernet
+
+        return StitchedSupernet(
+            self.anchors,
+            self.route_specs(),
+            self.rank,
+            self._number,
+            lambda architecture: self._arguments(self.route(architecture)),
+        )
+
+    def route_specs(self) -> list[Any]:
+        """The routes as `StitchedTransformer` takes them."""
+        return [
+            {
+                "name": route.name,
+                "parts": [list(part) for part in route.parts],
+                "stitches": list(route.layers),
+                "macs": work,
+                "score": 0.0,
+            }
+            for route, work in zip(self.routes, self.works, strict=True)
+        ]
+
+    @property
+    def rank(self) -> int:
+        """Of the low-rank update beside a fitted stitch layer; 0: the layer itself is trained."""
+        return 0
+
+    def encode(self, population: Population) -> NDArray[np.float64]:
+        """What a predictor of accuracy sees of a route `(n, features)`: see `route_features`."""
+        return self._features[population.matrix[:, 0].astype(np.intp)]
+
+    @cached_property
+    def _features(self) -> NDArray[np.float64]:
+        return route_features(self.routes, [anchor.depth for anchor in self.settings.anchors], self.works)
+
+    def member(self, route: str) -> Architecture:
+        """The architecture of a route's name; `WrongUse` with the nearest known one where there is none."""
+        return self.population([Architecture(self.name, self._own_settings, {_ROUTE: route})])[0]
+
+    def _number(self, architecture: Architecture) -> int:
+        return int(self.population([architecture]).matrix[0, 0])
+
+    def _arguments(self, route: Route) -> dict[str, Any]:
+        return route_arguments(self.anchors, route.parts)
