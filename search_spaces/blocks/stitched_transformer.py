@@ -13,9 +13,6 @@ from torch.nn import functional
 
 from search_spaces.blocks.transformer import INITIAL_DEVIATION, TransformerNetwork
 
-# Of the anchors' arguments, those that every network on a route has to share.
-COMMON = ("input_size", "classes", "residual_of_norm", "reach", "epsilon")
-
 
 class RouteSpec(TypedDict):
     """`parts`: anchor, first layer, and the layer behind the last; `stitches`: number of the stitch layer between two.
@@ -63,17 +60,13 @@ class Stitch(nn.Module):
 
 
 class StitchedTransformer(nn.Module):
-    """Runs one of `routes` through `anchors` (arguments of `TransformerNetwork` each), at first route 0.
+    """Runs one of `routes` through `anchors` (arguments of `TransformerNetwork` each, of one family), at first route 0.
 
-    Switching costs nothing: no weights move. `rank` is that of `Stitch`. `ValueError` where anchors do not go together.
+    Switching costs nothing: no weights move. `rank` is that of `Stitch`.
     """
 
     def __init__(self, anchors: Sequence[Mapping[str, Any]], routes: Sequence[RouteSpec], rank: int = 0) -> None:
         super().__init__()
-        for name in COMMON:
-            values = {str(anchor.get(name)) for anchor in anchors}
-            if len(values) > 1:
-                raise ValueError(f"stitched networks have one {name}, these have {', '.join(sorted(values))}")
         self.specs, self.routes = list(anchors), list(routes)
         self.anchors = nn.ModuleList(TransformerNetwork(**anchor) for anchor in anchors)
         self.stitches = nn.ModuleList(Stitch(*ends, rank) for ends in self._ends())

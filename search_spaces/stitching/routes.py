@@ -77,17 +77,19 @@ def paired_windows(depth: int, kernel: int, stride: int) -> Iterator[list[tuple[
             yield pairs
 
 
-def unpaired_windows(front: int, back: int) -> Iterator[list[tuple[int, int]]]:
+def unpaired_windows(front: int, back: int, upstream: bool = False) -> Iterator[list[tuple[int, int]]]:
     """Of a network of `front` blocks and a deeper one of `back`: block t is entered behind block t x front // back.
 
-    Where that one stands before t; the pairs that leave one block share a stitch layer.
+    Where that one stands before t; the pairs that leave one block share a stitch layer. `upstream`: they share as in
+    the public code of SN-Net for Swin, which drops the first pair but not its layer, so that each pair takes the layer
+    of the one before it.
     """
-    by_left: dict[int, list[tuple[int, int]]] = {}
-    for entered in range(back):
-        left = entered * front // back
-        if left < entered:
-            by_left.setdefault(left, []).append((left, entered))
-    yield from by_left.values()
+    pairs = [(entered * front // back, entered) for entered in range(back)]
+    kept = [pair for pair in pairs if pair[0] < pair[1]]
+    by_layer: dict[int, list[tuple[int, int]]] = {}
+    for pair, other in zip(kept, pairs, strict=False):
+        by_layer.setdefault(other[0] if upstream else pair[0], []).append(pair)
+    yield from by_layer.values()
 
 
 def snnet_routes(depths: Sequence[int], kernel: int, stride: int) -> list[Route]:
@@ -106,6 +108,33 @@ def snnet_routes(depths: Sequence[int], kernel: int, stride: int) -> list[Route]
                 Route((Part(front, 0, left + 1), Part(front + 1, entered, after)), (layers,)) for left, entered in pairs
             ]
             layers += 1
+    return routes
+
+
+def staged_routes(depths: Sequence[Sequence[int]], kernel: int, stride: int, upstream: bool = False) -> list[Route]:
+    """`snnet_routes` of networks in stages, such as Swin: blocks are counted through, `depths` are those of each stage.
+
+    Stitches stand inside a stage, never in the last one, and none goes back. Swin-T, -S and -B have 41 routes:
+
+    >>> len(staged_routes([(2, 2, 6, 2), (2, 2, 18, 2), (2, 2, 18, 2)], 2, 1))
+    41
+    """
+    routes, layers = anchors_of([sum(stages) for stages in depths]), 0
+    for front, (here, after) in enumerate(pairwise(depths)):
+        for stage in range(len(here) - 1):
+            of_here, of_after = sum(here[:stage]), sum(after[:stage])
+            equal = here[stage] == after[stage]
+            windows = (
+                paired_windows(here[stage], kernel, stride)
+                if equal
+                else unpaired_windows(here[stage], after[stage], upstream)
+            )
+            for window in windows:
+                ahead = [(left, entered) for left, entered in window if left < entered]
+                for left, entered in ahead:
+                    back = Part(front + 1, of_after + entered, sum(after))
+                    routes.append(Route((Part(front, 0, of_here + left + 1), back), (layers,)))
+                layers += bool(ahead)
     return routes
 
 
