@@ -15,10 +15,10 @@ import json
 import os
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from results import write_section
 
 import nas
@@ -84,10 +84,10 @@ def started(run: StoredRun, pictures: Pictures) -> dict[str, Any]:
 def rows_of(run: StoredRun, alone: dict[str, float], fitted: dict[str, float], trained: dict[str, float]) -> list[Any]:
     """The anchors, and of every gap the best stitch in its middle."""
     space: Any = run.parts.space
-    macs = {name: space_macs for name, space_macs in zip([r.name for r in space.routes], macs_of(run), strict=True)}
+    macs = dict(zip([route.name for route in space.routes], macs_of(run), strict=True))
     letters = [route.name for route in space.routes if route.is_anchor]
     rows = [_row(name, macs[name], alone[name], fitted[name], trained[name]) for name in letters]
-    for low, high in zip(letters, letters[1:], strict=False):
+    for low, high in pairwise(letters):
         share = {name: (value - macs[low]) / (macs[high] - macs[low]) for name, value in macs.items()}
         middle = [name for name in macs if BETWEEN[0] <= share[name] <= BETWEEN[1]]
         best = max(middle, key=lambda name: trained[name] - _on_line(alone[low], alone[high], share[name]))
@@ -151,9 +151,9 @@ def main() -> None:
             fitted = test_accuracy(run, pictures, started(run, pictures))
             trained = test_accuracy(run, pictures, model_arrays(run.supernet_path))
             found = rows_of(run, fitted, fitted, trained)
-            rows += [{"seed": seed, "seconds": f"{seconds:.0f} ({trained_anchors:.0f} anchors)", **row} for row in found]
+            spent = f"{seconds:.0f} (anchors {trained_anchors:.0f})"
+            rows += [{"seed": seed, "seconds": spent, **row} for row in found]
             print(*rows[-len(found) :], sep="\n", flush=True)
-            np.set_printoptions(precision=4)
     notes = [
         f"{options.data} at {options.resolution} pixels, patches of {options.patch}; anchors {options.anchor_epochs} "
         f"epochs each, together {options.epochs}",
