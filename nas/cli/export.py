@@ -17,6 +17,10 @@ def export(
     to: Annotated[
         str, typer.Option("--to", help="Format: pytorch, timm, or optuna for the whole run as a study.")
     ] = "pytorch",
+    all_routes: Annotated[
+        bool,
+        typer.Option("--all", help="Stitched networks: all routes as one network, which switches by a budget of MACs."),
+    ] = False,
     out: Out = None,
     hub_dir: Annotated[
         Path | None,
@@ -27,10 +31,14 @@ def export(
     """Write one network for use elsewhere, with the figures that were promised; or the whole run."""
     from nas.assembly import RUNS
     from nas.cli.console import stdout
-    from nas.deployment import export_member, next_step
+    from nas.deployment import ELASTIC, export_member, next_step
     from nas.run import StoredRun
     from nas.storage.run_directory import RunDirectory
+    from search_spaces.core.errors import WrongUse
 
+    if all_routes and to != "pytorch":
+        raise WrongUse(f"--all writes a pytorch module, not --to {to}; leave one of them away")
+    to = ELASTIC if all_routes else to
     opened = StoredRun(RunDirectory.open(RUNS, run))
     written = export_member(opened, pick, to, out, force, hub_dir=hub_dir)
     console = stdout()

@@ -16,6 +16,7 @@ from search_spaces.core.errors import WrongUse, unknown
 
 _NOT_FORMATS = {"artifact", "scripts", "standalone"}
 _DEFAULT_PICK = "knee"
+ELASTIC = "elastic"  # what `--all` means
 
 
 def format_names() -> list[str]:

@@ -43,18 +43,17 @@ def write_common(run: StoredRun, trial: Trial, folder: Path, weights: Mapping[st
     Where the run's data are sounds, also preprocessing.py: the recipe as code.
     """
     data = run.data_document()
-    steps = _preprocessing(run, trial, folder, data)
+    write_preprocessing(run, trial, folder, data)
     manifest = _manifest(run, trial, weights, data)
     architecture = json.dumps(json.loads(trial.architecture.to_json()), indent=2)
-    for name, document in (("preprocessing.json", steps), ("manifest.json", manifest)):
-        write_atomically(folder / name, json.dumps(document, indent=2) + "\n")
+    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     write_atomically(folder / "architecture.json", architecture + "\n")
     write_atomically(folder / "config.toml", run.config.shareable().to_toml())
     return manifest
 
 
-def _preprocessing(run: StoredRun, trial: Trial, folder: Path, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The steps to the network's input; writes their code where it is ours."""
+def write_preprocessing(run: StoredRun, trial: Trial, folder: Path, data: Mapping[str, Any]) -> None:
+    """Writes the steps to the network's input, preprocessing.json, and their code where it is ours."""
     channels, *size = run.parts.space.input_size(trial.architecture)
     at, own, mean, std = run.picture_size, (size[0], size[1]), data["mean"], data["std"]
     reading = Reading.from_document(data, channels, own)
@@ -65,10 +64,11 @@ def _preprocessing(run: StoredRun, trial: Trial, folder: Path, data: Mapping[str
         steps = spectrogram_preprocessing(reading.recipe, channels, at, own, mean, std)
     else:
         steps = preprocessing(channels, own, mean, std)
-    return steps | {"class_names": data["class_names"]}
+    document = steps | {"class_names": data["class_names"]}
+    write_atomically(folder / "preprocessing.json", json.dumps(document, indent=2) + "\n")
 
 
-def _data_of(data: Mapping[str, Any]) -> dict[str, Any]:
+def data_of(data: Mapping[str, Any]) -> dict[str, Any]:
     """What a manifest says of the data; whose the recipe is, where sounds came as spectrograms."""
     content = data.get("content", "pictures")
     recipe = {"sounds": data.get("recipe"), "spectrograms": OWN_RECIPE}.get(content)
@@ -91,11 +91,16 @@ def _manifest(run: StoredRun, trial: Trial, weights: Mapping[str, Any], data: Ma
         "count_input": run.config.count_input,
         "precision": "the figures hold for int8 weights and activations; the weights in this folder are float32",
         "weights": {key: value for key, value in weights.items() if key != "confusion"},
-        "data": _data_of(data),
+        "data": data_of(data),
         "recipe": recipe_of(trial.architecture) or None,
         "seed": run.config.seed,
-        "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Of what an export depends on."""
+    return {package: importlib.metadata.version(package) for package in _PACKAGES}
 
 
 def model_card(run: StoredRun, trial: Trial, manifest: Mapping[str, Any], usage: str) -> str:

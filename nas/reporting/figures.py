@@ -19,6 +19,7 @@ from nas.core.trial import Trial
 from nas.reporting.history import hypervolume_history
 from nas.reporting.parallel import Axis, parallel_axes, parallel_rows
 from nas.reporting.run_view import DOMINATED, FAILED, FRONT, OVER_BUDGET, RunView, TrainedMember
+from nas.reporting.stitching import anchors_of
 from nas.reporting.tables import quantity, schedule, title
 from predictors.core.metric import METRICS
 
@@ -82,6 +83,7 @@ def front(view: RunView, across: str) -> go.Figure:
             figure.add_trace(_points(view, rows, x, y, kind, colour, symbol, shown))
     if len(view.front):
         _add_front(figure, view, across, first)
+    _add_anchors(figure, view, across, first)
     ranges = {"x": _range(x, view, across), "y": _range(y, view, first.column)}
     for letter, column in (("x", across), ("y", first.column)):
         figure.update_layout({f"{letter}axis": {**_axis(column), "range": ranges[letter]}})
@@ -139,6 +141,26 @@ def _add_front(figure: go.Figure, view: RunView, across: str, first: Objective) 
                 hoverinfo="skip",
             )
         )
+
+
+def _add_anchors(figure: go.Figure, view: RunView, across: str, first: Objective) -> None:
+    """Networks that others were stitched from, by letter."""
+    anchors = [anchor for anchor in anchors_of(view.run, view.trials) if anchor.trial is not None]
+    if not anchors:
+        return
+    figure.add_trace(
+        _scatter(view)(
+            x=[_value(anchor.trial, across) for anchor in anchors if anchor.trial],
+            y=[_value(anchor.trial, first.column) for anchor in anchors if anchor.trial],
+            mode="markers+text",
+            name="anchors",
+            text=[anchor.letter for anchor in anchors],
+            textposition="top left",
+            marker={"symbol": "diamond-open", "size": 15, "color": SECOND, "line": {"width": 2}},
+            hovertext=[f"{anchor.name}: {anchor.lost}" for anchor in anchors],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    )
 
 
 def _words(trial: Trial) -> str:

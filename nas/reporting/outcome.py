@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.assembly import SUPERNET
 from nas.reporting.commands import next_commands
+from nas.reporting.stitching import anchor_lines
 from nas.reporting.tables import front_table, marks_of, measured_words
 from nas.run import StoredRun
 from nas.searching import Outcome
@@ -48,6 +49,8 @@ def print_outcome(console: "Console", outcome: Outcome) -> None:
         f"{len(trials)} networks evaluated{f' ({failed} failed)' if failed else ''}, {rejected:,} candidates rejected "
         f"before evaluation, in {outcome.seconds:.0f} s{_of_these(outcome)}"
     )
+    for line in anchor_lines(run, trials):
+        console.print(line, markup=False)
     kept = [path.stat().st_size for path in run.kept_weights.glob("*.safetensors")]
     if kept:
         console.print(f"weights of the {len(kept)} networks of the front kept: {sum(kept) / 2**20:.1f} MiB")

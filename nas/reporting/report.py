@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from nas.reporting import html, sections
+from nas.reporting import html, sections, stitching
 from nas.reporting.drawing import drawing_style
 from nas.reporting.figures import figures, plotly_js
 from nas.reporting.run_view import RunView
@@ -19,8 +19,9 @@ _POLICY = (
     "font-src data:; base-uri 'none'; form-action 'none'"
 )
 _NAVIGATION = (
-    ("front", "Front"), ("networks", "Networks"), ("resources", "Budget"), ("progress", "Progress"),
-    ("choices", "Choices"), ("trained", "Trained"), ("trials", "All trials"), ("commands", "Commands"),
+    ("front", "Front"), ("networks", "Networks"), ("stitching", "Stitching"), ("resources", "Budget"),
+    ("progress", "Progress"), ("choices", "Choices"), ("trained", "Trained"), ("trials", "All trials"),
+    ("commands", "Commands"),
 )  # fmt: skip
 
 
@@ -42,6 +43,7 @@ def report_html(view: RunView) -> str:
     body = [
         sections.front(view, drawn),
         sections.networks(view),
+        stitching.section(view),
         sections.resources(view, drawn),
         sections.progress(drawn),
         sections.choices(view, drawn),

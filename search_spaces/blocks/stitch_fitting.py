@@ -31,7 +31,7 @@ def fit_stitches(network: StitchedTransformer, images: Tensor) -> None:
                 inverses[front, left] = torch.linalg.pinv(known.T @ known, hermitian=True)
             solutions.append(inverses[front, left] @ (known.T @ features[back][entered].double()))
         mean = torch.stack(solutions).mean(dim=0)
-        stitch: Any = network.stitches[number]
+        stitch: Any = network.stitches[str(number)]
         stitch.weight.copy_(mean[:-1].T)
         stitch.bias.copy_(mean[-1])
 

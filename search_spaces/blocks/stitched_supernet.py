@@ -51,7 +51,7 @@ class StitchedSupernet(StitchedTransformer):
         for own, shared in zip(network.layers, layers, strict=True):
             own.load_state_dict(shared.state_dict())
         for linear, number in zip(network.stitches, route["stitches"], strict=True):
-            stitch: Any = self.stitches[number]
+            stitch: Any = self.stitches[str(number)]
             linear.load_state_dict({"weight": stitch.merged(), "bias": stitch.bias})
         return network.train(self.training)
 

@@ -69,17 +69,17 @@ class StitchedTransformer(nn.Module):
         super().__init__()
         self.specs, self.routes = list(anchors), list(routes)
         self.anchors = nn.ModuleList(TransformerNetwork(**anchor) for anchor in anchors)
-        self.stitches = nn.ModuleList(Stitch(*ends, rank) for ends in self._ends())
+        self.stitches = nn.ModuleDict({number: Stitch(*ends, rank) for number, ends in self._ends().items()})
         self.active = 0
 
-    def _ends(self) -> list[tuple[int, int]]:
+    def _ends(self) -> dict[str, tuple[int, int]]:
         """Channels in front of and behind each stitch layer, by number."""
         dims = [anchor["tokenizer"][-1]["out"] for anchor in self.specs]
         ends: dict[int, tuple[int, int]] = {}
         for route in self.routes:
             for number, here, after in zip(route["stitches"], route["parts"], route["parts"][1:], strict=False):
                 ends[number] = dims[here[0]], dims[after[0]]
-        return [ends[number] for number in sorted(ends)]
+        return {str(number): ends[number] for number in sorted(ends)}
 
     def set_route(self, number: int) -> RouteSpec:
         """From now on `forward` runs this route; `IndexError` where there is none of that number."""
@@ -107,7 +107,7 @@ class StitchedTransformer(nn.Module):
         places = anchors[parts[0][0]].places(0, x.device)
         for index, (anchor, first, end) in enumerate(parts):
             if index:
-                x = self.stitches[stitches[index - 1]](x)
+                x = self.stitches[str(stitches[index - 1])](x)
             for layer in anchors[anchor].layers[first:end]:
                 x = layer(x, places)
         logits: Tensor = anchors[parts[-1][0]].classify(x)

@@ -97,7 +97,7 @@ def test_what_a_network_hands_to_itself_is_fitted_by_the_identity() -> None:
     fit_stitches(stitched, images)
     with torch.no_grad():
         alone = stitched.anchors[0](images)
-        for number, stitch in enumerate(stitched.stitches):
+        for number, stitch in enumerate(stitched.stitches.values()):
             assert torch.allclose(stitch.weight, torch.eye(16), atol=1e-3)
             assert torch.allclose(stitch.bias, torch.zeros(16), atol=1e-3)
             stitched.set_route(number)
@@ -117,7 +117,7 @@ def test_a_shared_layer_is_the_mean_of_its_members_solutions() -> None:
         torch.manual_seed(7)
         stitched: Any = StitchedTransformer(pair, specs)
         fit_stitches(stitched, pictures(60))
-        return [stitch.weight.detach() for stitch in stitched.stitches]
+        return [stitch.weight.detach() for stitch in stitched.stitches.values()]
 
     one, other = fitted([0, 1])
     (shared,) = fitted([0, 0])
@@ -140,7 +140,7 @@ def test_least_squares_are_no_worse_than_any_other_layer(space: Any) -> None:
             made = layer(made)
         for layer in supernet.anchors[back].layers[:first]:
             read = layer(read)
-        error = supernet.stitches[number](made.detach()) - read.detach()
+        error = supernet.stitches[str(number)](made.detach()) - read.detach()
         assert torch.allclose(torch.einsum("nti,ntj->ij", error, made), torch.zeros(()), atol=1e-2)
 
 

@@ -1,0 +1,170 @@
+"""A stitched family as one PyTorch network, which runs any of its routes and switches between them at run time."""
+
+import importlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from nas.core.trial import Trial
+from nas.deployment.artifact import data_of, open_folder, versions, write_preprocessing
+from nas.deployment.standalone import check
+from nas.run import StoredRun
+from nas.storage.files import write_atomically
+from nas.training.checkpoint import from_arrays, model_arrays, weights_file
+from predictors.hardware.counts import MAC_CONVENTIONS
+from search_spaces.core.errors import NotFound, WrongUse
+
+_MODULE, _PARTS = "search_spaces.blocks.stitched_transformer", "search_spaces.blocks.transformer"
+_NETWORK = '''
+
+def network() -> StitchedTransformer:
+    """The network with random weights; load model.safetensors into it."""
+    import json
+    from pathlib import Path
+
+    return StitchedTransformer(**json.loads((Path(__file__).parent / "routes.json").read_text()))
+'''
+_LOAD = """\
+from model import network
+stitched = network()
+stitched.load_state_dict(load_file(folder + "/model.safetensors"))
+class EveryRoute(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stitched = stitched
+    def forward(self, x):
+        found = []
+        for number in range(len(self.stitched.routes)):
+            self.stitched.set_route(number)
+            found.append(self.stitched(x))
+        return torch.stack(found)
+net = EveryRoute()
+"""
+_CARD = """\
+# A family of {count} networks in one
+
+Stitched from {anchors} by FitNAS (space `{space}`, run `{run}`). One set of weights of {parameters:,} parameters runs
+every route below; `set_budget` takes the most accurate one within a budget and moves no weights.
+
+```python
+from safetensors.torch import load_file
+from model import network
+
+net = network()
+net.load_state_dict(load_file("model.safetensors"))
+net.eval()
+net.set_budget(macs={middle:g})  # returns the route; ValueError below the cheapest
+logits = net(pictures)  # float32 (n, channels, height, width), prepared as preprocessing.json says
+```
+
+| route | MACs | validation accuracy |
+|---|---|---|
+{rows}
+
+MACs: {convention}.
+"""
+
+
+class _EveryRoute(nn.Module):
+    """The logits of several networks (networks, n, classes)."""
+
+    def __init__(self, networks: list[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([network(x) for network in self.networks])
+
+
+def export_run(run: StoredRun, out: Path, *, force: bool = False) -> Path:
+    """Writes the network of all evaluated routes; low-rank updates are merged.
+
+    It is loaded in a clean interpreter, where every route has to give the logits of its plain network; `FitnasError`
+    where one differs by 1e-5. `WrongUse` where the run stitches nothing.
+    """
+    space: Any = run.parts.space
+    if not space.names_trained:
+        raise WrongUse(f"run '{run.name}' has networks of '{space.name}', which are no routes of one: leave --all away")
+    if not run.supernet_path.is_file():
+        raise NotFound(f"run '{run.name}' has no trained supernet; type: nas resume {run.name}")
+    trials = sorted(
+        (trial for trial in run.trials if trial.state == "complete"), key=lambda trial: trial.metrics["macs"]
+    )
+    open_folder(out, force)
+    supernet = space.supernet()
+    from_arrays(supernet, model_arrays(run.supernet_path))
+    supernet.eval()
+    arguments = {"anchors": space.anchors, "routes": [_route(space, trial) for trial in trials]}
+    elastic = _merged(arguments, supernet)
+    source = inspect.getsource(importlib.import_module(_MODULE)).replace(f"from {_PARTS} import", "from parts import")
+    write_atomically(out / "model.py", source.rstrip() + "\n" + _NETWORK)
+    write_atomically(out / "parts.py", inspect.getsource(importlib.import_module(_PARTS)))
+    write_atomically(out / "routes.json", json.dumps(arguments, indent=1) + "\n")
+    write_atomically(out / "model.safetensors", weights_file(elastic))
+    write_preprocessing(run, trials[0], out, run.data_document())
+    _describe(run, out, trials, elastic)
+    plain = _EveryRoute([supernet.extract(trial.architecture) for trial in trials])
+    check(out, plain.eval(), space.input_size(trials[0].architecture), _LOAD)
+    return out
+
+
+def next_step(written: Path) -> str:
+    """What to look at."""
+    return f"cat {written / 'README.md'}"
+
+
+def _route(space: Any, trial: Trial) -> dict[str, Any]:
+    route = space.route(trial.architecture)
+    return {
+        "name": route.name,
+        "parts": [list(part) for part in route.parts],
+        "stitches": list(route.layers),
+        "macs": int(trial.metrics["macs"]),
+        "score": trial.metrics["top1"],
+    }
+
+
+@torch.no_grad()
+def _merged(arguments: dict[str, Any], supernet: Any) -> nn.Module:
+    """The elastic network with plain stitch layers."""
+    elastic: Any = importlib.import_module(_MODULE).StitchedTransformer(**arguments)
+    elastic.anchors.load_state_dict(supernet.anchors.state_dict())
+    for number, stitch in elastic.stitches.items():
+        stitch.weight.copy_(supernet.stitches[number].merged())
+        stitch.bias.copy_(supernet.stitches[number].bias)
+    network: nn.Module = elastic.eval()
+    return network
+
+
+def _describe(run: StoredRun, out: Path, trials: list[Trial], elastic: nn.Module) -> None:
+    """The manifest and the card."""
+    space: Any = run.parts.space
+    rows = [(space.route(t.architecture).name, int(t.metrics["macs"]), t.metrics["top1"]) for t in trials]
+    convention = MAC_CONVENTIONS[run.config.mac_convention]
+    manifest = {
+        "run": run.name,
+        "space": space.name,
+        "anchors": [anchor.name for anchor in space.settings.anchors],
+        "routes": [{"name": name, "macs": macs, "validation_top1": top1} for name, macs, top1 in rows],
+        "budget": run.parts.budget.describe(run.parts.runtime),
+        "mac_convention": convention,
+        "data": data_of(run.data_document()),
+        "seed": run.config.seed,
+        "versions": versions(),
+    }
+    write_atomically(out / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+    card = _CARD.format(
+        count=len(rows),
+        anchors=", ".join(anchor.name for anchor in space.settings.anchors),
+        space=space.name,
+        run=run.name,
+        parameters=sum(parameter.numel() for parameter in elastic.parameters()),
+        middle=rows[len(rows) // 2][1],
+        rows="\n".join(f"| `{name}` | {macs:,} | {100 * top1:.1f} % |" for name, macs, top1 in rows),
+        convention=convention,
+    )
+    write_atomically(out / "README.md", card)
