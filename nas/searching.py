@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.anchors import keep_anchors, resolved_options
+from nas.anchors import anchor_weights, keep_anchors, resolved_options
 from nas.assembly import RUNS, SUPERNET, TABLE, Parts, assemble, strategy_class
 from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
@@ -97,6 +97,8 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
     """A new run: writes its folder and searches."""
     parts, description = prepared.parts, prepared.description
     other = StoredRun(RunDirectory.open(root, prepared.config.supernet_from)) if prepared.config.supernet_from else None
+    from_scratch = parts.evaluator == SUPERNET and other is None
+    anchors = anchor_weights(prepared.config, parts.space, root) if from_scratch else []
     directory = RunDirectory.create(root, prepared.config.run, prepared.config.space, force=force)
     with directory.lock():
         table = str(Path(prepared.config.table).absolute()) if prepared.config.table else None
@@ -118,8 +120,7 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
                 data_hash=description.hash,
             )
         directory.write(directory.config, config.to_toml())
-        if parts.evaluator == SUPERNET and not config.supernet_from:
-            keep_anchors(run, root)
+        keep_anchors(run, anchors)
         return _Search(run, description, prepared.feasibility, reporter).go()
 
 

@@ -1,13 +1,15 @@
 """The anchors of a run: their weights kept with it, and where its supernet starts."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.anchors.sources import resolve_anchors, weights_in, without_weights
+from nas.config import RunConfig
 from nas.run import StoredRun
 from search_spaces.core.errors import WrongUse
+from search_spaces.core.space import SearchSpace
 from search_spaces.stitching.routes import letter
 
 if TYPE_CHECKING:
@@ -17,26 +19,36 @@ FIT_PICTURES = 100  # SN-Net fits its stitch layers on a batch of as many
 ALONE = "anchors_alone.json"  # validation accuracy of each anchor before they are trained on together
 
 
-def keep_anchors(run: StoredRun, root: Path) -> None:
-    """Writes the weights of every anchor of the run's space into the run, which then needs nobody else.
+def anchor_weights(config: RunConfig, space: SearchSpace[Any], root: Path) -> list[bytes]:
+    """A safetensors file of every anchor of the space that a configuration names, in order; none where it names none.
 
-    Nothing where the space stitches nothing. `WrongUse` where an anchor was trained on pictures that this run validates
+    `NotFound` where weights are missing. `WrongUse` where an anchor was trained on pictures that this search validates
     with: its scores would flatter it.
     """
     from safetensors.torch import save
 
-    space = run.parts.space
-    texts = [run.config.set.get(key, "") for key in space.names_trained]
+    if not space.names_trained:
+        return []
+    texts = [config.set.get(key, "") for key in space.names_trained]
     sources = {source.anchor.name: source for text in texts for source in resolve_anchors(text, root)}
-    for number, anchor in enumerate(space.settings.anchors if space.names_trained else ()):
+    found = []
+    for anchor in space.settings.anchors:
         source = sources.get(anchor.name) or without_weights(anchor)
-        if source.split_seed not in (None, run.config.seed):
+        if source.split_seed not in (None, config.seed):
             raise WrongUse(
                 f"the anchor {anchor.name} was trained with --seed {source.split_seed}, this search splits the data "
-                f"with {run.config.seed}, so that it has seen validation pictures; give --seed {source.split_seed}"
+                f"with {config.seed}, so that it has seen validation pictures; give --seed {source.split_seed}"
             )
-        weights = {name: tensor.contiguous() for name, tensor in source.read().items()}
-        run.directory.write(anchor_file(run, number), save(weights))
+        found.append(save({name: tensor.contiguous() for name, tensor in source.read().items()}))
+    return found
+
+
+def keep_anchors(run: StoredRun, weights: Sequence[bytes]) -> None:
+    """Writes the files of all anchors into the run, which then needs nobody else."""
+    for number, content in enumerate(weights):
+        path = anchor_file(run, number)
+        path.parent.mkdir(exist_ok=True)
+        run.directory.write(path, content)
 
 
 def anchor_file(run: StoredRun, number: int) -> Path:
