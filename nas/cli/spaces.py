@@ -1,6 +1,7 @@
 """`nas spaces`."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -55,6 +56,15 @@ def spaces(
             for line in lines:
                 console.print(f"  {member} is outside its own published space, {line}", markup=False)
         if name:
-            console.print(f"  settings (--set): {document['settings']}", markup=False)
+            console.print(f"  settings (--set): {_in_words(document['settings'])}", markup=False)
             for choice, options in document["choices"].items():
                 console.print(f"  {choice}: {', '.join(map(str, options))}", markup=False)
+
+
+def _in_words(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which trained networks are named alone."""
+    found = dict(settings)
+    for key, value in settings.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            found[key] = ",".join(each["name"] for each in value)
+    return found

@@ -10,7 +10,7 @@ from nas.reporting.drawing import drawing_of
 from nas.reporting.figures import MOST_BARS, Figures, most_confused, resource_limits
 from nas.reporting.parallel import MOST_CHOICES, MOST_LINES
 from nas.reporting.run_view import DOMINATED, FAILED, FRONT, OVER_BUDGET, RunView, TrainedMember
-from nas.reporting.tables import measured_words, quantity, schedule, title
+from nas.reporting.tables import measured_words, quantity, schedule, telling_choice, telling_option, title
 from nas.run import UNFINISHED
 from predictors.core.metric import METRICS
 from predictors.hardware.counts import MAC_CONVENTIONS
@@ -127,15 +127,15 @@ def _front_table(view: RunView) -> str:
     shown = list(dict.fromkeys([*(o.column for o in view.parts.objectives), *_FIGURES_OF_A_MEMBER]))
     columns = [column for column in shown if any(column in trial.metrics for trial in view.front)]
     tested = {member.id: quantity("top1", member.document["test_top1"]) for member in view.trained}
-    rows = []
+    rows, telling = [], telling_choice(view.front)
     for trial in view.front:
         marks = [mark for mark, marked in view.marked.items() if marked.number == trial.number]
         figures = [quantity(column, trial.metrics[column]) if column in trial.metrics else "-" for column in columns]
-        pixels = str(trial.architecture.options.get("resolution", "-"))
+        told = telling_option(trial, telling)
         id_ = trial.architecture.id
-        last = [tested.get(id_, "not trained"), pixels, schedule(trial.patches, trial.split), str(trial.number)]
+        last = [tested.get(id_, "not trained"), told, schedule(trial.patches, trial.split), str(trial.number)]
         rows.append([id_, ", ".join(marks), *figures, *last])
-    headings = ["network", "", *(title(column) for column in columns), "test, trained", "pixels", "schedule", "trial"]
+    headings = ["network", "", *(title(column) for column in columns), "test, trained", telling, "schedule", "trial"]
     return html.table(headings, rows, (0, 1, len(headings) - 2))
 
 

@@ -84,15 +84,25 @@ def front_table(
     table.add_column("id")
     for column in columns:
         table.add_column(title(column), justify="right")
-    for heading in ("schedule", "pixels", ""):
+    trials = list(trials)
+    telling = telling_choice(trials)
+    for heading in ("schedule", telling, ""):
         table.add_column(heading)
     for trial in trials:
         cells = [quantity(column, trial.metrics[column]) if column in trial.metrics else "-" for column in columns]
-        pixels = str(trial.architecture.options.get("resolution", "-"))
-        table.add_row(
-            trial.architecture.id, *cells, schedule(trial.patches, trial.split), pixels, marks.get(trial.number, "")
-        )
+        told, how = telling_option(trial, telling), schedule(trial.patches, trial.split)
+        table.add_row(trial.architecture.id, *cells, how, told, marks.get(trial.number, ""))
     return table
+
+
+def telling_choice(trials: Iterable[Trial]) -> str:
+    """The heading of the one choice that a short table shows: route where networks are stitched, else pixels."""
+    return "route" if any("route" in trial.architecture.options for trial in trials) else "pixels"
+
+
+def telling_option(trial: Trial, heading: str) -> str:
+    """That choice's option in a network; a dash where it has none."""
+    return str(trial.architecture.options.get("resolution" if heading == "pixels" else heading, "-"))
 
 
 def marks_of(best: Trial, knee: Trial) -> dict[int, str]:
