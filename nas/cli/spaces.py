@@ -18,6 +18,7 @@ def spaces(
     from nas.assembly import make_space, space_names
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
+    from nas.reporting.tables import how_many
     from search_spaces.core.registry import space_class
 
     names = [name] if name else space_names()
@@ -46,7 +47,7 @@ def spaces(
         console.print(f"[bold]{document['space']}[/bold]: {document['title']}")
         console.print(f"  source: {document['source']}", markup=False)
         console.print(
-            f"  {document['networks']:.2g} networks at its published input, runtime {document['runtime']}, "
+            f"  {how_many(document['networks'])} networks at its published input, runtime {document['runtime']}, "
             f"evaluator {document['evaluator']}"
         )
         published = ", ".join(document["published"])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.pricing import EXACT_COLUMNS
-from nas.reporting.tables import quantity
+from nas.reporting.tables import how_many, quantity
 from nas.searching import Admitted, Prepared
 from nas.timing import expected_seconds
 from search_spaces.core.population import Population
@@ -84,7 +84,7 @@ def print_dry_run(console: "Console", document: dict[str, Any]) -> None:
     """The document for people."""
     from rich.table import Table
 
-    console.print(f"space {document['space']}: {document['networks']:.2g} networks")
+    console.print(f"space {document['space']}: {how_many(document['networks'])} networks")
     console.print(
         f"feasible: {100 * document['feasible_share']:.3g} % of {document['sampled']:,} sampled, "
         f"{100 * document['patched_share']:.0f} % of these by patches"

@@ -60,6 +60,15 @@ def size(count: float) -> str:
     return f"{count:,.1f} GiB"
 
 
+def how_many(networks: float) -> str:
+    """A number of networks, of large ones two digits.
+
+    >>> how_many(134), how_many(1.234e23)
+    ('134', '1.2e+23')
+    """
+    return f"{networks:,.0f}" if networks < 1e6 else f"{networks:.2g}"
+
+
 def schedule(patches: int, split: int) -> str:
     """'layer by layer' or '3x3 patches, 4 blocks'."""
     return "layer by layer" if split == 0 else f"{patches}x{patches} patches, {split} block{'s' if split > 1 else ''}"

@@ -285,6 +285,10 @@ class SearchSpace(ABC, Generic[SettingsT]):
         ]
         return np.concatenate(parts, axis=1).astype(np.float64)
 
+    def features(self, population: Population) -> NDArray[np.float64]:
+        """What a predictor of accuracy sees `(n, features)`: `encode`, unless a space knows better."""
+        return self.encode(population)
+
     def extremes(self) -> tuple[Architecture, Architecture]:
         """The (smallest, largest) architecture; options are ordered from small to large."""
         last = np.array([len(choice.options) - 1 for choice in self.choices], dtype=np.int16)

@@ -59,19 +59,22 @@ def read_anchors(text: str, facts: InputFacts) -> tuple[Anchor, ...]:
     if text.startswith("["):
         anchors = [Anchor(**entry) for entry in json.loads(text)]
     else:
-        anchors = [published_anchor(name.strip()) for name in text.split(",") if name.strip()]
+        anchors = [published_anchor(name.strip(), facts.channels) for name in text.split(",") if name.strip()]
     check_family(anchors, facts)
     return tuple(sorted(anchors, key=lambda anchor: work_of(anchor.network)))
 
 
-def published_anchor(name: str) -> Anchor:
-    """One of our published networks, without weights; `WrongUse` with the nearest known name where there is none."""
+def published_anchor(name: str, channels: int = 3) -> Anchor:
+    """A published network without weights, for pictures of so many channels.
+
+    `WrongUse` with the nearest known name where there is none.
+    """
     if name not in _PUBLISHED:
         known = unknown("anchor", name, _PUBLISHED)
         raise WrongUse(f"{known}; trained ones are given as RUN:ID, an exported folder, or a name of timm")
     dim, depth, heads = _PUBLISHED[name]
     network = {
-        "input_size": [3, 224, 224],
+        "input_size": [channels, 224, 224],
         "tokenizer": [{"out": dim, **_PATCH}],
         "layers": [{"heads": heads, "head_dim": dim // heads, "mlp": 4 * dim} for _ in range(depth)],
         "classes": 1000,

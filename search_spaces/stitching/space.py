@@ -111,8 +111,8 @@ class Stitching(SearchSpace[S]):
         """Of the low-rank update beside a fitted stitch layer; 0: the layer itself is trained."""
         return 0
 
-    def encode(self, population: Population) -> NDArray[np.float64]:
-        """What a predictor of accuracy sees of a route `(n, features)`: see `route_features`."""
+    def features(self, population: Population) -> NDArray[np.float64]:
+        """Where a route is cut and where it lands: see `route_features`."""
         return self._features[population.matrix[:, 0].astype(np.intp)]
 
     @cached_property

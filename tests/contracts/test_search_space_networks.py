@@ -90,6 +90,8 @@ def test_the_blueprints_module_stands_alone(space: Space) -> None:
 def test_the_supernet_contains_every_member(space: Space, rng: np.random.Generator) -> None:
     if space.default_evaluator != "supernet":
         pytest.skip("the space is not evaluated by a supernet")
+    if space.names_trained:
+        pytest.skip("as large as all the published anchors together; test_stitched_transformer says it of small ones")
     supernet: Any = space.supernet().eval()  # type: ignore[attr-defined]
     for architecture in space.population(space.extremes()).concatenate(space.sample(rng, 2)):
         supernet.activate(architecture)
