@@ -16,17 +16,22 @@ _HEAD = "classifier."
 
 
 class StitchedSupernet(StitchedTransformer):
-    """`number_of` gives the route of an architecture, `arguments_of` those of its plain network."""
+    """`number_of` gives the route of an architecture, `arguments_of` those of its plain network.
+
+    `anchor_rate`: the learning rate of the anchors' weights beside that of the stitch layers.
+    """
 
     def __init__(
         self,
         anchors: Sequence[Mapping[str, Any]],
         routes: Sequence[RouteSpec],
         rank: int,
+        anchor_rate: float,
         number_of: Callable[[Architecture], int],
         arguments_of: Callable[[Architecture], Mapping[str, Any]],
     ) -> None:
         super().__init__(anchors, routes, rank)
+        self.rate_factors = {"anchors.": anchor_rate}
         self._number_of, self._arguments_of = number_of, arguments_of
 
     def activate(self, architecture: Architecture) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from nas.training.epochs import Recipe
 from search_spaces.blocks.stitch_fitting import fit_stitches
 from search_spaces.blocks.stitched_supernet import StitchedSupernet
 from search_spaces.blocks.stitched_transformer import Stitch, StitchedTransformer
@@ -218,3 +219,23 @@ def test_weights_of_another_shape_are_refused_but_for_the_classifier(space: Any)
     weights[0]["norm.weight"] = torch.zeros(3)
     with pytest.raises(WrongUse, match=r"norm.weight has the shape \(3,\)"):
         space.supernet().start_from(weights, pictures())
+
+
+def test_anchors_have_a_learning_rate_of_their_own() -> None:
+    space = SnNet.restored(settings(network(16), network(24), anchor_rate=0.1))
+    optimizer = Recipe(epochs=1, learning_rate=1.0).optimizer_of(space.supernet())
+    counts = {group["factor"]: sum(value.numel() for value in group["params"]) for group in optimizer.param_groups}
+    supernet: Any = space.supernet()
+    assert counts == {
+        0.1: sum(value.numel() for value in supernet.anchors.parameters()),
+        1.0: sum(value.numel() for value in supernet.stitches.parameters()),
+    }
+
+
+def test_a_fitted_layer_with_a_rank_is_not_trained() -> None:
+    supernet: Any = SnNetV2.restored(settings(network(16), network(24, depth=8), rank=4)).supernet()
+    trained = {
+        id(p) for g in Recipe(epochs=1, learning_rate=1.0).optimizer_of(supernet).param_groups for p in g["params"]
+    }
+    for stitch in supernet.stitches.values():
+        assert {name for name, value in stitch.named_parameters() if id(value) in trained} == {"down", "up"}
