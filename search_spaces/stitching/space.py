@@ -47,8 +47,8 @@ class Stitching(SearchSpace[S]):
     """Routes through trained networks. Shared weights start from theirs, stitch layers from a least-squares fit.
 
     The rate: SN-Net trains on at 5e-5, a tenth of DeiT's, for 50 epochs of ImageNet. A search here takes some thousand
-    steps: on hand signs (two anchors of 65 and 81 %, 25 epochs) the stitches between them end -2.4 to +1.7 points beside
-    the line at 5e-5, +1.7 to +7.1 at 2e-4, and the anchors gain at both.
+    steps: on hand signs (two anchors of 65 and 81 %, 25 epochs) the stitches between them end -2.4 to +1.7 points
+    beside the line at 5e-5, +1.7 to +7.1 at 2e-4, and the anchors gain at both.
     """
 
     names_trained: ClassVar[tuple[str, ...]] = ("anchors",)
