@@ -103,7 +103,12 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
     with directory.lock():
         table = str(Path(prepared.config.table).absolute()) if prepared.config.table else None
         config = prepared.config.updated(
-            run=directory.name, data=description.source, runtime=parts.runtime, table=table, evaluator=parts.evaluator
+            run=directory.name,
+            data=description.source,
+            runtime=parts.runtime,
+            table=table,
+            evaluator=parts.evaluator,
+            sampling=parts.sampling if from_scratch else None,
         )
         run = StoredRun(directory)
         parts = parts.remembering(directory.slow_figures)

@@ -10,7 +10,7 @@ from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
 from search_spaces.core.space import checked_settings
 from search_spaces.stitching.anchors import read_anchors
 from search_spaces.stitching.routes import snnet_routes
-from search_spaces.stitching.space import PUBLISHED_INPUT, Stitching, StitchingSettings
+from search_spaces.stitching.space import Stitching, StitchingSettings
 
 PUBLISHED_ANCHORS = "deit_tiny,deit_small,deit_base"
 
@@ -47,9 +47,9 @@ class SnNet(Stitching[SnNetSettings]):
     @classmethod
     def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "SnNet":
         refuse_what_data_decide(options, "classes")
-        facts = facts or PUBLISHED_INPUT
-        told: dict[str, Any] = {**options, "classes": facts.classes}
-        told["anchors"] = read_anchors(options.get("anchors", PUBLISHED_ANCHORS), facts)
+        anchors = read_anchors(options.get("anchors", PUBLISHED_ANCHORS), facts)
+        classes = facts.classes if facts else anchors[0].network["classes"]
+        told: dict[str, Any] = {**options, "anchors": anchors, "classes": classes}
         return cls(checked_settings(SnNetSettings, told))
 
     @classmethod

@@ -13,7 +13,7 @@ from search_spaces.core.population import Population
 from search_spaces.core.space import checked_settings
 from search_spaces.stitching.anchors import read_anchors
 from search_spaces.stitching.routes import snnetv2_routes
-from search_spaces.stitching.space import PUBLISHED_INPUT, Stitching, StitchingSettings
+from search_spaces.stitching.space import Stitching, StitchingSettings
 
 PUBLISHED_ANCHORS = "deit3_small,deit3_large"
 # Published: 1 G multiply-accumulates, between anchors 57.0 G apart.
@@ -45,9 +45,9 @@ class SnNetV2(Stitching[SnNetV2Settings]):
     @classmethod
     def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "SnNetV2":
         refuse_what_data_decide(options, "classes")
-        facts = facts or PUBLISHED_INPUT
-        told: dict[str, Any] = {**options, "classes": facts.classes}
-        told["anchors"] = read_anchors(options.get("anchors", PUBLISHED_ANCHORS), facts)
+        anchors = read_anchors(options.get("anchors", PUBLISHED_ANCHORS), facts)
+        classes = facts.classes if facts else anchors[0].network["classes"]
+        told: dict[str, Any] = {**options, "anchors": anchors, "classes": classes}
         return cls(checked_settings(SnNetV2Settings, told))
 
     @classmethod

@@ -51,15 +51,16 @@ class Anchor(BaseModel):
         return len(self.network["layers"])
 
 
-def read_anchors(text: str, facts: InputFacts) -> tuple[Anchor, ...]:
+def read_anchors(text: str, facts: InputFacts | None) -> tuple[Anchor, ...]:
     """Anchors of a comma-separated list of our published networks, or of the JSON of resolved ones, in order of cost.
 
-    `WrongUse` where they are no family, or take pictures of other channels than the data.
+    `WrongUse` where they are no family, or take pictures of other channels than the data, if there are any.
     """
+    channels = facts.channels if facts else 3
     if text.startswith("["):
         anchors = [Anchor(**entry) for entry in json.loads(text)]
     else:
-        anchors = [published_anchor(name.strip(), facts.channels) for name in text.split(",") if name.strip()]
+        anchors = [published_anchor(name.strip(), channels) for name in text.split(",") if name.strip()]
     check_family(anchors, facts)
     return tuple(sorted(anchors, key=lambda anchor: work_of(anchor.network)))
 
@@ -82,7 +83,7 @@ def published_anchor(name: str, channels: int = 3) -> Anchor:
     return Anchor(name=name, network=network)
 
 
-def check_family(anchors: Sequence[Anchor], facts: InputFacts) -> None:
+def check_family(anchors: Sequence[Anchor], facts: InputFacts | None) -> None:
     """`WrongUse` where fewer than two are given or one does not go together with the first, or with the data."""
     if not 2 <= len(anchors) <= MOST_ANCHORS:
         raise WrongUse(f"stitching takes 2 to {MOST_ANCHORS} anchors, got {len(anchors)}; --set anchors=A,B")
@@ -98,7 +99,7 @@ def check_family(anchors: Sequence[Anchor], facts: InputFacts) -> None:
             if anchor.network.get(name):
                 raise WrongUse(f"{anchor.name} has {name} between its layers, such networks are not stitched")
     channels = anchors[0].network["input_size"][0]
-    if channels != facts.channels:
+    if facts and channels != facts.channels:
         raise WrongUse(f"the anchors take pictures of {channels} channels, the data have {facts.channels}")
 
 

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Choice
-from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
 from search_spaces.core.space import Blueprint, SearchSpace
@@ -22,7 +21,6 @@ from search_spaces.stitching.table import route_arguments, stitched_table
 if TYPE_CHECKING:
     from search_spaces.blocks.stitched_supernet import StitchedSupernet
 
-PUBLISHED_INPUT = InputFacts(channels=3, height=224, width=224, classes=1000, pictures=1_281_167)
 _ROUTE = "route"
 
 
