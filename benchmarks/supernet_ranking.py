@@ -135,7 +135,7 @@ def main() -> None:
         rows = np.flatnonzero(priced["fits"])[: arguments.networks]
         members = [drawn[int(row)] for row in rows]
         macs = priced["macs_layerwise"][rows].astype(np.float64)
-        epochs = arguments.supernet_epochs or default_epochs(len(pictures.train.labels))
+        epochs = arguments.supernet_epochs or default_epochs(len(pictures.train.labels), prepared.parts.sampling)
         assert pictures.test is not None
         vary = augmentation(prepared.description, size)
         scored_on_test = replace(pictures, validation=pictures.test)

@@ -96,9 +96,10 @@ def _feasible_pool(
     return pool
 
 
-def default_epochs(pictures: int) -> int:
-    """As many as show about 38,400 pictures, at least 5 and at most 15 epochs."""
-    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_PICTURES / pictures)))
+def default_epochs(pictures: int, sampling: str) -> int:
+    """As many as show about 38,400 pictures, at least 5 and at most 15 epochs; more where a step costs less."""
+    shown = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_PICTURES / pictures)))
+    return shown * sampling_class(sampling).epochs_factor
 
 
 def announced_augmentation(description: "DataDescription", pictures: "Pictures", reporter: Reporter) -> "Augmentation":
@@ -128,7 +129,7 @@ def shared_weights(
     if config.supernet_from:
         return model_arrays(run.supernet_path)
     plan = curriculum(run.parts.space, run.parts.pricer, feasibility, config.seed)
-    epochs = config.supernet_epochs or default_epochs(len(pictures.train.labels))
+    epochs = config.supernet_epochs or default_epochs(len(pictures.train.labels), run.parts.sampling)
     deadline = time.monotonic() + _SHARE_OF_TIME * config.time if config.time else None
     vary = announced_augmentation(description, pictures, reporter)
     with reporter.progress("training the supernet") as report:

@@ -66,7 +66,7 @@ def _shared_weights(prepared: Prepared) -> dict[str, Any]:
     rng = np.random.default_rng([config.seed, 4])
     size = space.input_size(space.extremes()[1])
     step = _seconds_a_step(prepared, rng)
-    epochs = config.supernet_epochs or default_epochs(counts["train"])
+    epochs = config.supernet_epochs or default_epochs(counts["train"], prepared.parts.sampling)
     steps = epochs * -(-counts["train"] // BATCH)
     images = rng.integers(0, 256, (BATCH, *size), dtype=np.uint8)
     labels = np.arange(BATCH) % space.settings.classes

@@ -57,14 +57,17 @@ _Measure = Annotated[
 _Trials = Annotated[int | None, _option("--trials", help="Networks to evaluate; default 200.")]
 _Time = Annotated[Text, _option("--time", help="Stop after this long, e.g. 10m; supernet training included.")]
 _SupernetEpochs = Annotated[
-    int | None, _option("--supernet-epochs", help="Default: about 38,400 pictures, 5 to 15 epochs.")
+    int | None,
+    _option(
+        "--supernet-epochs", help="Default: about 38,400 pictures, 5 to 15 epochs; with uniform three times as many."
+    ),
 ]
 _Sampling = Annotated[
     Text,
     _option(
         "--sampling",
-        help="What a supernet's step trains: sandwich (default: the largest, random ones, at times the smallest), "
-        "uniform (one random network) or multi (several, each on its part of the batch, at one resolution).",
+        help="What a supernet's step trains: sandwich (default of most spaces: the largest, random ones, at times the "
+        "smallest), uniform (one random network; default where networks are stitched) or multi (several, each on its part of the batch, at one resolution).",
     ),
 ]
 _Subnets = Annotated[

@@ -34,6 +34,8 @@ class Sampling(ABC):
     """
 
     default_subnets: ClassVar[int]
+    epochs_factor: ClassVar[int] = 1
+    """How many times as many epochs, unless told, as of the sandwich, whose step has about four passes."""
     joins: ClassVar[bool] = False
     """Whether its passes have several members, which takes a supernet with `activate_many`."""
 

@@ -15,6 +15,7 @@ class Uniform(Sampling):
     """Each candidate equally likely; nobody teaches."""
 
     default_subnets = 1
+    epochs_factor = 3
 
     @classmethod
     def number(cls, asked: int | None) -> int:
