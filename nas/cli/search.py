@@ -67,7 +67,8 @@ _Sampling = Annotated[
     _option(
         "--sampling",
         help="What a supernet's step trains: sandwich (default of most spaces: the largest, random ones, at times the "
-        "smallest), uniform (one random network; default where networks are stitched) or multi (several, each on its part of the batch, at one resolution).",
+        "smallest), uniform (one random network; default where networks are stitched) or multi (several, each on its "
+        "part of the batch, at one resolution).",
     ),
 ]
 _Subnets = Annotated[
