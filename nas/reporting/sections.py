@@ -50,7 +50,7 @@ def _in_words(view: RunView, mark: str) -> str:
 def _state(view: RunView) -> str:
     """What a reader has to know before believing the figures."""
     state, parts = view.run.state, []
-    if state in UNFINISHED or len(view.trials) < view.config.trials:
+    if state in UNFINISHED or (state != "complete" and len(view.trials) < view.config.trials):
         parts.append(
             f"State: {state}, {len(view.trials):,} of {view.config.trials:,} trials. This report shows the run as it "
             f"stood; write it again later with: nas report {view.name}"

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Choice
-from search_spaces.core.errors import WrongUse, unknown
+from search_spaces.core.errors import WrongUse, shown, unknown
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
@@ -223,8 +223,8 @@ class SearchSpace(ABC, Generic[SettingsT]):
             raise WrongUse(f"architecture {architecture.id} is of the space '{architecture.space}', not '{self.name}'")
         if architecture.settings != self._own_settings:
             raise WrongUse(
-                f"architecture {architecture.id} is of the space '{self.name}' with the settings "
-                f"{dict(architecture.settings)}, not {self._own_settings}"
+                f"architecture {architecture.id} is of the space '{self.name}' with other settings: "
+                f"{_differences(architecture.settings, self._own_settings)}"
             )
         by_name = {choice.name: choice for choice in self.choices}
         for name in architecture.options:
@@ -297,6 +297,13 @@ class SearchSpace(ABC, Generic[SettingsT]):
     def build(self, architecture: Architecture) -> "torch.nn.Module":
         """The plain network with random weights; logits (N, classes)."""
         return self.blueprint(architecture).build()
+
+
+def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """What differs, each value cut short."""
+    keys = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
+    told = (f"{key} {shown(str(theirs.get(key, '-')))}, not {shown(str(ours.get(key, '-')))}" for key in keys)
+    return "; ".join(told)
 
 
 def checked_settings(model: type[SettingsT], options: Mapping[str, Any]) -> SettingsT:
