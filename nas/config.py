@@ -160,12 +160,14 @@ class RunConfig(BaseModel):
         return RunConfig.checked(**(self.model_dump() | changes))
 
     def shareable(self) -> "RunConfig":
-        """For others: the data's name without its folder; no addresses, of which a store's may hold a password.
+        """For others: names of data and anchors without their folders; no addresses, which may hold a password.
 
         >>> RunConfig(space="mcunetv2", data="/home/me/signs", store="sqlite:///x.db").shareable().data
         'signs'
         """
-        return self.updated(data=Path(self.data).name or self.data, store=None, ray_address=None)
+        anchors = [Path(name.partition("@")[0]).name for name in self.set.get("anchors", "").split(",")]
+        named = {**self.set, "anchors": ",".join(anchors)} if "anchors" in self.set else self.set
+        return self.updated(data=Path(self.data).name or self.data, set=named, store=None, ray_address=None)
 
     @property
     def space_name(self) -> str:

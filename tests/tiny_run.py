@@ -1,12 +1,16 @@
 """The smallest search that goes through every part, and its pictures."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 import nas
 from nas.api import Run
+from search_spaces.core.architecture import Architecture
 
 BUDGET = "sram=24k,flash=200k"
 
@@ -34,4 +38,27 @@ def search(folder: Path, name: str = "signs", grey: bool = False) -> Run:
     return nas.search(
         space="mcunetv2", budget=BUDGET, data=str(data), root=folder / "runs", run=name, trials=8, supernet_epochs=1,
         backend="inline", seed=3,
+    )  # fmt: skip
+
+
+def write_anchor(folder: Path, dim: int, heads: int, depth: int = 3, seed: int = 0) -> Path:
+    """A network of `vit` as an export leaves it, with random weights, for the digits split by a seed."""
+    space = nas.space("vit", "digits", preset="micro")
+    layers = {f"layer{n}.{key}": value for n in range(depth) for key, value in (("heads", heads), ("mlp_ratio", 1.0))}
+    settings = space.settings.model_dump(mode="json")
+    architecture = Architecture(space.name, settings, {"dim": dim, "depth": depth, **layers})
+    torch.manual_seed(dim)
+    folder.mkdir()
+    (folder / "architecture.json").write_text(architecture.to_json())
+    (folder / "manifest.json").write_text(json.dumps({"seed": seed}))
+    save_file(space.build(architecture).state_dict(), folder / "model.safetensors")
+    return folder
+
+
+def search_stitches(folder: Path) -> Run:
+    """A run over the routes through two such networks, in `folder`/runs."""
+    anchors = [write_anchor(folder / f"dim{dim}", dim, heads) for dim, heads in ((64, 2), (96, 3))]
+    return nas.search(
+        space="snnet", set={"anchors": ",".join(map(str, anchors))}, root=folder / "runs", run="stitched",
+        supernet_epochs=1, backend="inline",
     )  # fmt: skip

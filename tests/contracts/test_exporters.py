@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from nas.api import Run
-from nas.deployment import export_member, exporter, format_names, writes_whole_run
+from nas.deployment import ELASTIC, export_member, exporter, format_names, writes_whole_run
 from nas.member import network_of
 from nas.prediction import classifier_of_folder
 from nas.pricing import EXACT_COLUMNS
 from search_spaces.core.errors import WrongUse
+from tests.tiny_run import search_stitches
 
 
 @pytest.fixture(scope="module", params=format_names())
@@ -23,8 +24,17 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def folder(name: str, tiny_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_member(tiny_run, None, name, tmp_path_factory.mktemp(name) / "out")
+def run(name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One that the format can write."""
+    if name == ELASTIC:
+        return search_stitches(tmp_path_factory.mktemp("stitched"))
+    found: Run = request.getfixturevalue("tiny_run")
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(name: str, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_member(run, None, name, tmp_path_factory.mktemp(name) / "out")
 
 
 @pytest.fixture
@@ -40,24 +50,24 @@ def test_there_are_formats() -> None:
         exporter("pytorc")
 
 
-def test_a_folder_with_files_is_refused_and_kept_without_force(name: str, folder: Path, tiny_run: Run) -> None:
+def test_a_folder_with_files_is_refused_and_kept_without_force(name: str, folder: Path, run: Run) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(WrongUse, match="--force"):
-        export_member(tiny_run, None, name, folder)
+        export_member(run, None, name, folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    assert export_member(tiny_run, None, name, folder, force=True) == folder
+    assert export_member(run, None, name, folder, force=True) == folder
 
 
-def test_a_file_in_the_way_is_refused(name: str, tiny_run: Run, tmp_path: Path) -> None:
+def test_a_file_in_the_way_is_refused(name: str, run: Run, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     with pytest.raises(WrongUse, match="not a folder"):
-        export_member(tiny_run, None, name, tmp_path / "out")
+        export_member(run, None, name, tmp_path / "out")
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_options_of_other_formats_are_refused(name: str, tiny_run: Run, tmp_path: Path) -> None:
+def test_options_of_other_formats_are_refused(name: str, run: Run, tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="has no option --no-such"):
-        export_member(tiny_run, None, name, tmp_path / "out", no_such="1")
+        export_member(run, None, name, tmp_path / "out", no_such="1")
     assert not (tmp_path / "out").exists()
 
 
@@ -81,8 +91,8 @@ def test_the_weights_load_and_give_equal_logits(member_folder: Path, tiny_run: R
     assert list(found.class_names) == ["disc", "square"]
 
 
-def test_nothing_of_this_machine_is_in_it(folder: Path, tiny_run: Run) -> None:
-    places = {str(tiny_run.path.parents[1]), str(folder.parent), str(Path.home()), str(Path.cwd()), sys.prefix}
+def test_nothing_of_this_machine_is_in_it(folder: Path, run: Run) -> None:
+    places = {str(run.path.parents[1]), str(folder.parent), str(Path.home()), str(Path.cwd()), sys.prefix}
     secrets = {place.encode() for place in places if len(place) > 1}
     if len(socket.gethostname()) > 4:
         secrets.add(socket.gethostname().encode())

@@ -10,30 +10,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import nas as fitnas
-from search_spaces.core.architecture import Architecture
+from tests.tiny_run import write_anchor
 
 SEED = 0
 SHORT = ("--supernet-epochs", "1", "--backend", "inline", "--seed", str(SEED))
 
 
-def anchor(folder: Path, dim: int, heads: int, depth: int = 3, **options: Any) -> Path:
-    """A network of `vit` as an export leaves it, with random weights, for the digits."""
-    space = fitnas.space("vit", "digits", preset="micro", **options)
-    layers = {f"layer{n}.{key}": value for n in range(depth) for key, value in (("heads", heads), ("mlp_ratio", 1.0))}
-    architecture = Architecture(
-        space.name, space.settings.model_dump(mode="json"), {"dim": dim, "depth": depth, **layers}
-    )
-    torch.manual_seed(dim)
-    folder.mkdir()
-    (folder / "architecture.json").write_text(architecture.to_json())
-    (folder / "manifest.json").write_text(json.dumps({"seed": SEED}))
-    save_file(space.build(architecture).state_dict(), folder / "model.safetensors")
-    return folder
-
-
 @pytest.fixture
 def anchors(tmp_path: Path) -> str:
-    return ",".join(str(anchor(tmp_path / f"dim{dim}", dim, heads)) for dim, heads in ((64, 2), (96, 3)))
+    return ",".join(str(write_anchor(tmp_path / f"dim{dim}", dim, heads)) for dim, heads in ((64, 2), (96, 3)))
 
 
 def elastic(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -82,7 +67,7 @@ def test_from_anchors_to_a_family_in_one_network(nas, anchors, monkeypatch):
 
 
 def test_both_ways_with_low_rank_updates(nas, tmp_path, monkeypatch):
-    pair = [anchor(tmp_path / "small", 64, 2), anchor(tmp_path / "large", 96, 3, depth=6)]
+    pair = [write_anchor(tmp_path / "small", 64, 2), write_anchor(tmp_path / "large", 96, 3, depth=6)]
     setting = f"anchors={pair[1]},{pair[0]}"  # the order given does not matter
     found = nas("search", "--space", "snnetv2", "--set", setting, "--set", "rank=2", "--run", "s", *SHORT)
     assert found.code == 0, found.err
@@ -136,7 +121,7 @@ def test_a_budget_below_the_cheapest_route(nas, anchors):
     ],
 )
 def test_anchors_that_do_not_go_together(nas, anchors, tmp_path, space, names, code, told):
-    anchor(tmp_path / "deep", 64, 2, depth=4)
+    write_anchor(tmp_path / "deep", 64, 2, depth=4)
     result = nas("search", "--space", space, "--set", f"anchors={names}", "--run", "s")
     assert result.code == code, result.err
     assert told in result.err
