@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.liveness import Bools, Floats, alive, running, while_image_is_read
+from predictors.hardware.liveness import Bools, Floats, alive, image_last_read, running
 from search_spaces.core.layer_table import Kind, LayerTable
 
 _WHOLE_MAP = (Kind.POOL, Kind.LINEAR, Kind.MATMUL)
@@ -88,19 +88,28 @@ def _shifted(values: Floats) -> Floats:
 
 
 def admits_split(table: LayerTable) -> Bools:
-    """Slots after which a schedule may be split.
+    """Slots `(slots, n)` after which a schedule may be split.
 
     A block ends there, its output is read behind, nothing made before it (nor the image) is read behind, and up to it
     the network is a chain: each operator reads what the one before it made, and none needs the whole map.
     """
-    ends = (table.cut & table.present & (table.last_use > np.arange(table.slots))).T
-    reaches = running(np.maximum, np.where(table.present, table.last_use, -1).T)
-    crossing = while_image_is_read(table)
-    crossing[:-1] = crossing[1:]
-    crossing[-1:] = False
-    crossing[1:] |= reaches[:-1] > np.arange(1, table.slots)[:, None]
-    chain = (table.before == table.input_a.T) | (table.before == table.input_b.T)
-    whole = table.mask_of(*_WHOLE_MAP)[:, None]
-    broken = running(np.logical_or, table.present.T & (whole | ~chain))
-    result: Bools = ends & ~crossing & ~broken
+    result = np.zeros((table.slots, len(table)), dtype=bool)
+    early = table.first(_longest_chain(table))
+    own = np.arange(early.slots)[:, None]
+    ends = (early.cut & early.present).T & (own < early.last_use.T)
+    reaches = running(np.maximum, np.where(early.present, early.last_use, -1).T)
+    ends &= image_last_read(table) <= own
+    ends[1:] &= reaches[:-1] <= own[1:]
+    chain = (early.before == early.input_a.T) | (early.before == early.input_b.T)
+    whole = early.mask_of(*_WHOLE_MAP)[:, None]
+    ends &= ~running(np.logical_or, early.present.T & (whole | ~chain))
+    result[: early.slots] = ends
     return result
+
+
+def _longest_chain(table: LayerTable) -> int:
+    """Slots before the first that needs the whole map in every row."""
+    for slot in table.slots_of(*_WHOLE_MAP):
+        if table.present[:, slot].all():
+            return int(slot)
+    return table.slots

@@ -28,13 +28,15 @@ def running(operation: np.ufunc, values: NDArray[T], *, backwards: bool = False)
 
 def alive(values: Floats, last_use: NDArray[np.integer]) -> Floats:
     """For every slot the sum of `values` of the tensors that were made before it and are read by it or later."""
-    slots, n = values.shape
-    ends = np.multiply(last_use, n, dtype=np.int64)
-    ends += np.arange(n, 2 * n)  # one slot behind the last use
-    died: Floats = np.bincount(ends.ravel(), values.ravel(), (slots + 1) * n).astype(np.float64, copy=False)
-    change = -died.reshape(slots + 1, n)[:slots]
-    change[1:] += values[:-1]
-    return running(np.add, change)
+    result = np.zeros_like(values)
+    ends = last_use.max(axis=1, initial=-1)
+    # most tensors die at the same slot in every row that has them
+    alike = ((last_use == ends[:, None]) | (values == 0.0)).all(axis=1)
+    for slot, (end, same) in enumerate(zip(ends.tolist(), alike.tolist(), strict=True)):
+        later = np.arange(slot + 1, min(end + 1, len(values)))
+        held = values[slot] if same else values[slot] * (last_use[slot] >= later[:, None])
+        result[slot + 1 : end + 1] += held
+    return result
 
 
 def in_place(table: LayerTable, rule: MemoryRule) -> Bools:
@@ -108,7 +110,7 @@ def liveness(table: LayerTable, rule: MemoryRule, count_input: bool) -> Liveness
     if count_input:
         image_bytes += table.in_channels[:, 0] * table.in_height[:, 0] * table.in_width[:, 0]
         round_up(image_bytes, rule.alignment)
-        work += image_bytes * while_image_is_read(table)
+        work += image_bytes * (np.arange(table.slots)[:, None] <= image_last_read(table))
     scratch, constant = _scratch(table, rule)
     return Liveness(channels, overwrites, map_bytes, work, scratch, image_bytes, constant)
 
@@ -121,10 +123,13 @@ def round_up(sizes: Floats, step: int) -> None:
         sizes *= step
 
 
-def while_image_is_read(table: LayerTable) -> Bools:
-    """Slots up to the last that reads the image."""
-    reads = (table.input_a == NETWORK_INPUT) | (table.input_b == NETWORK_INPUT)
-    return running(np.logical_or, reads.T, backwards=True)
+def image_last_read(table: LayerTable) -> NDArray[np.intp]:
+    """The last slot `(n,)` that reads the image; -1 where none does."""
+    reads = ((table.input_a == NETWORK_INPUT) | (table.input_b == NETWORK_INPUT)).T
+    result = np.full(len(table), -1, dtype=np.intp)
+    for slot in np.flatnonzero(reads.any(axis=1)):
+        result[reads[slot]] = slot
+    return result
 
 
 def _scratch(table: LayerTable, rule: MemoryRule) -> tuple[Floats, Floats]:

@@ -12,17 +12,16 @@ Rules, equal for all runtimes:
   by layer, then the earlier split, then the smaller grid.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.counts import PRODUCTS, macs_by_slot, products_by_slot, work_by_slot
 from predictors.hardware.geometry import Form, Steps, admits_split
-from predictors.hardware.liveness import Bools, Floats, liveness, round_up, running
-from predictors.hardware.memory.rule import MemoryRule
-from search_spaces.core.layer_table import Kind, LayerTable
+from predictors.hardware.layerwise import Layerwise
+from predictors.hardware.liveness import Bools, Floats, Liveness, round_up, running
+from search_spaces.core.layer_table import Kind
 
 GRIDS = (2, 3, 4)
 
@@ -49,13 +48,16 @@ class Chosen:
         for field in fields(self):
             getattr(self, field.name)[rows] = getattr(other, field.name)
 
-    def take_if_better(self, rows: Rows, candidate: "Chosen", fits: Bools, by_macs: bool) -> None:
-        """Replaces the schedule of `rows` where this one fits and is better; see the module's rule on ties."""
-        first, second = ("macs", "peak_bytes") if by_macs else ("peak_bytes", "macs")
-        new, now = getattr(candidate, first), getattr(self, first)[rows]
-        better = (new == now) & (getattr(candidate, second) < getattr(self, second)[rows])
-        better |= new < now
-        better &= fits
+    def take_if_better(self, rows: Rows, candidate: "Chosen", by_macs: bool) -> None:
+        """Replaces the schedules of `rows` where these are better; see the module's rule on ties."""
+        names = ("macs", "peak_bytes") if by_macs else ("peak_bytes", "macs")
+        better, same = np.zeros(len(rows), dtype=bool), np.ones(len(rows), dtype=bool)
+        for name in (*names, "split", "patches"):
+            new, now = getattr(candidate, name), getattr(self, name)[rows]
+            better |= same & (new < now)
+            same &= new == now
+            if not same.any():
+                break
         if better.any():
             self.put(rows[better], candidate.select(better))
 
@@ -65,42 +67,51 @@ class Chosen:
 
 
 class PatchSchedules:
-    """Prices every patch schedule of some networks under one memory rule. Arrays are `(slots, n)`."""
+    """Prices every patch schedule of some networks under one memory rule.
 
-    def __init__(self, table: LayerTable, rule: MemoryRule, count_input: bool, mac_convention: str = PRODUCTS) -> None:
-        self.table, self.rule = table, rule
-        self.height = table.out_height.T.astype(np.float64)
-        self.width = table.out_width.T.astype(np.float64)
+    Arrays are `(slots, n)` and end with the last slot that a patch stage of some row may end with.
+    """
+
+    def __init__(self, layerwise: Layerwise) -> None:
+        table, self.rule = layerwise.table, layerwise.rule
+        splits = admits_split(table)
+        stop = int(np.flatnonzero(splits.any(axis=1)).max(initial=-1)) + 1
+        self.splits = splits[:stop]
+        self.table = table = table.first(stop)
+        self.height, self.width = table.out_height.T, table.out_width.T
         self.steps = Steps.of(table)
-        self.splits = admits_split(table)
         self.split_number = running(np.add, (table.cut & table.present).T.astype(np.int64))
-        work = work_by_slot(table, products_by_slot(table), mac_convention)
         # [j]: the sum, or the largest value, behind slot j
-        self.macs_behind = _behind(np.add, macs_by_slot(table, work).T.astype(np.float64))
+        self.macs_behind = _behind(np.add, layerwise.macs.T, stop)
         offset = self.steps.stride - self.steps.field
-        self.macs_to = Form.of_map(work.T.astype(np.float64), self.steps.stride, offset).total()
-        self._prepare_bytes(offset, count_input)
+        work = layerwise.work.T[:stop].astype(np.float64)
+        self.macs_to = Form.of_map(work, self.steps.stride, offset).total()
+        self._prepare_bytes(layerwise.live, offset)
 
-    def _prepare_bytes(self, offset: Floats, count_input: bool) -> None:
-        live = liveness(self.table, self.rule, count_input)
-        self.map_bytes, self.fixed_bytes = live.map_bytes, live.constant
-        self.work_behind = _behind(np.maximum, live.work)
+    def _prepare_bytes(self, live: Liveness, offset: Floats) -> None:
+        stop = len(offset)
+        self.map_bytes, self.fixed_bytes = live.map_bytes[:stop], live.constant
+        self.work_behind = _behind(np.maximum, live.work, stop)
         self.image_bytes = live.image_bytes
-        maps = Form.of_map(live.channels, self.steps.stride, offset)
+        channels = live.channels[:stop]
+        maps = Form.of_map(channels, self.steps.stride, offset)
         step = self.rule.alignment
         if step > 1:
-            maps.constant[:] += (live.channels % step > 0) * (step - 1.0)
+            maps.constant[:] += (channels % step > 0) * (step - 1.0)
         self.work = maps.alive(self.table.last_use.T)
         for part, own in zip(self.work, maps, strict=True):
-            part += own * ~live.in_place
+            part += own * ~live.in_place[:stop]
+        # of the operators in a stage, the one that takes most bytes for large patches
+        self.densest = self.work.square.argmax(axis=0) if stop else np.zeros(self.work.square.shape[1], dtype=np.intp)
         if self.rule.scratch is not None:
             self._prepare_scratch(live.scratch, self.rule.scratch.padded_map_bytes)
 
     def _prepare_scratch(self, scratch: Floats, padded_map_bytes: int) -> None:
         """The depthwise input maps of a patch stage as forms, and the running maximum of the other buffers."""
-        self.scratch_behind = _behind(np.maximum, scratch)
+        stop = self.table.slots
+        self.scratch_behind = _behind(np.maximum, scratch, stop)
         slots = self.depthwise_slots = self.table.slots_of(Kind.DEPTHWISE)
-        fixed = scratch.copy()
+        fixed = scratch[:stop].copy()
         fixed[slots] = 0.0
         self.fixed_scratch_to = running(np.maximum, fixed)
         padded = self.table.kernel.T[slots] // 2 * 2
@@ -121,21 +132,27 @@ class PatchSchedules:
         return needed
 
 
-def _behind(operation: np.ufunc, values: Floats) -> Floats:
-    """`operation` over all slots behind each one; 0 behind the last."""
-    result = np.zeros_like(values)
-    result[:-1] = running(operation, values[1:], backwards=True)
+def _behind(operation: np.ufunc, values: NDArray[Any], stop: int) -> Floats:
+    """`operation` over all slots behind each of the first `stop`; 0 behind the last."""
+    result = np.empty((stop, values.shape[1]))
+    behind = operation.reduce(values[stop:], axis=0, initial=0)
+    for slot in reversed(range(stop)):
+        result[slot] = behind
+        behind = operation(behind, values[slot])
     return result
 
 
 class PatchStage:
-    """One split for some rows: forms gathered once, then every grid."""
+    """One split for some rows, in any grid."""
 
     def __init__(self, schedules: PatchSchedules, slot: int, rows: Rows) -> None:
         self.schedules, self.slot, self.rows = schedules, slot, rows
         self.height, self.width = schedules.height[slot, rows], schedules.width[slot, rows]
         self.field, self.stride = schedules.steps.field[slot, rows], schedules.steps.stride[slot, rows]
-        self.number = schedules.split_number[slot, rows]
+
+    def select(self, rows: Bools) -> "PatchStage":
+        """The same for some of the rows."""
+        return PatchStage(self.schedules, self.slot, self.rows[rows])
 
     def admits(self, grid: int) -> Bools:
         """Rows in which no patch of this grid is empty."""
@@ -158,51 +175,60 @@ class PatchStage:
 
     def price(self, grid: int) -> Chosen:
         """This schedule in every row, admitted or not."""
-        peak = dict(self.peaks((grid,)))[grid]
-        return Chosen(peak, self.macs(grid), np.full(len(peak), grid), self.number)
+        number = self.schedules.split_number[self.slot, self.rows]
+        return Chosen(self.peak(grid), self.macs(grid), np.full(len(self.rows), grid), number)
 
-    def peaks(self, grids: tuple[int, ...] = GRIDS) -> Iterator[tuple[int, Floats]]:
-        """(grid, peak bytes `(n,)`) of every grid, admitted or not."""
-        every, place = self.schedules, (self.slot, self.rows)
+    def at_least(self, grid: int) -> Floats:
+        """A bound of the peak from below: the bytes of one operator, which are soon known."""
+        every, densest = self.schedules, self.schedules.densest[self.rows]
+        one = Form(*(part[densest, self.rows][None] for part in every.work))
+        inside = one.largest(*self._reach(grid)) * (densest <= self.slot)
+        bound: Floats = inside + self._whole + every.fixed_bytes[self.rows]
+        return bound
+
+    def peak(self, grid: int) -> Floats:
+        """Peak bytes `(n,)`, admitted or not."""
+        every, place, reach = self.schedules, (self.slot, self.rows), self._reach(grid)
         work = every.work.take(self.slot + 1, self.rows)
-        whole = every.map_bytes[place] + every.image_bytes[self.rows]
-        behind, fixed = every.work_behind[place], every.fixed_bytes[self.rows]
-        scratch = self._scratch()
-        for grid in grids:
-            reach_h = self.field + (np.ceil(self.height / grid) - 1) * self.stride
-            reach_w = self.field + (np.ceil(self.width / grid) - 1) * self.stride
-            product, total = reach_h * reach_w, reach_h + reach_w
-            peak = np.maximum(work.largest(product, total) + whole, behind)
-            peak += fixed + scratch(product, total)
-            yield grid, peak
+        peak: Floats = np.maximum(work.largest(*reach) + self._whole, every.work_behind[place])
+        peak += every.fixed_bytes[self.rows]
+        if every.rule.scratch is not None:
+            peak += self._scratch(*reach)
+        return peak
 
-    def _scratch(self) -> Callable[[Floats, Floats], Floats | float]:
+    @property
+    def _whole(self) -> Floats:
+        """Bytes of the split's output, and of the image where it counts."""
+        whole: Floats = self.schedules.map_bytes[self.slot, self.rows] + self.schedules.image_bytes[self.rows]
+        return whole
+
+    def _reach(self, grid: int) -> tuple[Floats, Floats]:
+        """Rh * Rw and Rh + Rw of a patch."""
+        high, wide = (self.field + (np.ceil(side / grid) - 1) * self.stride for side in (self.height, self.width))
+        return high * wide, high + wide
+
+    def _scratch(self, product: Floats, total: Floats) -> Floats:
         """Bytes of the operators' buffer for Rh * Rw and Rh + Rw."""
         every, place = self.schedules, (self.slot, self.rows)
-        if every.rule.scratch is None:
-            return lambda product, total: 0.0
-        fixed = np.maximum(every.fixed_scratch_to[place], every.scratch_behind[place])
         inside = int(np.searchsorted(every.depthwise_slots, self.slot, side="right"))
-        maps = every.scratch.take(inside, self.rows)
-
-        def largest(product: Floats, total: Floats) -> Floats:
-            sizes = maps.largest(product, total)
-            round_up(sizes, every.rule.alignment)
-            np.maximum(fixed, sizes, out=sizes)
-            return sizes
-
-        return largest
+        sizes = every.scratch.take(inside, self.rows).largest(product, total)
+        round_up(sizes, every.rule.alignment)
+        for fixed in (every.fixed_scratch_to, every.scratch_behind):
+            np.maximum(sizes, fixed[place], out=sizes)
+        return sizes
 
 
 def search(schedules: PatchSchedules, best: Chosen) -> None:
     """Takes for every row the patch schedule of least peak, where it is better than `best`."""
-    for slot in schedules.split_slots():
-        rows = np.flatnonzero(schedules.splits[slot] & (schedules.at_least(slot) <= best.peak_bytes))
-        if len(rows):
-            stage = PatchStage(schedules, slot, rows)
-            for grid, peak in stage.peaks():
-                candidate = Chosen(peak, stage.macs(grid), np.full(len(rows), grid), stage.number)
-                best.take_if_better(rows, candidate, stage.admits(grid), by_macs=False)
+    # late splits and large grids first: they need least, so that most others are seen to need more
+    for slot in reversed(schedules.split_slots()):
+        stage = PatchStage(schedules, slot, np.flatnonzero(schedules.splits[slot]))
+        stage = stage.select(schedules.at_least(slot)[stage.rows] <= best.peak_bytes[stage.rows])
+        for grid in reversed(GRIDS):
+            hopeful = stage.admits(grid) & (stage.at_least(grid) <= best.peak_bytes[stage.rows])
+            if hopeful.any():
+                some = stage.select(hopeful)
+                best.take_if_better(some.rows, some.price(grid), by_macs=False)
 
 
 def search_within(schedules: PatchSchedules, chosen: Chosen, peak_limit: float, macs_limit: float) -> None:
@@ -210,15 +236,18 @@ def search_within(schedules: PatchSchedules, chosen: Chosen, peak_limit: float, 
     best = chosen.select(np.ones(len(chosen.macs), dtype=bool))
     best.macs[(chosen.peak_bytes > peak_limit) | (chosen.macs > macs_limit)] = np.inf
     for slot in schedules.split_slots():
-        rows = np.flatnonzero(schedules.splits[slot] & (schedules.at_least(slot) <= peak_limit))
-        stage = PatchStage(schedules, slot, rows)
-        macs = {grid: stage.macs(grid) for grid in GRIDS}
-        # most splits cost more than the best so far, and that is known before their bytes
-        hopeful = np.minimum.reduce(list(macs.values())) <= np.minimum(best.macs[rows], macs_limit)
-        rows, stage = rows[hopeful], PatchStage(schedules, slot, rows[hopeful])
-        for grid, peak in stage.peaks() if len(rows) else ():
-            candidate = Chosen(peak, macs[grid][hopeful], np.full(len(rows), grid), stage.number)
-            fits = stage.admits(grid) & (peak <= peak_limit) & (candidate.macs <= macs_limit)
-            best.take_if_better(rows, candidate, fits, by_macs=True)
+        stage = PatchStage(
+            schedules, slot, np.flatnonzero(schedules.splits[slot] & (schedules.at_least(slot) <= peak_limit))
+        )
+        for grid in GRIDS:
+            # most splits cost more than the best so far, and that is known before their bytes
+            hopeful = stage.macs(grid) <= np.minimum(best.macs[stage.rows], macs_limit)
+            hopeful &= stage.admits(grid)
+            some = stage.select(hopeful)
+            some = some.select(some.at_least(grid) <= peak_limit)
+            if len(some.rows):
+                candidate = some.price(grid)
+                fits = candidate.peak_bytes <= peak_limit
+                best.take_if_better(some.rows[fits], candidate.select(fits), by_macs=True)
     found = np.isfinite(best.macs)
     chosen.put(np.flatnonzero(found), best.select(found))

@@ -112,6 +112,14 @@ class LayerTable:
         arrays = {name: _select(value, rows) for name, value in columns.items() if isinstance(value, np.ndarray)}
         return LayerTable(**(columns | arrays))
 
+    def first(self, slots: int) -> "LayerTable":
+        """The table of the first `slots` slots, as views; `last_use` may lie behind them."""
+        columns: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            columns[field.name] = value[:, :slots] if isinstance(value, np.ndarray) else value[:slots]
+        return LayerTable(**columns)
+
     def slots_of(self, *kinds: Kind) -> SlotArray:
         """The slots whose operator is of one of these kinds, in order."""
         return np.flatnonzero(self.mask_of(*kinds))

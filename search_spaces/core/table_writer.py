@@ -47,7 +47,7 @@ class TableWriter:
         self._kinds: list[Kind] = []
         self._present: list[Any] = []
         self._cells: list[dict[str, Any]] = []
-        self._cuts: dict[int, Any] = {}
+        self._cuts: list[IntArray] = []
         self.current = Tensor(*(self._column(value) for value in (NETWORK_INPUT, channels, height, width)))
 
     def write(
@@ -78,9 +78,7 @@ class TableWriter:
         after = {"out_channels": made.channels, "out_height": made.height, "out_width": made.width}
         inputs = {"input_a": inside.source, "input_b": NO_INPUT if other is None else other.source}
         self._cells.append({**inputs, **before, **after, **cells})
-        if here is not True:
-            made = Tensor(*(np.where(here, new, old) for new, old in zip(made, inside, strict=True)))
-        self.current = made
+        self.current = _where(here, made, inside)
         return self.current
 
     def conv(self, name: str, out: Any, kernel: Any = 1, stride: Any = 1, *, here: Any = True, **cells: Any) -> Tensor:
@@ -136,32 +134,25 @@ class TableWriter:
     def view(self, tensor: Tensor, channels: Any, height: Any, width: Any = 1, *, here: Any = True) -> Tensor:
         """What is read next: `tensor` in another shape, or a part of it; the other rows keep their current one."""
         seen = Tensor(tensor.source, *map(self._column, (channels, height, width)))
-        if here is not True:
-            seen = Tensor(*(np.where(here, new, old) for new, old in zip(seen, self.current, strict=True)))
-        self.current = seen
+        self.current = _where(here, seen, self.current)
         return self.current
 
     def cut(self) -> None:
         """A block ends here: a patch schedule may be split after each row's current tensor."""
-        for slot in np.unique(self.current.source):
-            self._cuts[int(slot)] = self._cuts.get(int(slot), False) | (self.current.source == slot)
+        self._cuts.append(self.current.source)
 
     def table(self) -> LayerTable:
         """The table of all that was written; absent slots are neutral."""
-        slots = len(self._names)
-        present = np.stack([np.broadcast_to(np.asarray(here, dtype=bool), (self._rows,)) for here in self._present])
-        columns: dict[str, Any] = {}
-        for column in _COLUMNS:
-            neutral = _NEUTRAL.get(column, 0)
-            columns[column] = np.empty((slots, self._rows), dtype=np.int32)
-            for slot, cells in enumerate(self._cells):
-                here = self._present[slot]
-                value = cells.get(column, neutral)
-                columns[column][slot] = value if here is True else np.where(here, value, neutral)
-        cut = np.zeros((slots, self._rows), dtype=bool)
-        for slot, made in self._cuts.items():
-            cut[slot] = made & present[slot]
-        columns["last_use"] = self._last_use(columns)
+        factors = [here if here is True else np.asarray(here, dtype=np.int32) for here in self._present]
+        columns: dict[str, Any] = {column: self._cells_of(column, factors) for column in _COLUMNS}
+        present = np.empty((len(self._names), self._rows), dtype=bool)
+        for slot, here in enumerate(self._present):
+            present[slot] = here
+        cut, rows = np.zeros_like(present), np.arange(self._rows)
+        for source in self._cuts:
+            cut[source, rows] = True
+        cut &= present
+        columns["last_use"] = _last_use(columns["input_a"], columns["input_b"])
         return LayerTable(
             slot_names=tuple(self._names),
             kinds=tuple(self._kinds),
@@ -170,18 +161,55 @@ class TableWriter:
             **{name: column.T for name, column in columns.items()},
         )
 
-    def _last_use(self, columns: dict[str, Any]) -> IntArray:
-        slots, rows = len(self._names), np.arange(self._rows)
-        result: IntArray = np.repeat(np.arange(slots, dtype=np.int32)[:, None], self._rows, axis=1)
-        for slot in range(slots):
-            for column in ("input_a", "input_b"):
-                source = columns[column][slot]
-                read = source >= 0
-                result[source[read], rows[read]] = slot
+    def _cells_of(self, column: str, factors: list[Any]) -> IntArray:
+        """One column `(slots, n)`."""
+        neutral = _NEUTRAL.get(column, 0)
+        result = np.empty((len(self._names), self._rows), dtype=np.int32)
+        for row, cells, here in zip(result, self._cells, factors, strict=True):
+            value = cells.get(column, neutral)
+            row[:] = value
+            if here is not True and not (isinstance(value, int) and value == neutral):
+                # arithmetic with 0 and 1 is several times faster than a selection
+                row -= neutral
+                row *= here
+                row += neutral
         return result
 
     def _strided(self, stride: Any) -> tuple[Any, Any]:
-        return -(-self.current.height // stride), -(-self.current.width // stride)
+        height, width = self.current.height, self.current.width
+        if isinstance(stride, int) and stride == 1:
+            return height, width
+        return -(-height // stride), -(-width // stride)
 
     def _column(self, value: Any) -> IntArray:
+        if isinstance(value, np.ndarray) and value.dtype == np.int32 and value.shape == (self._rows,):
+            return value
         return np.broadcast_to(np.asarray(value, dtype=np.int32), (self._rows,))
+
+
+def _where(here: Any, new: Tensor, old: Tensor) -> Tensor:
+    """`new` in the rows of `here`, else `old`."""
+    if here is True:
+        return new
+    return Tensor(*(a if a is b else np.where(here, a, b) for a, b in zip(new, old, strict=True)))
+
+
+def _last_use(*inputs: IntArray) -> IntArray:
+    """The last slot `(slots, n)` that reads each slot's output, by way of any of the columns `inputs`; else its own."""
+    slots, n = inputs[0].shape
+    result: IntArray = np.repeat(np.arange(slots, dtype=np.int32)[:, None], n, axis=1)
+    rows = np.arange(n)
+    newest = [column.max(axis=1, initial=NO_INPUT) for column in inputs]
+    # in most slots all rows that read anything read the same
+    alike = [((column == top[:, None]) | (column < 0)).all(axis=1) for column, top in zip(inputs, newest, strict=True)]
+    for slot in range(slots):
+        for column, top, same in zip(inputs, newest, alike, strict=True):
+            if top[slot] < 0:
+                continue
+            source = column[slot]
+            if same[slot]:
+                np.copyto(result[top[slot]], slot, where=source >= 0)
+            else:
+                read = source >= 0
+                result[source[read], rows[read]] = slot
+    return result

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from predictors.hardware.counts import CODE_BYTES
+from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.memory import memory_rule
 from predictors.hardware.patch_schedule import GRIDS, PatchSchedules
 from predictors.hardware.price import price_table
@@ -91,7 +92,7 @@ def test_grids_that_do_not_divide_the_map_pay_off_in_mobilenet_v2(fitnas_data: P
     # recorded as +44 %, where every patch has the full grain of 5; ours are 5, 5, 5 and 3 rows, for fewer MACs
     assert best["macs"][0] / best["macs_layerwise"][0] - 1 == pytest.approx(0.32, abs=0.005)
 
-    schedules = PatchSchedules(table, memory_rule("analytic"), count_input=False)
+    schedules = PatchSchedules(Layerwise.of(table, memory_rule("analytic"), count_input=False))
     sides = {int(schedules.split_number[slot, 0]): table.out_height[0, slot] for slot in schedules.split_slots()}
     exact = [(grid, number) for number, side in sides.items() for grid in GRIDS if side % grid == 0]
     priced = [price_table(table, "analytic", schedule=schedule) for schedule in exact]

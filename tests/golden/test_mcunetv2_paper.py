@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from predictors.hardware.counts import macs_by_slot, products_by_slot
+from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.memory import memory_rule
 from predictors.hardware.patch_schedule import PatchSchedules, PatchStage
 from predictors.hardware.price import price_table
@@ -41,7 +42,7 @@ def table_of(arguments: dict[str, Any]) -> LayerTable:
 
 
 def patch_stage(table: LayerTable, grid: int, blocks: int) -> Stage:
-    schedules = PatchSchedules(table, memory_rule("analytic"), count_input=False)
+    schedules = PatchSchedules(Layerwise.of(table, memory_rule("analytic"), count_input=False))
     (slot,) = (s for s in schedules.split_slots() if schedules.split_number[s, 0] == blocks)
     stage = PatchStage(schedules, int(slot), ROW)
     reach = stage.field + (stage.height / grid - 1) * stage.stride

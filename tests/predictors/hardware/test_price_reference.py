@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.memory import memory_rule
 from predictors.hardware.patch_schedule import PatchSchedules, PatchStage
 from predictors.hardware.price import price_table
@@ -280,7 +281,7 @@ def priced_schedules(table: LayerTable, runtime: str, count_input: bool) -> list
     layerwise = price_table(table, runtime, None, "none", count_input)
     figures = zip(layerwise["peak_sram_bytes"].tolist(), layerwise["macs"].tolist(), strict=True)
     found = [{LAYERWISE: Figures(peak, macs)} for peak, macs in figures]
-    schedules = PatchSchedules(table, memory_rule(runtime), count_input)
+    schedules = PatchSchedules(Layerwise.of(table, memory_rule(runtime), count_input))
     for slot in schedules.split_slots():
         rows = np.flatnonzero(schedules.splits[slot])
         stage = PatchStage(schedules, slot, rows)

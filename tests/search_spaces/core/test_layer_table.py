@@ -58,6 +58,15 @@ def test_selected_rows(rows: slice | np.ndarray) -> None:
     assert [table.layers(row) for row in range(len(table))] == [SHORT, LONG]
 
 
+def test_the_first_slots_are_views_of_the_whole() -> None:
+    table = LayerTable.stack([LONG, SHORT])
+    first = table.first(2)
+    assert (len(first), first.slots, first.kinds) == (2, 2, table.kinds[:2])
+    assert first.out_channels.base is not None
+    assert first.layers(0) == LONG[:2]
+    assert first.last_use[0].tolist() == [3, 2]
+
+
 def test_broadcast_columns_stay_views() -> None:
     one = LayerTable.from_layers(LONG)
     columns = {field: getattr(one, field) for field in one.__dataclass_fields__}
