@@ -102,4 +102,4 @@ def test_an_identity_tells_ways_and_numbers_apart(space: Mcunetv2) -> None:
     told += [make(Multi, space, subnets=4).identity()]
     assert len({repr(one) for one in told}) == len(told)
     # as it was before there were others: its checkpoints stay good
-    assert make(Sandwich, space).identity() == {"sampling": "sandwich", "random_subnets": 3}
+    assert make(Sandwich, space).identity() == {"sampling": "sandwich", "random_subnets": 3, "from_largest": 0.5}
