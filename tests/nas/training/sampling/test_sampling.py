@@ -101,5 +101,5 @@ def test_an_identity_tells_ways_and_numbers_apart(space: Mcunetv2) -> None:
     told = [make(sampling_class(name), space).identity() for name in sampling_names()]
     told += [make(Multi, space, subnets=4).identity()]
     assert len({repr(one) for one in told}) == len(told)
-    # as it was before there were others: its checkpoints stay good
+    # whatever changes its weights is named
     assert make(Sandwich, space).identity() == {"sampling": "sandwich", "random_subnets": 3, "from_largest": 0.5}
