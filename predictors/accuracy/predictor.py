@@ -26,7 +26,7 @@ class Prediction:
 
 
 class AccuracyPredictor(ABC):
-    """Learns accuracy from features of networks (`SearchSpace.features`), in any unit. The same data, the same predictor.
+    """Learns accuracy from features of networks (`SearchSpace.features`), in any unit. Same data, same predictor.
 
     A model says `_fit` and `_predict`. Both get features of mean 0 and deviation 1 over the networks learnt from, those
     left out that all of these share; accuracies likewise.
