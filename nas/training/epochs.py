@@ -206,7 +206,7 @@ class Trainer:
         torch.manual_seed(int(rng.integers(2**63)))  # for whatever a network draws, such as dropout
         images, targets = self._batch(place[0], chosen, rng)
         for group in self._optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
+            group["lr"] = rate * group.get("factor", 1.0)
         self._optimizer.zero_grad()
         with fast_depthwise(self.device):
             loss = accumulate(images, targets, rng)
