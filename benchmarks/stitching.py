@@ -25,7 +25,7 @@ import nas
 from nas.anchors import beginning
 from nas.member import EPOCHS
 from nas.run import StoredRun
-from nas.training.checkpoint import model_arrays, to_arrays, weights_file
+from nas.training.checkpoint import from_arrays, model_arrays, to_arrays, weights_file
 from nas.training.data import Pictures, augmentation, describe, load
 from nas.training.device import cores, random_numbers
 from nas.training.loop import evaluate, fit
@@ -60,8 +60,7 @@ def test_accuracy(run: StoredRun, pictures: Pictures, weights: Any) -> dict[str,
     """Top-1 on test pictures of every route, by name, with these shared weights."""
     space: Any = run.parts.space
     supernet = space.supernet()
-    for name, value in supernet.state_dict().items():
-        value.copy_(value.new_tensor(weights[name]))
+    from_arrays(supernet, weights)
     size = space.input_size(space.extremes()[0])[1:]
     assert pictures.test is not None
     images, labels = pictures.test
@@ -81,17 +80,19 @@ def started(run: StoredRun, pictures: Pictures) -> dict[str, Any]:
     return to_arrays(supernet)
 
 
-def rows_of(run: StoredRun, alone: dict[str, float], fitted: dict[str, float], trained: dict[str, float]) -> list[Any]:
-    """The anchors, and of every gap the best stitch in its middle."""
+def rows_of(run: StoredRun, fitted: dict[str, float], trained: dict[str, float]) -> list[Any]:
+    """The anchors, and of every gap the best stitch in its middle. A fitted anchor is what it was alone."""
     space: Any = run.parts.space
     macs = dict(zip([route.name for route in space.routes], macs_of(run), strict=True))
     letters = [route.name for route in space.routes if route.is_anchor]
-    rows = [_row(name, macs[name], alone[name], fitted[name], trained[name]) for name in letters]
+    rows = [_row(name, macs[name], fitted[name], fitted[name], trained[name]) for name in letters]
     for low, high in pairwise(letters):
         share = {name: (value - macs[low]) / (macs[high] - macs[low]) for name, value in macs.items()}
         middle = [name for name in macs if BETWEEN[0] <= share[name] <= BETWEEN[1]]
-        best = max(middle, key=lambda name: trained[name] - _on_line(alone[low], alone[high], share[name]))
-        rows.append(_row(best, macs[best], _on_line(alone[low], alone[high], share[best]), fitted[best], trained[best]))
+        best = max(middle, key=lambda name: trained[name] - _on_line(fitted[low], fitted[high], share[name]))
+        rows.append(
+            _row(best, macs[best], _on_line(fitted[low], fitted[high], share[best]), fitted[best], trained[best])
+        )
     return rows
 
 
@@ -150,7 +151,7 @@ def main() -> None:
             seconds = time.monotonic() - began
             fitted = test_accuracy(run, pictures, started(run, pictures))
             trained = test_accuracy(run, pictures, model_arrays(run.supernet_path))
-            found = rows_of(run, fitted, fitted, trained)
+            found = rows_of(run, fitted, trained)
             spent = f"{seconds:.0f} (anchors {trained_anchors:.0f})"
             rows += [{"seed": seed, "seconds": spent, **row} for row in found]
             print(*rows[-len(found) :], sep="\n", flush=True)

@@ -81,7 +81,8 @@ def space(name: str, data: str | None = None, **settings: Any) -> SearchSpace[An
 
         facts = describe(data).facts
     told = {key: str(value) for key, value in settings.items()}
-    return make_space(name, resolved_options(space_class(name), told, RUNS), facts)
+    options, _ = resolved_options(space_class(name), told, RUNS)
+    return make_space(name, options, facts)
 
 
 def price(

@@ -19,7 +19,7 @@ from nas.prediction import Classifier, classifier_of_folder, classifier_of_run
 from nas.progress import Report, Reporter, Silent
 from nas.run import StoredRun
 from nas.storage.run_directory import RunDirectory
-from nas.timm_hub import pretrained
+from nas.timm_hub import name_and_file, pretrained
 from nas.training.checkpoint import weights_file
 from nas.training.data import DataDescription, Pictures, augmentation, describe, load
 from nas.training.device import cores, torch_threads
@@ -119,16 +119,13 @@ def _checked(teacher: Teacher, description: DataDescription) -> Teacher:
 def _of_timm(name: str, description: DataDescription) -> Teacher:
     """A timm network whose classifier has as many outputs as the data have classes, in the data's order."""
     timm = torchvision_door.import_behind("timm")
-    network_name, at, file = name.removeprefix(TIMM).partition("@")
+    network_name = name.removeprefix(TIMM).partition("@")[0]
     if network_name not in timm.list_models():
         raise WrongUse(f"timm knows no network '{network_name}'; timm.list_models() names them")
-    if at and Path(file).suffix != ".safetensors":
-        raise WrongUse(f"--teacher {name}: {file} can hold code; convert it with safetensors.torch.save_file")
-    if at and not Path(file).is_file():
-        raise NotFound(f"--teacher {name}: {file} does not exist; check the path behind the @")
+    _, file = name_and_file(name.removeprefix(TIMM), f"--teacher {name}")
     classes, channels = len(description.class_names), description.facts.channels
     try:
-        if at:
+        if file:
             network = timm.create_model(network_name, num_classes=classes, in_chans=channels, checkpoint_path=file)
         else:
             network = pretrained(network_name)

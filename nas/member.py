@@ -234,20 +234,24 @@ def inherited_network(run: StoredRun, trial: Trial, pictures: Pictures) -> nn.Mo
     """
     if run.parts.evaluator == TRAIN:
         return _kept_network(run, trial)
-    space = run.parts.space
-    if not run.supernet_path.is_file():
-        raise NotFound(
-            f"run '{run.name}' has no trained supernet; type: nas resume {run.name}, or train --from-scratch"
-        )
-    supernet: Any = space.supernet()
-    from_arrays(supernet, model_arrays(run.supernet_path))
-    network: nn.Module = supernet.extract(trial.architecture)
-    size = space.input_size(trial.architecture)[1:]
+    network: nn.Module = trained_supernet(run).extract(trial.architecture)
+    size = run.parts.space.input_size(trial.architecture)[1:]
     sample = torch.from_numpy(calibration_sample(pictures.train.images, run.config.seed))
     parts = even_parts(len(sample), SCORE_BATCH)
     with torch_threads(1):  # as in the search: on other numbers of threads the last bits differ
         recalibrate(network, (prepare(sample[part], size, pictures.mean, pictures.std) for part in parts))
     return network.eval()
+
+
+def trained_supernet(run: StoredRun) -> Any:
+    """The run's supernet with its trained weights; `NotFound` where it has none."""
+    if not run.supernet_path.is_file():
+        raise NotFound(
+            f"run '{run.name}' has no trained supernet; type: nas resume {run.name}, or train --from-scratch"
+        )
+    supernet: Any = run.parts.space.supernet()
+    from_arrays(supernet, model_arrays(run.supernet_path))
+    return supernet
 
 
 def _kept_network(run: StoredRun, trial: Trial) -> nn.Module:

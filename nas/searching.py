@@ -3,11 +3,12 @@
 import functools
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.anchors import anchor_weights, keep_anchors, resolved_options
+from nas.anchors import Source, anchor_weights, keep_anchors, resolved_options
 from nas.assembly import RUNS, SUPERNET, TABLE, Parts, assemble, strategy_class
 from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
@@ -58,29 +59,33 @@ class Admitted:
 
 @dataclass(frozen=True)
 class Prepared(Admitted):
-    """Everything known before anything is written: data, parts, and what the budget admits."""
+    """Everything known before anything is written: data, parts, and what the budget admits.
+
+    `anchors`: trained networks that the configuration names.
+    """
 
     description: DataDescription
+    anchors: Sequence[Source] = ()
 
 
 def admit(config: RunConfig, root: Path = RUNS) -> Admitted:
     """Resolves every name for the space's published input, prices a sample. `Infeasible` where nothing fits."""
-    parts = assemble(config, None, _options(config, root))
+    options, _ = resolved_options(space_class(config.space_name), config.set, root)
+    parts = assemble(config, None, options)
     _check(parts, config)
     return Admitted(config, parts, survey(parts.pricer, config.seed, parts.gate))
 
 
 def prepare(config: RunConfig, root: Path = RUNS) -> Prepared:
-    """Reads the data's headers, resolves every name, prices a sample. `Infeasible` where nothing fits."""
+    """Reads the data's headers, resolves every name, prices a sample. `Infeasible` where nothing fits.
+
+    Runs that trained networks are named from lie in `root`.
+    """
     description = describe(config.data)
-    parts = assemble(config, description.facts, _options(config, root))
+    options, anchors = resolved_options(space_class(config.space_name), config.set, root)
+    parts = assemble(config, description.facts, options)
     _check(parts, config)
-    return Prepared(config, parts, survey(parts.pricer, config.seed, parts.gate), description)
-
-
-def _options(config: RunConfig, root: Path) -> dict[str, str]:
-    """The space's options, in which trained networks are resolved; runs that they come from lie in `root`."""
-    return resolved_options(space_class(config.space_name), config.set, root)
+    return Prepared(config, parts, survey(parts.pricer, config.seed, parts.gate), description, anchors)
 
 
 def _check(parts: Parts, config: RunConfig) -> None:
@@ -98,7 +103,7 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
     parts, description = prepared.parts, prepared.description
     other = StoredRun(RunDirectory.open(root, prepared.config.supernet_from)) if prepared.config.supernet_from else None
     from_scratch = parts.evaluator == SUPERNET and other is None
-    anchors = anchor_weights(prepared.config, parts.space, root) if from_scratch else []
+    anchors = anchor_weights(parts.space, prepared.anchors, prepared.config.seed) if from_scratch else []
     directory = RunDirectory.create(root, prepared.config.run, prepared.config.space, force=force)
     with directory.lock():
         table = str(Path(prepared.config.table).absolute()) if prepared.config.table else None

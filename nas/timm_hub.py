@@ -5,12 +5,29 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from nas import torchvision_door
-from search_spaces.core.errors import NotFound
+from search_spaces.core.errors import NotFound, WrongUse
 
 _HUB_SECONDS = 5.0
+_SUFFIX = ".safetensors"
+
+
+def name_and_file(text: str, whose: str) -> tuple[str, str | None]:
+    """The parts of `NAME` or `NAME@FILE.safetensors`; `whose` begins an error's message.
+
+    `WrongUse` where the file can hold code, `NotFound` where there is none.
+    """
+    name, at, file = text.partition("@")
+    if not at:
+        return name, None
+    if Path(file).suffix != _SUFFIX:
+        raise WrongUse(f"{whose}: {file} can hold code; convert it with safetensors.torch.save_file")
+    if not Path(file).is_file():
+        raise NotFound(f"{whose}: {file} does not exist; check the path behind the @")
+    return name, file
 
 
 def pretrained(name: str) -> Any:

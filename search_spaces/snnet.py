@@ -1,18 +1,13 @@
 """SN-Net (Pan et al., arXiv 2302.06586): trained networks of one family, stitched from small to large."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import ClassVar
 
 from pydantic import Field
 
 from search_spaces.core.errors import WrongUse
-from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
-from search_spaces.core.space import checked_settings
-from search_spaces.stitching.anchors import read_anchors
-from search_spaces.stitching.routes import snnet_routes
+from search_spaces.stitching.routes import Route, snnet_routes
 from search_spaces.stitching.space import Stitching, StitchingSettings
-
-PUBLISHED_ANCHORS = "deit_tiny,deit_small,deit_base"
 
 
 class SnNetSettings(StitchingSettings):
@@ -32,29 +27,25 @@ class SnNet(Stitching[SnNetSettings]):
     title: ClassVar[str] = "stitched networks, from small to large"
     source: ClassVar[str] = "SN-Net, arXiv 2302.06586; ziplab/SN-Net (Apache-2.0)"
 
-    def __init__(self, settings: SnNetSettings) -> None:
+    published_anchors: ClassVar[str] = "deit_tiny,deit_small,deit_base"
+    own_settings: ClassVar[type[SnNetSettings]] = SnNetSettings
+
+    def enumerate_routes(self) -> list[Route]:
+        return [route for route in self.enumerated if self.settings.deeper or not route.deeper]
+
+    @cached_property
+    def enumerated(self) -> list[Route]:
+        """All routes, in the published order."""
+        settings = self.settings
         depths = [anchor.depth for anchor in settings.anchors]
         try:
-            self.enumerated = snnet_routes(depths, settings.kernel, settings.stride)
+            return snnet_routes(depths, settings.kernel, settings.stride)
         except ValueError as error:
             names = ", ".join(f"{anchor.name} has {anchor.depth}" for anchor in settings.anchors)
             raise WrongUse(
                 f"stitches lead into a network of as many or more blocks, but {error}: {names} (in order of cost); "
                 "choose other anchors, or --space snnetv2"
             ) from None
-        super().__init__(settings, [route for route in self.enumerated if settings.deeper or not route.deeper])
-
-    @classmethod
-    def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "SnNet":
-        refuse_what_data_decide(options, "classes")
-        anchors = read_anchors(options.get("anchors", PUBLISHED_ANCHORS), facts)
-        classes = facts.classes if facts else anchors[0].network["classes"]
-        told: dict[str, Any] = {**options, "anchors": anchors, "classes": classes}
-        return cls(checked_settings(SnNetSettings, told))
-
-    @classmethod
-    def restored(cls, settings: Mapping[str, Any]) -> "SnNet":
-        return cls(checked_settings(SnNetSettings, settings))
 
     def explain(self) -> list[str]:
         shallow = sum(not route.deeper for route in self.enumerated)

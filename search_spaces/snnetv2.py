@@ -1,21 +1,16 @@
 """SN-Netv2 (Pan et al., arXiv 2307.00154): two trained networks, stitched both ways, up to twice."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from search_spaces.core.errors import WrongUse
-from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
 from search_spaces.core.population import Population
-from search_spaces.core.space import checked_settings
-from search_spaces.stitching.anchors import read_anchors
-from search_spaces.stitching.routes import snnetv2_routes
+from search_spaces.stitching.routes import Route, snnetv2_routes
 from search_spaces.stitching.space import Stitching, StitchingSettings
 
-PUBLISHED_ANCHORS = "deit3_small,deit3_large"
 # Published: 1 G multiply-accumulates, between anchors 57.0 G apart.
 _GROUPS_BETWEEN_ANCHORS = 57
 
@@ -33,26 +28,17 @@ class SnNetV2(Stitching[SnNetV2Settings]):
     title: ClassVar[str] = "stitched networks, both ways"
     source: ClassVar[str] = "SN-Netv2, arXiv 2307.00154; ziplab/SN-Netv2 (Apache-2.0)"
 
-    def __init__(self, settings: SnNetV2Settings) -> None:
-        if len(settings.anchors) != 2:
-            raise WrongUse(f"snnetv2 stitches two networks, got {len(settings.anchors)}; for more: --space snnet")
+    published_anchors: ClassVar[str] = "deit3_small,deit3_large"
+    own_settings: ClassVar[type[SnNetV2Settings]] = SnNetV2Settings
+
+    def enumerate_routes(self) -> list[Route]:
+        anchors = self.settings.anchors
+        if len(anchors) != 2:
+            raise WrongUse(f"snnetv2 stitches two networks, got {len(anchors)}; for more: --space snnet")
         try:
-            routes = snnetv2_routes([anchor.depth for anchor in settings.anchors])
+            return snnetv2_routes([anchor.depth for anchor in anchors])
         except ValueError as error:
             raise WrongUse(f"{error} blocks; choose other anchors") from None
-        super().__init__(settings, routes)
-
-    @classmethod
-    def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "SnNetV2":
-        refuse_what_data_decide(options, "classes")
-        anchors = read_anchors(options.get("anchors", PUBLISHED_ANCHORS), facts)
-        classes = facts.classes if facts else anchors[0].network["classes"]
-        told: dict[str, Any] = {**options, "anchors": anchors, "classes": classes}
-        return cls(checked_settings(SnNetV2Settings, told))
-
-    @classmethod
-    def restored(cls, settings: Mapping[str, Any]) -> "SnNetV2":
-        return cls(checked_settings(SnNetV2Settings, settings))
 
     def explain(self) -> list[str]:
         return [*super().explain(), f"{len(self.routes)} routes: A, B, A-B, B-A, B-A-B, A-B-A"]

@@ -1,6 +1,6 @@
 """Trained networks that a space stitches."""
 
 from nas.anchors.kept import ALONE, anchor_file, anchor_weights, beginning, keep_anchors
-from nas.anchors.sources import resolve_anchors, resolved_options
+from nas.anchors.sources import Source, resolved_options
 
-__all__ = ["ALONE", "anchor_file", "anchor_weights", "beginning", "keep_anchors", "resolve_anchors", "resolved_options"]
+__all__ = ["ALONE", "Source", "anchor_file", "anchor_weights", "beginning", "keep_anchors", "resolved_options"]

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.anchors.sources import resolve_anchors, weights_in, without_weights
-from nas.config import RunConfig
+from nas.anchors.sources import Source, weights_in, without_weights
 from nas.run import StoredRun
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.space import SearchSpace
@@ -19,25 +18,24 @@ FIT_PICTURES = 100  # SN-Net fits its stitch layers on a batch of as many
 ALONE = "anchors_alone.json"  # validation accuracy of each anchor before they are trained on together
 
 
-def anchor_weights(config: RunConfig, space: SearchSpace[Any], root: Path) -> list[bytes]:
-    """A safetensors file of every anchor of the space that a configuration names, in order; none where it names none.
+def anchor_weights(space: SearchSpace[Any], sources: Sequence[Source], seed: int) -> list[bytes]:
+    """A safetensors file of every anchor of the space, in order, for a search that splits its data by `seed`.
 
-    `NotFound` where weights are missing. `WrongUse` where an anchor was trained on pictures that this search validates
-    with: its scores would flatter it.
+    None where the space stitches nothing. `NotFound` where weights are missing. `WrongUse` where an anchor was trained
+    on pictures that this search validates with: its scores would flatter it.
     """
     from safetensors.torch import save
 
     if not space.names_trained:
         return []
-    texts = [config.set.get(key, "") for key in space.names_trained]
-    sources = {source.anchor.name: source for text in texts for source in resolve_anchors(text, root)}
+    by_name = {source.anchor.name: source for source in sources}
     found = []
     for anchor in space.settings.anchors:
-        source = sources.get(anchor.name) or without_weights(anchor)
-        if source.split_seed not in (None, config.seed):
+        source = by_name.get(anchor.name) or without_weights(anchor)
+        if source.split_seed not in (None, seed):
             raise WrongUse(
                 f"the anchor {anchor.name} was trained with --seed {source.split_seed}, this search splits the data "
-                f"with {config.seed}, so that it has seen validation pictures; give --seed {source.split_seed}"
+                f"with {seed}, so that it has seen validation pictures; give --seed {source.split_seed}"
             )
         found.append(save({name: tensor.contiguous() for name, tensor in source.read().items()}))
     return found

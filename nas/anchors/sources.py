@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.assembly import restore_space
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
-from search_spaces.core.registry import space_class
 from search_spaces.core.space import Blueprint, SearchSpace
 from search_spaces.stitching.anchors import Anchor, published_anchor
 
@@ -41,14 +41,17 @@ def resolve_anchors(text: str, root: Path) -> list[Source]:
     return [_resolve(name, root) for name in names]
 
 
-def resolved_options(space: type[SearchSpace[Any]], options: Mapping[str, str], root: Path) -> dict[str, str]:
-    """`options` with every setting that names trained networks as the space takes it: JSON of anchors."""
-    found = dict(options)
+def resolved_options(
+    space: type[SearchSpace[Any]], options: Mapping[str, str], root: Path
+) -> tuple[dict[str, str], list[Source]]:
+    """`options` with every setting that names trained networks as the space takes it, JSON of anchors; and these."""
+    found, sources = dict(options), list[Source]()
     for key in space.names_trained:
         if key in found and not found[key].lstrip().startswith("["):
-            sources = resolve_anchors(found[key], root)
-            found[key] = json.dumps([source.anchor.model_dump(mode="json") for source in sources])
-    return found
+            named = resolve_anchors(found[key], root)
+            found[key] = json.dumps([source.anchor.model_dump(mode="json") for source in named])
+            sources += named
+    return found, sources
 
 
 def _resolve(name: str, root: Path) -> Source:
@@ -88,7 +91,7 @@ def _of_folder(folder: Path) -> Source:
         ) from None
     except (ValueError, KeyError) as error:
         raise FitnasError(f"{folder} is damaged ({error}); export the network again") from None
-    blueprint = space_class(architecture.space).restored(architecture.settings).blueprint(architecture)
+    blueprint = restore_space(architecture).blueprint(architecture)
     anchor = _anchor(folder.name, blueprint, content)
     return Source(anchor, lambda: weights_in(content, str(folder)), seed)
 

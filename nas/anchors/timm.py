@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from nas import torchvision_door
-from nas.timm_hub import pretrained
+from nas.timm_hub import name_and_file, pretrained
 from search_spaces.blocks.transformer import TransformerNetwork
-from search_spaces.core.errors import FitnasError, NotFound, WrongUse
+from search_spaces.core.errors import FitnasError, WrongUse
 from search_spaces.stitching.anchors import Anchor
 
-_SUFFIX = ".safetensors"
 _TOLERANCE = 1e-3
 _PROBES = 2
 # of a block there, of a layer here
@@ -43,15 +42,11 @@ def timm_source(name: str) -> tuple[Anchor, Callable[[], Mapping[str, Tensor]]]:
 
     `WrongUse` where it is no plain vision transformer, or the file can hold code; `NotFound` where it is missing.
     """
-    network_name, at, file = name.partition("@")
-    if at and Path(file).suffix != _SUFFIX:
-        raise WrongUse(f"the anchor {name}: {file} can hold code; convert it with safetensors.torch.save_file")
-    if at and not Path(file).is_file():
-        raise NotFound(f"the anchor {name}: {file} does not exist; check the path behind the @")
+    network_name, file = name_and_file(name, f"the anchor {name}")
     with torch.device("meta"):
         arguments = arguments_of(_create(network_name), network_name)
-    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest() if at else ""
-    read = functools.partial(_weights, network_name, file if at else None, arguments)
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    read = functools.partial(_weights, network_name, file, arguments)
     return Anchor(name=network_name, network=arguments, weights=digest), read
 
 

@@ -12,11 +12,12 @@ from torch import nn
 from nas.core.trial import Trial
 from nas.deployment.artifact import data_of, open_folder, versions, write_preprocessing
 from nas.deployment.standalone import check
+from nas.member import trained_supernet
 from nas.run import StoredRun
 from nas.storage.files import write_atomically
-from nas.training.checkpoint import from_arrays, model_arrays, weights_file
+from nas.training.checkpoint import weights_file
 from predictors.hardware.counts import MAC_CONVENTIONS
-from search_spaces.core.errors import NotFound, WrongUse
+from search_spaces.core.errors import WrongUse
 
 _MODULE, _PARTS = "search_spaces.blocks.stitched_transformer", "search_spaces.blocks.transformer"
 _NETWORK = '''
@@ -89,16 +90,13 @@ def export_run(run: StoredRun, out: Path, *, force: bool = False) -> Path:
     space: Any = run.parts.space
     if not space.names_trained:
         raise WrongUse(f"run '{run.name}' has networks of '{space.name}', which are no routes of one: leave --all away")
-    if not run.supernet_path.is_file():
-        raise NotFound(f"run '{run.name}' has no trained supernet; type: nas resume {run.name}")
     trials = sorted(
         (trial for trial in run.trials if trial.state == "complete"), key=lambda trial: trial.metrics["macs"]
     )
+    supernet = trained_supernet(run).eval()
     open_folder(out, force)
-    supernet = space.supernet()
-    from_arrays(supernet, model_arrays(run.supernet_path))
-    supernet.eval()
-    arguments = {"anchors": space.anchors, "routes": [_route(space, trial) for trial in trials]}
+    routes = [space.route_spec(space.route(t.architecture), int(t.metrics["macs"]), t.metrics["top1"]) for t in trials]
+    arguments = {"anchors": space.anchors, "routes": routes}
     elastic = _merged(arguments, supernet)
     source = inspect.getsource(importlib.import_module(_MODULE)).replace(f"from {_PARTS} import", "from parts import")
     write_atomically(out / "model.py", source.rstrip() + "\n" + _NETWORK)
@@ -115,17 +113,6 @@ def export_run(run: StoredRun, out: Path, *, force: bool = False) -> Path:
 def next_step(written: Path) -> str:
     """What to look at."""
     return f"cat {written / 'README.md'}"
-
-
-def _route(space: Any, trial: Trial) -> dict[str, Any]:
-    route = space.route(trial.architecture)
-    return {
-        "name": route.name,
-        "parts": [list(part) for part in route.parts],
-        "stitches": list(route.layers),
-        "macs": int(trial.metrics["macs"]),
-        "score": trial.metrics["top1"],
-    }
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from nas.core.trial import Trial
 from nas.reporting.history import hypervolume_history
 from nas.reporting.parallel import Axis, parallel_axes, parallel_rows
 from nas.reporting.run_view import DOMINATED, FAILED, FRONT, OVER_BUDGET, RunView, TrainedMember
-from nas.reporting.stitching import anchors_of
+from nas.reporting.stitching import anchor_outcomes
 from nas.reporting.tables import quantity, schedule, title
 from predictors.core.metric import METRICS
 
@@ -145,7 +145,7 @@ def _add_front(figure: go.Figure, view: RunView, across: str, first: Objective) 
 
 def _add_anchors(figure: go.Figure, view: RunView, across: str, first: Objective) -> None:
     """Networks that others were stitched from, by letter."""
-    anchors = [anchor for anchor in anchors_of(view.run, view.trials) if anchor.trial is not None]
+    anchors = [anchor for anchor in anchor_outcomes(view.run, view.trials) if anchor.trial is not None]
     if not anchors:
         return
     figure.add_trace(

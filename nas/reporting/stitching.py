@@ -16,7 +16,7 @@ _CHOICE = "route"
 
 
 @dataclass(frozen=True)
-class Anchor:
+class AnchorOutcome:
     """An anchor with its validation accuracy alone and after the training together; None where it is not known.
 
     Alone is not known of one whose classifier was replaced, together not of one that was not evaluated.
@@ -44,7 +44,7 @@ class Anchor:
         return f"{told} ({points:+.1f} points)"
 
 
-def anchors_of(run: StoredRun, trials: Sequence[Trial]) -> list[Anchor]:
+def anchor_outcomes(run: StoredRun, trials: Sequence[Trial]) -> list[AnchorOutcome]:
     """The anchors of a run in order of cost; none where it stitches nothing."""
     space = run.parts.space
     if not space.names_trained:
@@ -54,19 +54,19 @@ def anchors_of(run: StoredRun, trials: Sequence[Trial]) -> list[Anchor]:
     complete = {trial.architecture.options.get(_CHOICE): trial for trial in trials if trial.state == "complete"}
     letters = [letter(number) for number in range(len(space.settings.anchors))]
     return [
-        Anchor(own, anchor.name, alone.get(own), complete.get(own))
+        AnchorOutcome(own, anchor.name, alone.get(own), complete.get(own))
         for own, anchor in zip(letters, space.settings.anchors, strict=True)
     ]
 
 
 def anchor_lines(run: StoredRun, trials: Sequence[Trial]) -> list[str]:
     """A line an anchor, for the end of a search."""
-    return [f"anchor {anchor.letter}, {anchor.name}: {anchor.lost}" for anchor in anchors_of(run, trials)]
+    return [f"anchor {anchor.letter}, {anchor.name}: {anchor.lost}" for anchor in anchor_outcomes(run, trials)]
 
 
 def section(view: RunView) -> str:
     """The anchors, and the best stitch within the budget beside them and beside what was trained alone."""
-    anchors = anchors_of(view.run, view.trials)
+    anchors = anchor_outcomes(view.run, view.trials)
     if not anchors:
         return ""
     lost = [[anchor.letter, anchor.name, anchor.lost] for anchor in anchors]
@@ -84,7 +84,7 @@ def section(view: RunView) -> str:
     return html.section("stitching", "Stitching", *tables)
 
 
-def _beside(view: RunView, anchors: Sequence[Anchor]) -> list[list[str]]:
+def _beside(view: RunView, anchors: Sequence[AnchorOutcome]) -> list[list[str]]:
     own = {anchor.trial.number for anchor in anchors if anchor.trial is not None}
     on_front = [trial for trial in view.front if trial.number not in own]
     rows = []

@@ -161,29 +161,52 @@ def write_head(writer: TableWriter, pool: str, classes: int) -> None:
 
 def transformer_table(arguments: Mapping[str, Any]) -> LayerTable:
     """The table of height one of `TransformerNetwork(**arguments)`."""
-    writer = TableWriter(1, *arguments["input_size"])
-    pool, position = arguments.get("pool", "class"), arguments.get("position", "learned")
-    learned, convs = position == "learned", arguments["tokenizer"]
+    return transformers_table([arguments])
+
+
+def transformers_table(networks: Sequence[Mapping[str, Any]]) -> LayerTable:
+    """One row for each arguments of `TransformerNetwork`.
+
+    Rows differ in channels, layers and stitches; everything else, reductions among it, is that of the first.
+    """
+    common = networks[0]
+    writer = TableWriter(len(networks), *common["input_size"])
+    pool, position = common.get("pool", "class"), common.get("position", "learned")
+    convs = [
+        {**conv, "out": np.array([network["tokenizer"][index]["out"] for network in networks])}
+        for index, conv in enumerate(common["tokenizer"])
+    ]
+    learned = position == "learned"
     size = write_tokenizer(writer, convs, pool=pool, learned_position=learned, position=position != "none")
-    out_behind = {spec["after"]: spec["out"] for spec in arguments.get("reductions", ())}
-    stitched = {spec["after"]: spec["out"] for spec in arguments.get("stitches", ())}
-    for number, layer in enumerate(arguments["layers"], start=1):
-        write_layer(
-            writer,
-            f"layer{number - 1}",
-            heads=layer["heads"],
-            width=layer["heads"] * layer["head_dim"],
-            mlp=layer["mlp"],
-            qkv_bias=layer.get("qkv_bias", True),
-            residual_of_norm=arguments.get("residual_of_norm", False),
-            reach=arguments.get("reach", 0),
-        )
-        if number in stitched:
-            writer.linear(f"stitch{number}", stitched[number])
-        if number in out_behind:
-            size = write_reduction(writer, f"reduction{number}", size, out=out_behind[number], pool=pool)
-    write_head(writer, pool, arguments["classes"])
+    reduced = {spec["after"]: spec["out"] for spec in common.get("reductions", ())}
+    stitches = [{spec["after"]: spec["out"] for spec in network.get("stitches", ())} for network in networks]
+    for number in range(1, max(len(network["layers"]) for network in networks) + 1):
+        _write_layers(writer, number, networks)
+        stitched = np.array([number in own for own in stitches])
+        if stitched.any():
+            writer.linear(f"stitch{number}", np.array([own.get(number, 1) for own in stitches]), here=stitched)
+        if number in reduced:
+            size = write_reduction(writer, f"reduction{number}", size, out=reduced[number], pool=pool)
+    write_head(writer, pool, common["classes"])
     return writer.table()
+
+
+def _write_layers(writer: TableWriter, number: int, networks: Sequence[Mapping[str, Any]]) -> None:
+    """The layer of that number, counted from 1, of each network that has so many."""
+    common, depths = networks[0], [len(network["layers"]) for network in networks]
+    layers = [network["layers"][min(number, depth) - 1] for network, depth in zip(networks, depths, strict=True)]
+    heads, head_dim, mlp = (np.array([layer[name] for layer in layers]) for name in ("heads", "head_dim", "mlp"))
+    write_layer(
+        writer,
+        f"layer{number - 1}",
+        heads=heads,
+        width=heads * head_dim,
+        mlp=mlp,
+        qkv_bias=layers[0].get("qkv_bias", True),
+        residual_of_norm=common.get("residual_of_norm", False),
+        reach=common.get("reach", 0),
+        here=True if number <= min(depths) else np.array(depths) >= number,
+    )
 
 
 def map_size(size: Sequence[int], convs: Sequence[Mapping[str, Any]]) -> tuple[int, int]:

@@ -31,8 +31,8 @@ def route_features(routes: Sequence[Route], depths: Sequence[int], works: Sequen
 def section_anchors(route: Route, depths: Sequence[int]) -> Floats:
     """Mean number `(SECTIONS,)` of the anchors that run in each section of the depth, weighted by how much of it.
 
-    Depth is the share of an anchor's blocks. What runs twice counts twice; what a stitch
-    leaps over, as the part before.
+    Depth is the share of an anchor's blocks. What runs twice counts twice; what a stitch leaps over, as the part
+    before.
 
     >>> from search_spaces.stitching.routes import Part
     >>> section_anchors(Route((Part(0, 0, 6), Part(1, 12, 24)), (0,)), (12, 24)).tolist()

@@ -92,6 +92,12 @@ def unpaired_windows(front: int, back: int, upstream: bool = False) -> Iterator[
     yield from by_layer.values()
 
 
+def _windows(
+    front: int, back: int, kernel: int, stride: int, upstream: bool = False
+) -> Iterator[list[tuple[int, int]]]:
+    return paired_windows(front, kernel, stride) if front == back else unpaired_windows(front, back, upstream)
+
+
 def snnet_routes(depths: Sequence[int], kernel: int, stride: int) -> list[Route]:
     """Anchors, then every stitch from an anchor to the next larger one ("nearest", "fast to slow").
 
@@ -102,8 +108,7 @@ def snnet_routes(depths: Sequence[int], kernel: int, stride: int) -> list[Route]
     for front, (here, after) in enumerate(pairwise(depths)):
         if after < here:
             raise ValueError(f"a network of {here} blocks cannot go on in one of {after}")
-        windows = paired_windows(here, kernel, stride) if here == after else unpaired_windows(here, after)
-        for pairs in windows:
+        for pairs in _windows(here, after, kernel, stride):
             routes += [
                 Route((Part(front, 0, left + 1), Part(front + 1, entered, after)), (layers,)) for left, entered in pairs
             ]
@@ -123,13 +128,7 @@ def staged_routes(depths: Sequence[Sequence[int]], kernel: int, stride: int, ups
     for front, (here, after) in enumerate(pairwise(depths)):
         for stage in range(len(here) - 1):
             of_here, of_after = sum(here[:stage]), sum(after[:stage])
-            equal = here[stage] == after[stage]
-            windows = (
-                paired_windows(here[stage], kernel, stride)
-                if equal
-                else unpaired_windows(here[stage], after[stage], upstream)
-            )
-            for window in windows:
+            for window in _windows(here[stage], after[stage], kernel, stride, upstream):
                 ahead = [(left, entered) for left, entered in window if left < entered]
                 for left, entered in ahead:
                     back = Part(front + 1, of_after + entered, sum(after))

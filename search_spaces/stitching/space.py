@@ -1,22 +1,25 @@
 """What the stitching spaces share: one choice, which route, in order of cost."""
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from search_spaces.blocks.transformer_layers import transformers_table
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Choice
+from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
-from search_spaces.core.space import Blueprint, SearchSpace
-from search_spaces.stitching.anchors import Anchor, legend, work_of
+from search_spaces.core.space import Blueprint, SearchSpace, checked_settings
+from search_spaces.stitching.anchors import Anchor, legend, read_anchors, work_of
+from search_spaces.stitching.arguments import route_arguments
 from search_spaces.stitching.features import route_features
 from search_spaces.stitching.routes import Route
-from search_spaces.stitching.table import route_arguments, stitched_table
 
 if TYPE_CHECKING:
     from search_spaces.blocks.stitched_supernet import StitchedSupernet
@@ -49,17 +52,35 @@ class Stitching(SearchSpace[S]):
     beside the line at 5e-5, +1.7 to +7.1 at 2e-4, and the anchors gain at both.
     """
 
+    published_anchors: ClassVar[str]
+    own_settings: ClassVar[type[Any]]
     names_trained: ClassVar[tuple[str, ...]] = ("anchors",)
     default_sampling: ClassVar[str] = "uniform"
     learning_rate: ClassVar[float] = 2e-4
     settings: S
 
-    def __init__(self, settings: S, routes: Sequence[Route]) -> None:
+    def __init__(self, settings: S) -> None:
         self.settings = settings
         self.anchors = [{**anchor.network, "classes": settings.classes} for anchor in settings.anchors]
-        self.routes = sorted(routes, key=lambda route: (work_of(self._arguments(route)), route.name))
-        self.works = [work_of(self._arguments(route)) for route in self.routes]
-        self.choices = (Choice(_ROUTE, tuple(route.name for route in self.routes)),)
+        priced = sorted((work_of(self._arguments(route)), route.name, route) for route in self.enumerate_routes())
+        self.works = [work for work, _, _ in priced]
+        self.routes = [route for _, _, route in priced]
+        self.choices = (Choice(_ROUTE, tuple(name for _, name, _ in priced)),)
+
+    @abstractmethod
+    def enumerate_routes(self) -> list[Route]:
+        """Those that are searched, in any order; `WrongUse` where the anchors have none."""
+
+    @classmethod
+    def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> Self:
+        refuse_what_data_decide(options, "classes")
+        anchors = read_anchors(options.get("anchors", cls.published_anchors), facts)
+        classes = facts.classes if facts else anchors[0].network["classes"]
+        return cls.restored({**options, "anchors": anchors, "classes": classes})
+
+    @classmethod
+    def restored(cls, settings: Mapping[str, Any]) -> Self:
+        return cls(checked_settings(cls.own_settings, settings))
 
     def explain(self) -> list[str]:
         return legend(self.settings.anchors, self.settings.classes)
@@ -73,7 +94,7 @@ class Stitching(SearchSpace[S]):
 
     @cached_property
     def _table(self) -> LayerTable:
-        return stitched_table([self._arguments(route) for route in self.routes])
+        return transformers_table([self._arguments(route) for route in self.routes])
 
     def least(self) -> LayerTable:
         """Every route: they are few, and the least of each cost among them is the space's."""
@@ -92,25 +113,18 @@ class Stitching(SearchSpace[S]):
 
         return StitchedSupernet(
             self.anchors,
-            self.route_specs(),
+            [self.route_spec(route, work) for route, work in zip(self.routes, self.works, strict=True)],
             self.rank,
             self.settings.anchor_rate,
             self._number,
             lambda architecture: self._arguments(self.route(architecture)),
         )
 
-    def route_specs(self) -> list[Any]:
-        """The routes as `StitchedTransformer` takes them."""
-        return [
-            {
-                "name": route.name,
-                "parts": [list(part) for part in route.parts],
-                "stitches": list(route.layers),
-                "macs": work,
-                "score": 0.0,
-            }
-            for route, work in zip(self.routes, self.works, strict=True)
-        ]
+    @staticmethod
+    def route_spec(route: Route, macs: int, score: float = 0.0) -> Any:
+        """A route as `StitchedTransformer` takes it: a `RouteSpec`."""
+        parts, stitches = [list(part) for part in route.parts], list(route.layers)
+        return {"name": route.name, "parts": parts, "stitches": stitches, "macs": macs, "score": score}
 
     @property
     def rank(self) -> int:

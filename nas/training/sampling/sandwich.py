@@ -2,9 +2,9 @@
 
 Sources: sandwich rule and in-place distillation of BigNAS (arXiv 2003.11142): the largest network learns from the
 labels, the others from its answers of that very step; here as much from the labels, since in a short training those
-answers are often wrong. The smallest takes part in a quarter of the steps: in every one,
-as published, it comes out better than random networks of several times its size (digits, 15 epochs: 0.97 beside a mean
-of 0.88), and a search ends where it began.
+answers are often wrong. The smallest takes part in a quarter of the steps: in every one, as published, it comes out
+better than random networks of several times its size (digits, 15 epochs: 0.97 beside a mean of 0.88), and a search ends
+where it began.
 """
 
 from typing import Any
