@@ -126,7 +126,8 @@ def search(
     from nas.searching import prepare, start
 
     config = RunConfig.checked(space=space, budget=budget, data=str(data), set=dict(set or {}), **options)
-    return Run(start(prepare(config), reporter or Silent(), Path(root), force).run.directory)
+    reporter = reporter or Silent()
+    return Run(start(prepare(config, reporter), reporter, Path(root), force).run.directory)
 
 
 def load(path: str | Path) -> Run:
