@@ -129,7 +129,9 @@ def search(
     from nas.searching import prepare, start
 
     config = RunConfig.checked(space=space, budget=budget, data=str(data), set=dict(set or {}), **options)
-    return Run(start(prepare(config, Path(root)), reporter or Silent(), Path(root), force).run.directory)
+    reporter = reporter or Silent()
+    prepared = prepare(config, Path(root), reporter)
+    return Run(start(prepared, reporter, Path(root), force).run.directory)
 
 
 def load(path: str | Path) -> Run:

@@ -32,6 +32,7 @@ from search_spaces.core.space import SearchSpace
 # How far proposals run ahead of what was told: enough for nine evaluations at once, and never a function of the number
 # of workers, since the archive would depend on it.
 LAG = 8
+EventKind = Literal["measuring", "proposed", "complete", "failed", "lost"]
 MOST_LOSSES = 3
 FAILURES_THAT_END_A_SEARCH = 5
 
@@ -90,12 +91,12 @@ class Proposal:
 class Event:
     """Something that happened, with the state of the search after it.
 
-    `kind`: proposed, complete, failed (the trial says why) or lost (a worker died; its proposal is put back).
-    `done` of `trials` are recorded, `rejected` counts the candidates dropped in the whole search. `hypervolume` is None
-    without a reference.
+    `kind`: measuring (a candidate's speed, which takes seconds), proposed, complete, failed (the trial says why) or
+    lost (a worker died; its proposal is put back). `done` of `trials` are recorded, `rejected` counts the candidates
+    dropped in the whole search. `hypervolume` is None without a reference.
     """
 
-    kind: Literal["proposed", "complete", "failed", "lost"]
+    kind: EventKind
     number: int
     architecture: Architecture
     done: int
@@ -166,7 +167,7 @@ class Conductor:
         self.total = trials
         self.evaluation_seconds = 0.0
         self._strategy = strategy
-        measure = measure.until(self.is_over) if measure else None
+        measure = measure.until(self.is_over).telling(self.measuring) if measure else None
         self._candidates = Candidates(space, price, self.budget, seed=seed, measure=measure)
         self._record = record
         self._runtime = runtime
@@ -269,7 +270,11 @@ class Conductor:
             return
         self._losses.counts[number] = losses
         self._losses.again.append(proposal)
-        self._emit("lost", proposal, error=error)
+        self._emit("lost", number, proposal.architecture, error=error)
+
+    def measuring(self, architecture: Architecture) -> None:
+        """The next proposal waits for the speed of this network."""
+        self._emit("measuring", self._next, architecture)
 
     def stop(self, reason: StopReason) -> None:
         """Proposes nothing more. The first reason counts; safe to call from a signal handler."""
@@ -345,7 +350,7 @@ class Conductor:
 
     def _hand_out(self, proposal: Proposal) -> Proposal:
         self._in_flight[proposal.number] = proposal
-        self._emit("proposed", proposal)
+        self._emit("proposed", proposal.number, proposal.architecture)
         return proposal
 
     def _taken_back(self, number: int) -> Proposal | None:
@@ -361,24 +366,20 @@ class Conductor:
         self.evaluation_seconds += trial.seconds
         if trial.state == "complete":
             self._front = self._front_of([*self._front, trial])
-        self._emit(trial.state, trial, trial, trial.error)
+        self._emit(trial.state, trial.number, trial.architecture, trial, trial.error)
         self._check_that_something_works(trial)
 
     def _front_of(self, trials: Sequence[Trial]) -> ParetoFront:
         return ParetoFront(trials, self.objectives, self.reference, self.budget)
 
     def _emit(
-        self,
-        kind: Literal["proposed", "complete", "failed", "lost"],
-        of: Proposal | Trial,
-        trial: Trial | None = None,
-        error: str = "",
+        self, kind: EventKind, number: int, architecture: Architecture, trial: Trial | None = None, error: str = ""
     ) -> None:
         if self._on_event is None:
             return
         volume = None if self.reference is None else self._front.hypervolume
         counts = (len(self._trials), self.total, self.rejected, len(self._front))
-        self._on_event(Event(kind, of.number, of.architecture, *counts, volume, trial, error))
+        self._on_event(Event(kind, number, architecture, *counts, volume, trial, error))
 
     def _check_that_something_works(self, latest: Trial) -> None:
         first = range(min(FAILURES_THAT_END_A_SEARCH, self.total))

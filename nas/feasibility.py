@@ -9,6 +9,7 @@ import numpy as np
 
 from nas.gate import Gate
 from nas.pricing import EXACT_COLUMNS, Columns, Pricer
+from nas.progress import Reporter, Silent
 from predictors.core.metric import METRIC_OF_COLUMN, Metric, format_quantity
 from search_spaces.core.errors import Infeasible
 from search_spaces.core.population import Population
@@ -33,7 +34,7 @@ class Feasibility:
     found: Population | None = None
 
 
-def survey(pricer: Pricer, seed: int, gate: Gate | None = None) -> Feasibility:
+def survey(pricer: Pricer, seed: int, gate: Gate | None = None, reporter: Reporter | None = None) -> Feasibility:
     """Samples the space under the budget. `Infeasible` where nothing fits: proved by bounds, or none found.
 
     With a gate a few of the smallest networks that fit are measured, until one is within the limits on its columns.
@@ -49,11 +50,11 @@ def survey(pricer: Pricer, seed: int, gate: Gate | None = None) -> Feasibility:
             raise Infeasible(_why_nothing_fits(pricer))
     feasibility = Feasibility(SAMPLE, share, share < 1.0, population, columns, found)
     if gate is not None and pricer.budget.restricted_to(gate.whose):
-        _check_reach(pricer, feasibility, gate)
+        _check_reach(pricer, feasibility, gate, reporter or Silent())
     return feasibility
 
 
-def _check_reach(pricer: Pricer, feasibility: Feasibility, gate: Gate) -> None:
+def _check_reach(pricer: Pricer, feasibility: Feasibility, gate: Gate, reporter: Reporter) -> None:
     """`Infeasible` where none of the smallest networks that fit is within the measured limits."""
     limits = pricer.budget.restricted_to(gate.whose)
     fitting = np.flatnonzero(feasibility.columns["fits"])
@@ -61,8 +62,8 @@ def _check_reach(pricer: Pricer, feasibility: Feasibility, gate: Gate) -> None:
     smallest = pricer.space.population([pricer.space.extremes()[0]])
     tried = smallest[pricer(smallest)["fits"]].concatenate(feasibility.population[fewest])
     tried = tried if feasibility.found is None else tried.concatenate(feasibility.found)
-    for row in range(len(tried)):
-        if limits.admits(gate(tried[row : row + 1]))[0]:
+    with gate.shown(reporter, len(tried)) as shown:
+        if any(limits.admits(shown(tried[row : row + 1]))[0] for row in range(len(tried))):
             return
     figures = gate(tried)
     told = []

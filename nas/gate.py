@@ -6,7 +6,8 @@ population and can say whose figures they are, such as a predictor of another de
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.progress import Reporter
 from nas.storage.files import write_atomically
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError
@@ -31,13 +33,18 @@ def _never() -> bool:
     return False
 
 
+def _nobody(architecture: Architecture) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Gate:
     """Slow figures of a population, each network asked once.
 
     `ask` gives an array `(n,)` a column: those of `whose`, and others that say how they came about. `whose` tells by
     column whose figure it is, for people. `repeatable`: the same network has the same figure in every run. `file` keeps
-    what is known, where there is one (see `kept_in`). Once `halted`, a network that is not known is `Halted`.
+    what is known, where there is one (see `kept_in`). Once `halted`, a network that is not known is `Halted`. `told`
+    is called with each network that is about to be asked.
     """
 
     space: SearchSpace[Any]
@@ -47,6 +54,7 @@ class Gate:
     known: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
     file: Path | None = None
     halted: Callable[[], bool] = field(default=_never, repr=False)
+    told: Callable[[Architecture], None] = field(default=_nobody, repr=False)
 
     def kept_in(self, file: Path) -> "Gate":
         """The same with a memory in `file`: what stands there is known, and what is asked is written before it is used.
@@ -66,6 +74,29 @@ class Gate:
         """The same, with the same memory, that asks nothing more once `halted`."""
         return replace(self, halted=halted)
 
+    def telling(self, told: Callable[[Architecture], None]) -> "Gate":
+        """The same, with the same memory, that tells somebody else which network it is about to ask."""
+        return replace(self, told=told)
+
+    @contextmanager
+    def shown(self, reporter: Reporter, most: int = 0) -> Iterator["Gate"]:
+        """The same, with the same memory, that moves a bar: one for all that is asked meanwhile, none for nothing.
+
+        `most`: how many networks may be asked; 0 where nobody knows.
+        """
+        asked, report = 0, None
+        with ExitStack() as bar:
+
+            def told(architecture: Architecture) -> None:
+                nonlocal asked, report
+                report = report or bar.enter_context(reporter.progress("measuring speed"))
+                report(asked, most, f"network {architecture.id}")
+                asked += 1
+
+            yield self.telling(told)
+            if report is not None:
+                report(asked, asked, "")
+
     def __call__(self, population: Population) -> dict[str, NDArray[np.float64]]:
         """One array `(n,)` a column; of networks that are known nothing is asked."""
         networks = [self._network(architecture) for architecture in population]
@@ -73,6 +104,8 @@ class Gate:
         if unknown and self.halted():
             raise Halted
         if unknown:
+            for row in unknown.values():
+                self.told(population[row])
             asked = self.ask(population[np.array(list(unknown.values()), dtype=np.intp)])
             for row, network in enumerate(unknown):
                 self.known[network] = {column: float(values[row]) for column, values in asked.items()}

@@ -17,7 +17,7 @@ class Reporter(Protocol):
         """A sentence worth reading."""
 
     def progress(self, what: str) -> AbstractContextManager[Report]:
-        """A bar for one long step: the function is called with (done, total, remark)."""
+        """A bar for one long step: the function is called with (done, total, remark); total 0: nobody knows."""
 
     def event(self, event: "Event") -> None:
         """Something happened in the search."""

@@ -21,7 +21,7 @@ from nas.feasibility import Feasibility, ends_that_fit, least_figures, survey
 from nas.gate import Gate
 from nas.measuring import Measuring, known_results, measuring, shared_bytes
 from nas.pricing import EXACT_COLUMNS
-from nas.progress import Reporter
+from nas.progress import Reporter, Silent
 from nas.run import StoredRun
 from nas.shared_weights import check_sampling, take_supernet
 from nas.storage.run_directory import RunDirectory
@@ -68,15 +68,15 @@ class Prepared(Admitted):
     anchors: Sequence[Source] = ()
 
 
-def admit(config: RunConfig, root: Path = RUNS) -> Admitted:
+def admit(config: RunConfig, root: Path = RUNS, reporter: Reporter | None = None) -> Admitted:
     """Resolves every name for the space's published input, prices a sample. `Infeasible` where nothing fits."""
     options, _ = resolved_options(space_class(config.space_name), config.set, root)
     parts = assemble(config, None, options)
     _check(parts, config)
-    return Admitted(config, parts, survey(parts.pricer, config.seed, parts.gate))
+    return Admitted(config, parts, survey(parts.pricer, config.seed, parts.gate, reporter))
 
 
-def prepare(config: RunConfig, root: Path = RUNS) -> Prepared:
+def prepare(config: RunConfig, root: Path = RUNS, reporter: Reporter | None = None) -> Prepared:
     """Reads the data's headers, resolves every name, prices a sample. `Infeasible` where nothing fits.
 
     Runs that trained networks are named from lie in `root`.
@@ -85,7 +85,7 @@ def prepare(config: RunConfig, root: Path = RUNS) -> Prepared:
     options, anchors = resolved_options(space_class(config.space_name), config.set, root)
     parts = assemble(config, description.facts, options)
     _check(parts, config)
-    return Prepared(config, parts, survey(parts.pricer, config.seed, parts.gate), description, anchors)
+    return Prepared(config, parts, survey(parts.pricer, config.seed, parts.gate, reporter), description, anchors)
 
 
 def _check(parts: Parts, config: RunConfig) -> None:
@@ -126,7 +126,7 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
                 directory.name,
                 config_json=config.model_dump_json(exclude_none=True),
                 space_json=json.dumps(space),
-                reference_json=json.dumps(reference(parts, prepared.feasibility).to_dict()),
+                reference_json=json.dumps(reference(parts, prepared.feasibility, reporter).to_dict()),
                 data_hash=description.hash,
             )
         directory.write(directory.config, config.to_toml())
@@ -141,7 +141,7 @@ def resume(run: StoredRun, reporter: Reporter) -> Outcome:
         return _Search(run, description, survey(run.parts.pricer, run.config.seed), reporter).go()
 
 
-def reference(parts: Parts, feasibility: Feasibility) -> Reference:
+def reference(parts: Parts, feasibility: Feasibility, reporter: Reporter | None = None) -> Reference:
     """The hypervolume's box: from the space's least figures and accuracy 1 to the budgets, else the space's largest
     figures layer by layer, and chance accuracy. Measured speed: from the smallest network's to the budget, else to the
     largest one's, both within the exact limits.
@@ -155,7 +155,8 @@ def reference(parts: Parts, feasibility: Feasibility) -> Reference:
             ideal.append(float(least[column].min()))
             worst.append(max(ideal[-1], float(parts.budget.limits.get(column, largest[column]))))
         elif parts.gate is not None and column in parts.gate.whose:
-            best, last = _measured_ends(parts, parts.gate, feasibility, objective)
+            with parts.gate.shown(reporter or Silent()) as gate:
+                best, last = _measured_ends(parts, gate, feasibility, objective)
             ideal.append(best)
             worst.append(last)
         else:
@@ -280,7 +281,8 @@ class _Search:
                     config.trials,
                     parts.budget,
                     parts.pricer,
-                    parts.measure and parts.measure.until(lambda: conductor.is_over()),
+                    parts.measure
+                    and parts.measure.until(lambda: conductor.is_over()).telling(lambda a: conductor.measuring(a)),
                 )
             ),
             how.price(parts.pricer),

@@ -7,9 +7,13 @@ import numpy as np
 
 from nas.assembly import TABLE, TRAIN
 from nas.core.fidelity import Fidelity
+from nas.feasibility import Feasibility
+from nas.gate import Gate
 from nas.measuring import DEFAULT_FIDELITY, fidelity_of
+from nas.progress import Reporter
 from nas.searching import Prepared, workers_of
 from nas.shared_weights import BATCH, curriculum, default_epochs
+from search_spaces.core.population import Population
 
 if TYPE_CHECKING:
     from nas.training.data import Pictures
@@ -19,13 +23,46 @@ _TIMED_PICTURES = 128
 _TIMED_EVALUATIONS = 3
 
 
-def expected_seconds(prepared: Prepared) -> dict[str, Any]:
-    """Seconds of preparation and of all evaluations, extrapolated from random pictures of the right size."""
+def expected_seconds(prepared: Prepared, reporter: Reporter) -> dict[str, Any]:
+    """Seconds of preparation and of all evaluations, extrapolated from random pictures of the right size.
+
+    `measuring`: those of the speed of as many networks as are evaluated, one after the other while others evaluate.
+    """
+    return {**_evaluating(prepared), **_measuring(prepared, reporter)}
+
+
+def _evaluating(prepared: Prepared) -> dict[str, Any]:
     if prepared.parts.evaluator == TABLE:
         return {"supernet": 0.0, "evaluations": 0.0, "trials": prepared.config.trials, "timed_steps": 0}
     if prepared.parts.evaluator == TRAIN:
         return _training_alone(prepared)
     return _shared_weights(prepared)
+
+
+def _measuring(prepared: Prepared, reporter: Reporter) -> dict[str, float]:
+    """From one network of middling MACs; where the survey measured all that there are, nothing is left to measure."""
+    gate, each = prepared.parts.gate, 0.0
+    one = None if gate is None else _not_measured(prepared.feasibility, gate)
+    if gate is not None and one is not None:
+        import nas.evaluation.host_speed  # noqa: F401 - loads torch, which is no part of measuring
+
+        began = time.monotonic()
+        with gate.shown(reporter, 1) as shown:
+            shown(one)
+        each = time.monotonic() - began
+    return {"measuring": each * prepared.config.trials, "measuring_each": each}
+
+
+def _not_measured(feasibility: Feasibility, gate: Gate) -> Population | None:
+    """Of the networks within the exact limits that cost time to know, the nearest to the middle by MACs."""
+    fitting = np.flatnonzero(feasibility.columns["fits"])
+    by_macs = fitting[np.argsort(feasibility.columns["macs"][fitting], kind="stable")]
+    from_the_middle = np.argsort(np.abs(np.arange(len(by_macs)) - len(by_macs) // 2), kind="stable")
+    known = feasibility.population[by_macs[from_the_middle]]
+    known = known if feasibility.found is None else known.concatenate(feasibility.found)
+    rows = (row for row, architecture in enumerate(known) if not gate.knows(architecture))
+    row = next(rows, None)
+    return None if row is None else known[row : row + 1]
 
 
 def _training_alone(prepared: Prepared) -> dict[str, Any]:

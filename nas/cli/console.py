@@ -43,6 +43,7 @@ class TerminalReporter:
         self._console = stderr()
         self._search: Any = None
         self._report: Report | None = None
+        self._measured = 0
 
     def note(self, text: str) -> None:
         """A sentence on stderr."""
@@ -57,7 +58,7 @@ class TerminalReporter:
         elif self._console.is_terminal:
             with _bar(self._console) as bar:
                 task = bar.add_task(what, total=None, remark="")
-                yield lambda done, total, remark: bar.update(task, completed=done, total=total, remark=remark)
+                yield lambda done, total, remark: bar.update(task, completed=done, total=total or None, remark=remark)
         else:
             yield _PlainLines(what)
 
@@ -84,7 +85,9 @@ class TerminalReporter:
             self._search = self.progress("searching")
             self._report = self._search.__enter__()
         volume = "" if event.hypervolume is None else f", hypervolume {event.hypervolume:.3f}"
-        self._report(event.done, event.trials, f"front {event.front}{volume}, rejected {event.rejected:,}")
+        self._measured += event.kind == "measuring"
+        speed = f", speed measured of {self._measured}" if self._measured else ""
+        self._report(event.done, event.trials, f"front {event.front}{volume}, rejected {event.rejected:,}{speed}")
 
 
 def _bar(console: "Console") -> "Progress":
@@ -120,10 +123,12 @@ class _PlainLines:
     def __call__(self, done: int, total: int, remark: str) -> None:
         now = time.monotonic()
         self.start = self.start or (now, done)  # what came before the first call was getting ready
-        if (done < total and now - self.printed < _PLAIN_LINE_EVERY_SECONDS) or now - self.began < _SHORT_SECONDS:
+        ended = 0 < total <= done
+        if (not ended and now - self.printed < _PLAIN_LINE_EVERY_SECONDS) or now - self.began < _SHORT_SECONDS:
             return
         self.printed = now
         since, first = self.start
         left = f", about {(now - since) * (total - done) / (done - first):.0f} s left" if first < done < total else ""
-        sys.stderr.write(f"{self.what}: {done}/{total}{left}{f' ({remark})' if remark else ''}\n")
+        of = f"/{total}" if total else ""
+        sys.stderr.write(f"{self.what}: {done}{of}{left}{f' ({remark})' if remark else ''}\n")
         sys.stderr.flush()

@@ -17,7 +17,12 @@ def _option(*names: str, help: str, metavar: str | None = None) -> Any:  # noqa:
 _Space = Annotated[Text, _option("--space", help="Search space; nas spaces lists them.")]
 _Set = Annotated[list[str] | None, _option("--set", metavar="KEY=VALUE", help="Setting of the space; repeatable.")]
 _Budget = Annotated[
-    Text, _option("--budget", help="Hard limits, e.g. sram=256k,macs=30M,accuracy=90%,throughput=200/s.")
+    Text,
+    _option(
+        "--budget",
+        help="Hard limits, e.g. sram=256k,macs=30M,accuracy=90%,throughput=200/s. Throughput and latency are measured "
+        "on this machine's CPU, whatever --accelerator says.",
+    ),
 ]
 _Device = Annotated[Text, _option("--device", help="A device whose memory is the budget; nas devices lists them.")]
 _Reserve = Annotated[Text, _option("--reserve", help="Memory kept for other firmware, e.g. sram=32k.")]
@@ -51,7 +56,9 @@ _Recipe = Annotated[
 _Measure = Annotated[
     Text,
     _option(
-        "--measure", metavar="batch=32,threads=1", help="How throughput (and latency, one picture) is measured here."
+        "--measure",
+        metavar="batch=32,threads=1",
+        help="How throughput (and latency, one picture) is measured here: on the CPU, whatever --accelerator says.",
     ),
 ]
 _Trials = Annotated[int | None, _option("--trials", help="Networks to evaluate; default 200.")]

@@ -43,7 +43,7 @@ class Session:
     def search(self, *, force: bool, as_json: bool, json_events: bool, quiet: bool) -> int:
         """Searches and prints the front; returns the exit code."""
         reporter = TerminalReporter(quiet, json_events)
-        prepared = prepare(self.config)
+        prepared = prepare(self.config, reporter=reporter)
         self._tell_of_data(prepared, reporter)
         self._tell(prepared, reporter)
         with reporter.searching():
@@ -65,7 +65,7 @@ class Session:
         for line in (*parts.space.explain(), *parts.budget.describe(parts.runtime)):
             reporter.note(f"space {parts.space.name}: {line}")
         _tell_of_the_gate(parts, reporter)
-        document = Proposals.of(parts).to_document()
+        document = Proposals.of(parts, reporter).to_document()
         if as_json:
             print_json(document)
         else:
@@ -106,13 +106,13 @@ class Session:
         from nas.reporting.dry_run import dry_run_document, print_dry_run
 
         reporter = TerminalReporter(quiet)
-        dry = prepare(self.config) if self.data_given else admit(self.config)
+        dry = prepare(self.config, reporter=reporter) if self.data_given else admit(self.config, reporter=reporter)
         if isinstance(dry, Prepared):
             self._tell_of_data(dry, reporter)
         else:
             _tell_of_published_input(dry.parts, reporter)
         self._tell(dry, reporter)
-        document = dry_run_document(dry)
+        document = dry_run_document(dry, reporter)
         if as_json:
             print_json(document)
         else:

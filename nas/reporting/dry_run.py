@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.pricing import EXACT_COLUMNS
+from nas.progress import Reporter, Silent
 from nas.reporting.tables import how_many, quantity
 from nas.searching import Admitted, Prepared
 from nas.timing import expected_seconds
@@ -18,7 +19,7 @@ _MOST_ROWS = 8
 _TOP_SHARE = 80  # percentile: the MACs that the best fifth of the feasible networks exceed
 
 
-def dry_run_document(dry: Admitted) -> dict[str, Any]:
+def dry_run_document(dry: Admitted, reporter: Reporter | None = None) -> dict[str, Any]:
     """Size of the space, feasible share, ranges of the feasible figures, what each resolution and width admits.
 
     `expected_seconds` is None without data: it depends on how many pictures there are.
@@ -41,7 +42,7 @@ def dry_run_document(dry: Admitted) -> dict[str, Any]:
         "budget": dry.parts.budget.describe(dry.parts.runtime),
         "feasible_min_median_max": ranges,
         "admitted": admitted(dry),
-        "expected_seconds": expected_seconds(dry) if isinstance(dry, Prepared) else None,
+        "expected_seconds": expected_seconds(dry, reporter or Silent()) if isinstance(dry, Prepared) else None,
     }
 
 
@@ -117,3 +118,8 @@ def print_dry_run(console: "Console", document: dict[str, Any]) -> None:
         f"expected time: supernet {seconds['supernet']:.0f} s, {seconds['trials']} evaluations "
         f"{seconds['evaluations']:.0f} s (from {seconds['timed_steps']} timed steps on this machine)"
     )
+    if seconds["measuring"]:
+        console.print(
+            f"measuring speed: {seconds['measuring']:.0f} s meanwhile, {seconds['measuring_each']:.1f} s a network on "
+            "the CPU; networks that miss a limit on speed come on top"
+        )

@@ -1,10 +1,15 @@
 """What a space's own rule gives for a budget, without data: nothing is trained and nothing is written."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from nas.assembly import Parts
+from nas.progress import Reporter, Silent
 from nas.reporting.member import choices_table
 from nas.reporting.tables import measured_words, quantity, schedule, title
 from search_spaces.core.limits import NoneWithin
@@ -19,23 +24,26 @@ _COLUMNS = ("macs", "params", "peak_sram_bytes", "flash_bytes")
 
 @dataclass(frozen=True)
 class Proposals:
-    """The rule's networks, the preferred first, and their exact figures."""
+    """The rule's networks, the preferred first, and their measured figures; the exact ones follow."""
 
     parts: Parts
     population: Population
+    measured: Mapping[str, NDArray[Any]]
 
     @classmethod
-    def of(cls, parts: Parts) -> "Proposals":
+    def of(cls, parts: Parts, reporter: Reporter | None = None) -> "Proposals":
         """Asks the space; `WrongUse` where it has no rule, `Infeasible` where nothing of the rule fits."""
         try:
-            return cls(parts, parts.space.propose(parts.budget.limits, parts.pricer, measure=parts.measure))
+            with parts.gate.shown(reporter or Silent()) if parts.gate else nullcontext() as gate:
+                measure = replace(parts, gate=gate).measure
+                population = parts.space.propose(parts.budget.limits, parts.pricer, measure=measure)
+                return cls(parts, population, gate(population) if gate else {})
         except NoneWithin as error:
             raise parts.budget.explained(error, parts.runtime) from None
 
     def to_document(self) -> dict[str, Any]:
         """Plain JSON values; each architecture can be kept as a file and given to `nas cost`."""
-        measured = self.parts.gate(self.population) if self.parts.gate else {}
-        columns = {**self.parts.pricer(self.population), **measured}
+        columns = {**self.parts.pricer(self.population), **self.measured}
         return {
             "space": self.parts.space.name,
             "runtime": self.parts.runtime,

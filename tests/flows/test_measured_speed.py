@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.assembly import assemble_for
+from nas.assembly import assemble_for, make_space
 from nas.config import RunConfig
 from nas.evaluation import host_speed
+from nas.reporting.proposals import Proposals
 from search_spaces.blocks.joined_mbconv import JoinedMbconv
 from search_spaces.core.errors import WrongUse
+from tests.told import Told
 
 SMALL = ("--set", "dims1=32", "--set", "dims2=64", "--set", "dims3=96,128", "--set", "dims4=128,192")
 WHOSE = "measured: host, torch fp32, batch 2, 1 thread"
@@ -169,3 +171,34 @@ def test_what_cannot_serve_is_refused_before_anything_is_measured(
     assert result.code == 2, result.err
     assert said in result.err
     assert not measured
+
+
+def test_a_dry_run_says_how_long_measuring_takes(nas, pictures, measured):
+    search = ("search", "--space", "tinynet", "--set", "resolutions=16,32", "--data", str(pictures), "--dry-run")
+    known = ("--measure", "batch=2", "--fidelity", "epochs=1", "--trials", "5")
+    result = nas(*search, *known, "--objectives", "accuracy,throughput", "--json")
+    expected = result.document["expected_seconds"]
+    assert expected["measuring"] == pytest.approx(5 * expected["measuring_each"])
+    assert expected["measuring_each"] > 0
+    assert len(measured) == 1
+    said = nas(*search, *known, "--budget", "throughput=0.01/s").out.replace("\n", " ")
+    assert re.search(r"measuring speed: \d+ s meanwhile, \d+\.\d s a network on the CPU", said)
+    assert "measuring speed" not in nas(*search, *known[2:]).out
+
+
+def test_help_says_where_speed_is_measured(nas):
+    said = " ".join(nas("search", "--help").out.replace("│", " ").split())
+    assert "measured on this machine's CPU, whatever --accelerator says" in said
+    assert "is measured here: on the CPU, whatever --accelerator says" in said
+
+
+def test_proposals_without_data_show_what_they_measure(measured):
+    config = RunConfig.checked(space="tinynet", set={"resolutions": "32,48"}, budget="throughput=0.01/s,macs=20M")
+    parts = assemble_for(make_space("tinynet", config.set), config)
+    reporter = Told()
+    document = Proposals.of(parts, reporter).to_document()
+    ((what, moves),) = reporter.bars
+    assert (what, moves[-1]) == ("measuring speed", (len(measured), len(measured)))
+    assert {total for _, total in moves[:-1]} == {0}
+    assert len(measured) == len(set(measured)) >= len(document["proposals"]) >= 1
+    assert all(row["images_per_second"] > 0 for row in document["proposals"])

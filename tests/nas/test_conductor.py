@@ -329,6 +329,27 @@ def test_events_tell_the_state_of_the_search() -> None:
     assert document["architecture"] == complete[-1].architecture.id
 
 
+def test_an_event_tells_of_each_network_before_it_is_measured() -> None:
+    space, told, events = ToySpace(), list[str](), list[Event]()
+
+    def ask(population: Population) -> dict[str, np.ndarray[Any, Any]]:
+        told.extend(f"asked {architecture.id}" for architecture in population)
+        return {"images_per_second": np.full(len(population), 99.0 if len(told) > 4 else 1.0)}
+
+    def tell(event: Event) -> None:
+        events.append(event)
+        told.append(f"{event.kind} {event.architecture.id}")
+
+    gate = Gate(space, ask, {"images_per_second": "measured: nowhere"}, repeatable=False)
+    more = {"measure": gate, "budget": Budget({"images_per_second": 50.0}), "on_event": tell}
+    proposal = proposed(make(3, space=space, strategy=RandomSearch(space, OBJECTIVES, 3), **more))
+    ids = [event.architecture.id for event in events[:-1]]
+    assert len(ids) == len(set(ids)) == 3
+    assert told == [line for i in ids for line in (f"measuring {i}", f"asked {i}")] + [f"proposed {ids[-1]}"]
+    assert {event.number for event in events} == {proposal.number}
+    assert json.loads(events[0].to_json())["kind"] == "measuring"
+
+
 def test_no_more_evaluations_run_at_once_than_the_lag_and_what_is_left_allow() -> None:
     assert make(40).most_at_once == 9
     assert make(40, lag=3).most_at_once == 4

@@ -15,6 +15,7 @@ from nas.gate import Gate
 from search_spaces.core.errors import FitnasError, Infeasible
 from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
+from tests.told import Told
 
 WHOSE = {"images_per_second": "measured: nowhere"}
 
@@ -118,3 +119,28 @@ def test_a_limit_that_the_smallest_networks_miss_is_told_before_a_search() -> No
     gate, counted = made(parts.space)
     survey(reachable.pricer, 0, gate)
     assert counted.asked == 1
+
+
+def test_a_bar_moves_with_each_network_that_is_asked_and_none_opens_for_what_is_known() -> None:
+    space, reporter = tinynet(), Told()
+    gate, _ = made(space)
+    ends = space.population(space.extremes())
+    with gate.shown(reporter, most=5) as shown:
+        for row in (0, 0, 1):
+            shown(ends[row : row + 1])
+    assert reporter.bars == [("measuring speed", [(0, 5), (1, 5), (2, 2)])]
+    with gate.shown(reporter) as shown:
+        shown(ends)
+    assert len(reporter.bars) == 1
+
+
+def test_a_survey_shows_what_it_measures() -> None:
+    parts = assemble_for(tinynet(), RunConfig.checked(space="tinynet", budget="throughput=9999/s"))
+    gate, counted = made(parts.space)
+    reporter = Told()
+    with pytest.raises(Infeasible):
+        survey(parts.pricer, 0, gate, reporter)
+    ((what, moves),) = reporter.bars
+    assert what == "measuring speed"
+    assert [done for done, _ in moves] == [*range(counted.asked), counted.asked]
+    assert moves[0][1] >= counted.asked

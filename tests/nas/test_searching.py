@@ -16,6 +16,7 @@ from nas.feasibility import survey
 from nas.gate import Gate
 from nas.searching import reference, workers_of
 from search_spaces.core.population import Population
+from tests.told import Told
 
 
 def parts_of(column: str, fastest: float, slowest: float, **values: Any) -> Parts:
@@ -70,8 +71,10 @@ def test_the_ends_of_the_box_are_within_the_exact_limits_and_none_is_measured_in
         asked.extend(parts.pricer(population)["macs"].tolist())
         return {"images_per_second": np.linspace(99.0, 60.0, len(population))}
 
-    found = reference(replace(parts, gate=replace(parts.gate, ask=ask)), survey(parts.pricer, 0))
+    reporter = Told()
+    found = reference(replace(parts, gate=replace(parts.gate, ask=ask)), survey(parts.pricer, 0), reporter)
     assert len(asked) == measured
+    assert [(what, moves[-1]) for what, moves in reporter.bars] == [("measuring speed", (measured, measured))]
     assert max(asked) <= parts.budget.limits.get("macs", np.inf)
     assert found.worst[1] == (50.0 if "throughput" in limits else 60.0)
 
