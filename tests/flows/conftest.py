@@ -1,8 +1,12 @@
+import contextlib
+import functools
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,7 @@ from typing import Any
 import pytest
 
 from nas.cli.main import main
+from tests.flows.warm_process import WarmProcess
 from tests.tiny_run import draw_pictures
 
 COMMAND = [sys.executable, "-c", "from nas.cli.main import run; run()"]
@@ -38,6 +43,53 @@ def nas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Result(code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def _searched(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Result]]:
+    """Searches once with given arguments, and gives the folder and what was told."""
+
+    @functools.cache
+    def search(*arguments: str) -> tuple[Path, Result]:
+        folder = tmp_path_factory.mktemp("searched")
+        data = draw_pictures(folder / "pictures")
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(["search", *arguments, "--data", str(data)])
+        return folder, Result(code, out.getvalue(), err.getvalue())
+
+    return search
+
+
+@pytest.fixture
+def search_once(
+    nas: Callable[..., Result], pictures: Path, tmp_path: Path, _searched: Callable[..., tuple[Path, Result]]
+) -> Callable[..., Result]:
+    """Searches `pictures`; the second test with the same arguments gets a copy of the first one's run."""
+
+    def search(*arguments: str) -> Result:
+        folder, result = _searched(*arguments)
+        assert result.code == 0, result.err
+        shutil.copytree(folder / "runs", tmp_path / "runs", dirs_exist_ok=True)
+        for config in (tmp_path / "runs").glob("*/config.toml"):
+            config.write_text(config.read_text().replace(str(folder / "pictures"), str(pictures)))
+        return result
+
+    return search
+
+
+@pytest.fixture
+def warm_process(tmp_path: Path) -> Iterator[Callable[..., WarmProcess]]:
+    """Starts a command line as a process of its own, in an empty folder; see `WarmProcess`."""
+    started: list[WarmProcess] = []
+
+    def start(*arguments: str, **options: Any) -> WarmProcess:
+        started.append(WarmProcess(arguments, tmp_path, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()
 
 
 @pytest.fixture

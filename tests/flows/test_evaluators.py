@@ -14,13 +14,8 @@ def archive(document):
 
 
 @pytest.fixture
-def halved(nas, pictures):
-    result = nas(
-        "search", *SPACE, "--data", str(pictures), "--fidelity", "epochs=1,2", "--trials", "14", "--backend", "inline",
-        "--run", "h",
-    )  # fmt: skip
-    assert result.code == 0, result.err
-    return result
+def halved(search_once):
+    return search_once(*SPACE, "--fidelity", "epochs=1,2", "--trials", "14", "--backend", "inline", "--run", "h")
 
 
 def test_halving_ends_what_is_behind_and_keeps_the_weights_of_the_front(nas, pictures, halved):

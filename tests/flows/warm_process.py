@@ -1,0 +1,88 @@
+"""A command line in a process of its own that starts at once: forked from a process that has imported what it needs."""
+
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from multiprocessing import forkserver
+from pathlib import Path
+
+import pytest
+
+# beside the command line: what a search and a training import once they run
+_IMPORTED = [
+    "nas.cli.main",
+    "nas.searching",
+    "nas.distilling",
+    "torch._dynamo",
+    "torch.onnx",
+    "tests.flows.warm_process",
+]
+
+
+class WarmProcess:
+    """What the tests use of a `Popen` with pipes."""
+
+    def __init__(self, arguments: tuple[str, ...], folder: Path, largest_file: int | None = None) -> None:
+        """Runs `nas` in `folder`; no file can grow beyond `largest_file` bytes, as on a full disk."""
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(_IMPORTED)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OMP_NUM_THREADS", "1")
+            forkserver.ensure_running()
+        self._told = tempfile.TemporaryDirectory()
+        out, err = (Path(self._told.name) / name for name in ("out", "err"))
+        self._process = context.Process(target=_run, args=(arguments, folder, largest_file, out, err))
+        self._process.start()
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("nas", timeout or 0.0)
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Waits for the end; what was printed on stdout and stderr."""
+        self.wait(timeout)
+        folder = Path(self._told.name)
+        return (folder / "out").read_text(), (folder / "err").read_text()
+
+    def send_signal(self, number: int) -> None:
+        if self.pid is not None and self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def close(self) -> None:
+        """Ends it where it runs still."""
+        self.kill()
+        self.wait()
+        self._told.cleanup()
+
+
+def _run(arguments: tuple[str, ...], folder: Path, largest_file: int | None, out: Path, err: Path) -> None:
+    for number, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    os.chdir(folder)
+    if largest_file is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    from nas.cli.main import run
+
+    sys.argv = ["nas", *arguments]
+    run()
