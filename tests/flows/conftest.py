@@ -15,8 +15,10 @@ import pytest
 
 from nas.cli.main import main
 from tests.flows.warm_process import WarmProcess
+from tests.nas.training.data.sound_files import write_words
 from tests.tiny_run import draw_pictures
 
+DRAWN: dict[str, Callable[[Path], Path]] = {"pictures": draw_pictures, "words": lambda folder: write_words(folder, 15)}
 COMMAND = [sys.executable, "-c", "from nas.cli.main import run; run()"]
 
 
@@ -50,9 +52,9 @@ def _searched(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[P
     """Searches once with given arguments, and gives the folder and what was told."""
 
     @functools.cache
-    def search(*arguments: str) -> tuple[Path, Result]:
+    def search(kind: str, *arguments: str) -> tuple[Path, Result]:
         folder = tmp_path_factory.mktemp("searched")
-        data = draw_pictures(folder / "pictures")
+        data = DRAWN[kind](folder / kind)
         out, err = io.StringIO(), io.StringIO()
         with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main(["search", *arguments, "--data", str(data)])
@@ -65,14 +67,16 @@ def _searched(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[P
 def search_once(
     nas: Callable[..., Result], pictures: Path, tmp_path: Path, _searched: Callable[..., tuple[Path, Result]]
 ) -> Callable[..., Result]:
-    """Searches `pictures`; the second test with the same arguments gets a copy of the first one's run."""
+    """Searches `pictures`, or the `words` beside them; the second test that does the same gets a copy of the run."""
 
-    def search(*arguments: str) -> Result:
-        folder, result = _searched(*arguments)
+    def search(*arguments: str, data: str = "pictures") -> Result:
+        folder, result = _searched(data, *arguments)
         assert result.code == 0, result.err
         shutil.copytree(folder / "runs", tmp_path / "runs", dirs_exist_ok=True)
+        if data != pictures.name:
+            shutil.copytree(folder / data, tmp_path / data)
         for config in (tmp_path / "runs").glob("*/config.toml"):
-            config.write_text(config.read_text().replace(str(folder / "pictures"), str(pictures)))
+            config.write_text(config.read_text().replace(str(folder / data), str(tmp_path / data)))
         return result
 
     return search

@@ -3,48 +3,25 @@
 import random
 import shutil
 import signal
-import sqlite3
 import time
 from pathlib import Path
 
 import pytest
 
 from nas.run import StoredRun
+from tests.flows.warm_process import PATIENCE_S, recorded, wait_until
 
 TRIALS = 30
 SEARCH = (
     "--space", "mcunetv2", "--set", "resolutions=16,24", "--budget", "sram=12k", "--trials", str(TRIALS),
     "--supernet-epochs", "4", "--backend", "inline", "--seed", "5", "--run", "r",
 )  # fmt: skip
-_PATIENCE_SECONDS = 180
 
 
 def archive(folder):
     """Every trial of run `r` without the seconds it took."""
     trials = [trial.to_dict() for trial in StoredRun.load(folder / "runs" / "r").trials]
     return [{name: value for name, value in trial.items() if name != "seconds"} for trial in trials]
-
-
-def recorded(folder):
-    """How many trials the database holds, read as another program would."""
-    path = folder / "runs" / "r" / "run.db"
-    if not path.is_file():
-        return 0
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        return connection.execute("select count(*) from fitnas_trials").fetchone()[0]
-    except sqlite3.OperationalError:
-        return 0
-    finally:
-        connection.close()
-
-
-def wait_until(condition, process):
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "the search did not get that far"
-        time.sleep(0.02)
 
 
 def checkpointed(folder):
@@ -83,15 +60,15 @@ def test_kill_9_of_the_driver_at_random_moments(nas, warm_process, tmp_path, und
     wait_until((tmp_path / "runs" / "r" / "config.toml").is_file, process)
     killed_during_training = killed_during_search = 0
     for number in range(10):
-        before = checkpointed(tmp_path), recorded(tmp_path)
+        before = checkpointed(tmp_path), recorded(tmp_path / "runs" / "r")
         if number % 2:  # every other one gets further than the one before
-            wait_until(lambda at=before: (checkpointed(tmp_path), recorded(tmp_path)) != at, process)
+            wait_until(lambda at=before: (checkpointed(tmp_path), recorded(tmp_path / "runs" / "r")) != at, process)
         time.sleep(moments.uniform(0.0, 3 * seconds / TRIALS))
         process.kill()
         process.wait()
         assert StoredRun.load(tmp_path / "runs" / "r").state == "interrupted"
-        killed_during_search += recorded(tmp_path) > 0
-        killed_during_training += recorded(tmp_path) == 0
+        killed_during_search += recorded(tmp_path / "runs" / "r") > 0
+        killed_during_training += recorded(tmp_path / "runs" / "r") == 0
         process = warm_process("resume", "r")
     process.kill()
     process.wait()
@@ -102,13 +79,13 @@ def test_kill_9_of_the_driver_at_random_moments(nas, warm_process, tmp_path, und
 
 def test_sigint_saves_and_exits_with_130(nas, warm_process, tmp_path, undisturbed, arguments):
     process = warm_process(*arguments)
-    wait_until(lambda: recorded(tmp_path) >= 3, process)
+    wait_until(lambda: recorded(tmp_path / "runs" / "r") >= 3, process)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, errors
     assert "nas resume r" in errors
     assert "Traceback" not in errors
-    assert 3 <= recorded(tmp_path) < TRIALS
+    assert 3 <= recorded(tmp_path / "runs" / "r") < TRIALS
     assert resumed(nas) == undisturbed[0]
 
 
@@ -117,7 +94,7 @@ def test_signals_while_the_supernet_is_trained(warm_process, tmp_path, number, c
     process = warm_process(*arguments)
     wait_until(lambda: (tmp_path / "runs" / "r" / "data.json").is_file(), process)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code, errors
     assert "nas resume" in errors
     assert "Traceback" not in errors
@@ -126,16 +103,16 @@ def test_signals_while_the_supernet_is_trained(warm_process, tmp_path, number, c
 
 def test_sigterm_during_the_search_exits_with_143(warm_process, tmp_path, arguments):
     process = warm_process(*arguments)
-    wait_until(lambda: recorded(tmp_path) >= 1, process)
+    wait_until(lambda: recorded(tmp_path / "runs" / "r") >= 1, process)
     process.terminate()
-    _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 143, errors
-    assert recorded(tmp_path) >= 1
+    assert recorded(tmp_path / "runs" / "r") >= 1
 
 
 def test_a_second_driver_is_refused(nas, warm_process, tmp_path, arguments):
     process = warm_process(*arguments, "--trials", "5000")  # still searching when the others come
-    wait_until(lambda: recorded(tmp_path) >= 1, process)
+    wait_until(lambda: recorded(tmp_path / "runs" / "r") >= 1, process)
     for command in (("resume", "r"), ("train", "r", "--epochs", "1"), (*arguments, "--force")):
         result = nas(*command)
         assert result.code == 1, result.err
@@ -157,7 +134,7 @@ def test_a_truncated_checkpoint_is_healed_from_the_one_before(nas, tmp_path, fin
     result = nas("resume", "r")
     assert result.code == 0, result.err
     assert checkpoint.read_bytes() == whole  # the lost epoch was trained again
-    assert recorded(tmp_path) == 10
+    assert recorded(tmp_path / "runs" / "r") == 10
 
 
 def test_checkpoints_damaged_beyond_healing_are_told(nas, finished):
@@ -184,7 +161,7 @@ def test_a_damaged_database_is_told(nas, tmp_path, finished):
 def test_a_full_disk_loses_nothing(nas, warm_process, tmp_path, undisturbed, arguments):
     # the checkpoint and, later, the database meet the end of the disk
     process = warm_process(*arguments, largest_file=500_000)
-    _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1, errors
     assert "disk is full" in errors
     assert "nas resume r" in errors

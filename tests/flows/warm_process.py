@@ -4,9 +4,12 @@ import multiprocessing
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -21,6 +24,8 @@ _IMPORTED = [
     "torch.onnx",
     "tests.flows.warm_process",
 ]
+
+PATIENCE_S = 180.0
 
 
 class WarmProcess:
@@ -86,3 +91,26 @@ def _run(arguments: tuple[str, ...], folder: Path, largest_file: int | None, out
 
     sys.argv = ["nas", *arguments]
     run()
+
+
+def recorded(run: Path) -> int:
+    """How many trials the database of a run's folder holds, read as another program would."""
+    path = run / "run.db"
+    if not path.is_file():
+        return 0
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return int(connection.execute("select count(*) from fitnas_trials").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+def wait_until(condition: Callable[[], object], process: WarmProcess) -> None:
+    """Returns once it holds; fails where the process ends before."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "the search did not get that far"
+        time.sleep(0.02)
