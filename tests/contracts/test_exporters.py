@@ -40,7 +40,8 @@ def test_there_are_formats() -> None:
         exporter("pytorc")
 
 
-def test_a_folder_with_files_is_refused_and_kept_without_force(name: str, folder: Path, tiny_run: Run) -> None:
+@pytest.mark.usefixtures("unchecked_exports")  # `folder` is checked, it was made before
+def test_a_folder_with_files_is_refused_and_kept_without_force(folder: Path, name: str, tiny_run: Run) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(WrongUse, match="--force"):
         export_member(tiny_run, None, name, folder)

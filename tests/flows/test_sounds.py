@@ -68,6 +68,7 @@ def test_from_wav_files_to_an_export_with_its_recipe(nas, searched, tmp_path):
     assert "broken, cut short or not a WAV; give a WAV file" in refused.err
 
 
+@pytest.mark.usefixtures("unchecked_exports")
 def test_the_exported_recipe_gives_the_bytes_that_were_trained_on(nas, searched, tmp_path):
     run = load_run("runs/words")
     pictures = load(run.described_data(), run.picture_size, run.config.seed, cache=run.cache, include_test=True)

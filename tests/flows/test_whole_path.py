@@ -101,6 +101,7 @@ def test_an_export_runs_with_torch_and_safetensors_alone(nas, searched):
     assert all(line.split()[1].split(".")[0] in ("torch", "typing", "collections") for line in imports), imports
 
 
+@pytest.mark.usefixtures("unchecked_exports")
 def test_nothing_is_overwritten_without_force(nas, pictures, searched):
     again = nas("search", *TINY, "--data", str(pictures), "--run", "signs")
     assert again.code == 2

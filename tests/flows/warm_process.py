@@ -1,6 +1,5 @@
-"""A command line in a process of its own that starts at once: forked from a process that has imported what it needs."""
+"""A command line in a process of its own that starts at once."""
 
-import multiprocessing
 import os
 import resource
 import signal
@@ -10,20 +9,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from multiprocessing import forkserver
 from pathlib import Path
 
-import pytest
-
-# beside the command line: what a search and a training import once they run
-_IMPORTED = [
-    "nas.cli.main",
-    "nas.searching",
-    "nas.distilling",
-    "torch._dynamo",
-    "torch.onnx",
-    "tests.flows.warm_process",
-]
+from tests.forked import forked
 
 PATIENCE_S = 180.0
 
@@ -33,15 +21,9 @@ class WarmProcess:
 
     def __init__(self, arguments: tuple[str, ...], folder: Path, largest_file: int | None = None) -> None:
         """Runs `nas` in `folder`; no file can grow beyond `largest_file` bytes, as on a full disk."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(_IMPORTED)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("OMP_NUM_THREADS", "1")
-            forkserver.ensure_running()
         self._told = tempfile.TemporaryDirectory()
         out, err = (Path(self._told.name) / name for name in ("out", "err"))
-        self._process = context.Process(target=_run, args=(arguments, folder, largest_file, out, err))
-        self._process.start()
+        self._process = forked(_run, arguments, folder, largest_file, out, err)
         self.pid = self._process.pid
 
     @property
