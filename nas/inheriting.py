@@ -51,8 +51,9 @@ def _renamed(weights: Mapping[str, Tensor], source: str) -> Mapping[str, Tensor]
         for name in (member_name + suffix for suffix in _TIMM_SUFFIXES if timm.is_model(member_name + suffix)):
             with torch.device("meta"):
                 theirs = timm.create_model(name, num_classes=1000).state_dict()
-                own = member.blueprint().build().state_dict()
             if theirs.keys() == weights.keys() and all(_alike(theirs[key], weights[key]) for key in theirs):
+                with torch.device("meta"):
+                    own = member.blueprint().build().state_dict()
                 pairs = zip(own, theirs, strict=True)
                 return {ours: weights[key].reshape(_shape(own[ours], weights[key])) for ours, key in pairs}
     raise WrongUse(

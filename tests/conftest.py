@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,9 @@ import pytest
 
 if TYPE_CHECKING:
     from nas.api import Run
+
+# Networks of tests are small: a second thread waits more than it works. Before torch is imported; processes inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +46,36 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> "Run":
     from tests.tiny_run import search
 
     return search(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def unchecked_exports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports are written without their proof in a clean interpreter, for tests of something else that export."""
+    from nas.deployment import exporter, format_names
+
+    for name in format_names():
+        module = exporter(name)
+        if hasattr(module, "check"):
+            monkeypatch.setattr(module, "check", lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def _ray_cluster() -> Iterator[tuple[str, dict[str, str]]]:
+    """A cluster of two cores that searches share, and what their environment must hold."""
+    from nas.execution.ray_cluster import PrivateCluster
+
+    secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
+    started = PrivateCluster(2, 200 * 2**20, secret)
+    try:
+        yield started.wait().address, secret
+    finally:
+        started.close()
+
+
+@pytest.fixture
+def ray_cluster(_ray_cluster: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a cluster that is up: starting one takes seconds."""
+    address, secret = _ray_cluster
+    for name, value in secret.items():
+        monkeypatch.setenv(name, value)
+    return address

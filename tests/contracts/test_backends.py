@@ -49,12 +49,12 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def test_failures_are_recorded_large_arrays_arrive_and_the_archive_is_the_same_everywhere(
-    name: str, capfd: pytest.CaptureFixture[str]
+    name: str, ray_cluster: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     make = functools.partial(FailsSometimes, offsets=np.linspace(0, 0.1, 3_000_000))
     record: list[Trial] = []
     conductor = conductor_of(record)
-    account = backend_class(name)(Settings(workers=2)).run(conductor, make)
+    account = backend_class(name)(Settings(workers=2, ray_address=ray_cluster)).run(conductor, make)
     alone = conductor_of([])
     backend_class("inline")().run(alone, make)
 
@@ -71,9 +71,9 @@ def test_failures_are_recorded_large_arrays_arrive_and_the_archive_is_the_same_e
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_evaluator_that_cannot_be_built_ends_the_search_with_its_message(name: str) -> None:
+def test_an_evaluator_that_cannot_be_built_ends_the_search_with_its_message(name: str, ray_cluster: str) -> None:
     with pytest.raises(FitnasError, match="no weights in nowhere"):
-        backend_class(name)(Settings(workers=1)).run(
+        backend_class(name)(Settings(workers=1, ray_address=ray_cluster)).run(
             conductor_of([]), functools.partial(CannotBeBuilt, Path("nowhere"))
         )
 

@@ -50,7 +50,8 @@ def test_there_are_formats() -> None:
         exporter("pytorc")
 
 
-def test_a_folder_with_files_is_refused_and_kept_without_force(name: str, folder: Path, run: Run) -> None:
+@pytest.mark.usefixtures("unchecked_exports")  # `folder` is checked, it was made before
+def test_a_folder_with_files_is_refused_and_kept_without_force(folder: Path, name: str, run: Run) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(WrongUse, match="--force"):
         export_member(run, None, name, folder)

@@ -17,6 +17,11 @@ _SHAPE_OF_INPUT = {"relu", "gelu", "silu", "sigmoid", "hardtanh", "hardswish", "
 # They make new tensors, of shapes that follow from their arguments: worked out once for like arguments.
 _PURE = {"convolution", "native_layer_norm", "addmm", "bmm", "mm", "add", "mul", "cat", "mean", "index"}
 _PURE |= {"max_pool2d_with_indices", "avg_pool2d", "_adaptive_avg_pool2d"}
+# Those that a table lists.
+_POOLS = ("max_pool2d_with_indices", "avg_pool2d")
+_KIND_OF = {"addmm": Kind.LINEAR, "mm": Kind.LINEAR, "add": Kind.ADD, "mul": Kind.MULTIPLY, "cat": Kind.CONCAT}
+_KIND_OF |= {"native_layer_norm": Kind.NORM, "mean": Kind.POOL, "_adaptive_avg_pool2d": Kind.POOL}
+_LISTED = {"convolution", "bmm", *_POOLS, *_KIND_OF}
 _worked_out: dict[Any, tuple[Any, int]] = {}
 
 
@@ -24,9 +29,10 @@ def computed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     """The operator's result on meta tensors, and its floating-point operations."""
     name = func.overloadpacket.__name__
     if name in _SHAPE_OF_INPUT:
-        return torch.empty_like(args[0]), 0
+        return _like(args[0]), 0
     if name == "native_batch_norm":
-        return (torch.empty_like(args[0]), args[0].new_empty(0), args[0].new_empty(0)), 0
+        nothing = torch.empty(0, device="meta")
+        return (_like(args[0]), nothing, nothing), 0
     if name not in _PURE:
         return func(*args, **kwargs), 0
     key = (func, _signature(args), _signature(list(kwargs.items())))
@@ -36,6 +42,13 @@ def computed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
         _worked_out[key] = _signature(result), int(formula(*args, **kwargs, out_val=result)) if formula else 0
     signature, flops = _worked_out[key]
     return _made(signature), flops
+
+
+def _like(tensor: torch.Tensor) -> torch.Tensor:
+    """As `torch.empty_like`, which takes long on the meta device."""
+    if not tensor.is_contiguous():
+        return torch.empty_like(tensor)
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
 
 
 def _signature(value: Any) -> Any:
@@ -80,18 +93,21 @@ class Trace(TorchDispatchMode):
     ) -> Any:
         result, flops = computed(func, args, kwargs or {})
         self.flops += flops
-        output = _tensors([result])[0]
-        inputs = [self.maker[id(arg)] for arg in _tensors(args) if id(arg) in self.maker]
-        if inputs:
-            layer = self.layer(func.overloadpacket.__name__, args, output, inputs)
+        read = [arg for arg in _tensors(args) if id(arg) in self.maker]
+        if read:
+            inputs, made = [self.maker[id(arg)] for arg in read], _tensors([result])
+            name = func.overloadpacket.__name__
+            layer = self.layer(name, args, read[0], made[0], inputs) if name in _LISTED else None
             self.layers += [layer] if layer else []
-            for made in _tensors([result]):
-                self.maker[id(made)] = len(self.layers) - 1 if layer else inputs[0]
-                self.kept.append(made)
+            for tensor in made:
+                self.maker[id(tensor)] = len(self.layers) - 1 if layer else inputs[0]
+            self.kept += made
         return result
 
-    def layer(self, name: str, args: tuple[Any, ...], output: torch.Tensor, inputs: list[int]) -> Layer | None:
-        read = next(arg for arg in _tensors(args) if id(arg) in self.maker)
+    def layer(
+        self, name: str, args: tuple[Any, ...], read: torch.Tensor, output: torch.Tensor, inputs: list[int]
+    ) -> Layer | None:
+        """What is listed of an operator that made `output` of `read` and others."""
         (inside, *before), (out, *after) = _shape(read), _shape(output)
         first, other = (*sorted(set(inputs)), NO_INPUT)[:2]
         plain = Layer("", Kind.ADD, first, other, inside, out, *before, *after)
@@ -100,7 +116,7 @@ class Trace(TorchDispatchMode):
             assert args[1].shape[2] == args[1].shape[3]
             kind = Kind.DEPTHWISE if args[1].shape[1] == 1 and groups == inside == out else Kind.CONV
             return plain._replace(kind=kind, kernel=kernel, stride=stride, groups=groups)
-        if name in ("max_pool2d_with_indices", "avg_pool2d"):
+        if name in _POOLS:
             return plain._replace(kind=Kind.POOL, kernel=args[1][0], stride=args[2][0])
         if name == "bmm":
             (groups, rows, inner), columns = args[0].shape, args[1].shape[2]
@@ -114,16 +130,17 @@ class Trace(TorchDispatchMode):
             return None
         if name == "add" and other == NO_INPUT and self.layers and self.layers[first].kind == Kind.MATMUL:
             return None  # learned biases of attention scores
-        kind_of = {"addmm": Kind.LINEAR, "mm": Kind.LINEAR, "add": Kind.ADD, "mul": Kind.MULTIPLY, "cat": Kind.CONCAT}
-        kind_of |= {"native_layer_norm": Kind.NORM, "mean": Kind.POOL, "_adaptive_avg_pool2d": Kind.POOL}
-        return plain._replace(kind=kind_of[name]) if name in kind_of else None
+        return plain._replace(kind=_KIND_OF[name])
 
 
 def _tensors(args: Any) -> list[torch.Tensor]:
     """The tensors among arguments or results, those inside lists as well."""
     found = []
     for arg in args:
-        found += [arg] if isinstance(arg, torch.Tensor) else _tensors(arg) if isinstance(arg, list | tuple) else []
+        if isinstance(arg, torch.Tensor):
+            found.append(arg)
+        elif isinstance(arg, list | tuple) and arg:
+            found += _tensors(arg)
     return found
 
 

@@ -1,8 +1,12 @@
+import contextlib
+import functools
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +14,11 @@ from typing import Any
 import pytest
 
 from nas.cli.main import main
+from tests.flows.warm_process import WarmProcess
+from tests.nas.training.data.sound_files import write_words
 from tests.tiny_run import draw_pictures
 
+DRAWN: dict[str, Callable[[Path], Path]] = {"pictures": draw_pictures, "words": lambda folder: write_words(folder, 15)}
 COMMAND = [sys.executable, "-c", "from nas.cli.main import run; run()"]
 
 
@@ -38,6 +45,55 @@ def nas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Result(code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def _searched(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Result]]:
+    """Searches once with given arguments, and gives the folder and what was told."""
+
+    @functools.cache
+    def search(kind: str, *arguments: str) -> tuple[Path, Result]:
+        folder = tmp_path_factory.mktemp("searched")
+        data = DRAWN[kind](folder / kind)
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(["search", *arguments, "--data", str(data)])
+        return folder, Result(code, out.getvalue(), err.getvalue())
+
+    return search
+
+
+@pytest.fixture
+def search_once(
+    nas: Callable[..., Result], pictures: Path, tmp_path: Path, _searched: Callable[..., tuple[Path, Result]]
+) -> Callable[..., Result]:
+    """Searches `pictures`, or the `words` beside them; the second test that does the same gets a copy of the run."""
+
+    def search(*arguments: str, data: str = "pictures") -> Result:
+        folder, result = _searched(data, *arguments)
+        assert result.code == 0, result.err
+        shutil.copytree(folder / "runs", tmp_path / "runs", dirs_exist_ok=True)
+        if data != pictures.name:
+            shutil.copytree(folder / data, tmp_path / data)
+        for config in (tmp_path / "runs").glob("*/config.toml"):
+            config.write_text(config.read_text().replace(str(folder / data), str(tmp_path / data)))
+        return result
+
+    return search
+
+
+@pytest.fixture
+def warm_process(tmp_path: Path) -> Iterator[Callable[..., WarmProcess]]:
+    """Starts a command line as a process of its own, in an empty folder; see `WarmProcess`."""
+    started: list[WarmProcess] = []
+
+    def start(*arguments: str, **options: Any) -> WarmProcess:
+        started.append(WarmProcess(arguments, tmp_path, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()
 
 
 @pytest.fixture

@@ -14,15 +14,11 @@ def archive(document):
 
 
 @pytest.fixture
-def halved(nas, pictures):
-    result = nas(
-        "search", *SPACE, "--data", str(pictures), "--fidelity", "epochs=1,2", "--trials", "14", "--backend", "inline",
-        "--run", "h",
-    )  # fmt: skip
-    assert result.code == 0, result.err
-    return result
+def halved(search_once):
+    return search_once(*SPACE, "--fidelity", "epochs=1,2", "--trials", "14", "--backend", "inline", "--run", "h")
 
 
+@pytest.mark.usefixtures("unchecked_exports")
 def test_halving_ends_what_is_behind_and_keeps_the_weights_of_the_front(nas, pictures, halved):
     assert "the best 50 % after 1 epochs go on" in halved.err
     assert "supernet" not in halved.out
@@ -55,6 +51,7 @@ def test_halving_through_ray_tune_is_the_same_search(nas, pictures, halved):
     assert archive(result.document) == archive(alone)
 
 
+@pytest.mark.usefixtures("unchecked_exports")
 def test_recipes_are_searched_and_exported(nas, pictures):
     result = nas(
         "search", *SPACE, "--data", str(pictures), "--recipe", "--set", "recipe_epochs=1,2", "--trials", "6",

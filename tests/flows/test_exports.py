@@ -15,6 +15,7 @@ def signs(tiny_run, tmp_path):
     return tiny_run
 
 
+@pytest.mark.usefixtures("unchecked_exports")
 def test_timm(nas, signs):
     result = nas("export", "signs", "--pick", "best", "--to", "timm", "--out", "out_timm/", "--hub-dir", "hub/")
     assert result.code == 0, result.err

@@ -1,21 +1,21 @@
 """kill -9, signals, full disks and damaged files: nothing recorded is lost, and a resumed search is the same search."""
 
 import random
-import resource
+import shutil
 import signal
-import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from nas.run import StoredRun
+from tests.flows.warm_process import PATIENCE_S, recorded, wait_until
 
-COMMAND = [sys.executable, "-c", "from nas.cli.main import run; run()"]
-TRIALS = 60
-_PATIENCE_SECONDS = 180
+TRIALS = 30
+SEARCH = (
+    "--space", "mcunetv2", "--set", "resolutions=16,24", "--budget", "sram=12k", "--trials", str(TRIALS),
+    "--supernet-epochs", "4", "--backend", "inline", "--seed", "5", "--run", "r",
+)  # fmt: skip
 
 
 def archive(folder):
@@ -24,108 +24,96 @@ def archive(folder):
     return [{name: value for name, value in trial.items() if name != "seconds"} for trial in trials]
 
 
-def recorded(folder):
-    """How many trials the database holds, read as another program would."""
-    path = folder / "runs" / "r" / "run.db"
-    if not path.is_file():
-        return 0
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        return connection.execute("select count(*) from fitnas_trials").fetchone()[0]
-    except sqlite3.OperationalError:
-        return 0
-    finally:
-        connection.close()
+def checkpointed(folder):
+    """When the supernet was last saved; 0 before."""
+    path = folder / "runs" / "r" / "checkpoints" / "supernet.safetensors"
+    return path.stat().st_mtime_ns if path.is_file() else 0
 
 
-def wait_until(condition, process):
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "the search did not get that far"
-        time.sleep(0.02)
+@pytest.fixture
+def arguments(pictures):
+    """Of a search that takes a second or two."""
+    return ("search", *SEARCH, "--data", str(pictures))
 
 
-@pytest.fixture(scope="module")
-def command_line(shared_pictures):
-    """A search that takes a few seconds."""
-    return (
-        "search", "--space", "mcunetv2", "--budget", "sram=24k", "--data", str(shared_pictures),
-        "--trials", str(TRIALS), "--supernet-epochs", "8", "--backend", "inline", "--seed", "5", "--run", "r",
-    )  # fmt: skip
+@pytest.fixture
+def undisturbed(search_once, tmp_path, arguments):
+    """The archive of the search that nobody interrupts, and the seconds that it took."""
+    search_once(*SEARCH)
+    run = StoredRun.load(tmp_path / "runs" / "r")
+    seconds = sum(trial.seconds for trial in run.trials)
+    found = archive(tmp_path)
+    shutil.rmtree(tmp_path / "runs")
+    return found, seconds
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, command_line):
-    """The archive of the search that nobody interrupts."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    done = subprocess.run([*COMMAND, *command_line], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return archive(folder)
+def resumed(nas):
+    result = nas("resume", "r")
+    assert result.code == 0, result.err
+    return archive(Path.cwd())
 
 
-def test_kill_9_of_the_driver_at_random_moments(nas_process, tmp_path, undisturbed, command_line):
+def test_kill_9_of_the_driver_at_random_moments(nas, warm_process, tmp_path, undisturbed, arguments):
+    expected, seconds = undisturbed
     moments = random.Random(7)
-    process = nas_process(*command_line)
+    process = warm_process(*arguments)
+    wait_until((tmp_path / "runs" / "r" / "config.toml").is_file, process)
     killed_during_training = killed_during_search = 0
-    for _ in range(10):
-        target = recorded(tmp_path)
-        wait_until(
-            lambda at=target: (tmp_path / "runs" / "r" / "config.toml").is_file() or recorded(tmp_path) > at, process
-        )
-        time.sleep(moments.uniform(0.0, 3.0))
+    for number in range(10):
+        before = checkpointed(tmp_path), recorded(tmp_path / "runs" / "r")
+        if number % 2:  # every other one gets further than the one before
+            wait_until(lambda at=before: (checkpointed(tmp_path), recorded(tmp_path / "runs" / "r")) != at, process)
+        time.sleep(moments.uniform(0.0, 3 * seconds / TRIALS))
         process.kill()
-        process.communicate()
+        process.wait()
         assert StoredRun.load(tmp_path / "runs" / "r").state == "interrupted"
-        killed_during_search += recorded(tmp_path) > 0
-        killed_during_training += recorded(tmp_path) == 0
-        process = nas_process("resume", "r")
-    _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
-    assert process.returncode == 0, errors
-    assert archive(tmp_path) == undisturbed
+        killed_during_search += recorded(tmp_path / "runs" / "r") > 0
+        killed_during_training += recorded(tmp_path / "runs" / "r") == 0
+        process = warm_process("resume", "r")
+    process.kill()
+    process.wait()
+    assert killed_during_training
+    assert killed_during_search
+    assert resumed(nas) == expected
 
 
-def test_sigint_saves_and_exits_with_130(nas_process, tmp_path, undisturbed, command_line):
-    process = nas_process(*command_line)
-    wait_until(lambda: recorded(tmp_path) >= 3, process)
+def test_sigint_saves_and_exits_with_130(nas, warm_process, tmp_path, undisturbed, arguments):
+    process = warm_process(*arguments)
+    wait_until(lambda: recorded(tmp_path / "runs" / "r") >= 3, process)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, errors
     assert "nas resume r" in errors
     assert "Traceback" not in errors
-    before = recorded(tmp_path)
-    assert 3 <= before < TRIALS
-    process = nas_process("resume", "r")
-    _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
-    assert process.returncode == 0, errors
-    assert archive(tmp_path) == undisturbed
+    assert 3 <= recorded(tmp_path / "runs" / "r") < TRIALS
+    assert resumed(nas) == undisturbed[0]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_while_the_supernet_is_trained(nas_process, tmp_path, number, code, command_line):
-    process = nas_process(*command_line)
+def test_signals_while_the_supernet_is_trained(warm_process, tmp_path, number, code, arguments):
+    process = warm_process(*arguments)
     wait_until(lambda: (tmp_path / "runs" / "r" / "data.json").is_file(), process)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code, errors
     assert "nas resume" in errors
     assert "Traceback" not in errors
     assert StoredRun.load(tmp_path / "runs" / "r").record.state == "interrupted"
 
 
-def test_sigterm_during_the_search_exits_with_143(nas_process, tmp_path, command_line):
-    process = nas_process(*command_line)
-    wait_until(lambda: recorded(tmp_path) >= 1, process)
+def test_sigterm_during_the_search_exits_with_143(warm_process, tmp_path, arguments):
+    process = warm_process(*arguments)
+    wait_until(lambda: recorded(tmp_path / "runs" / "r") >= 1, process)
     process.terminate()
-    _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 143, errors
-    assert recorded(tmp_path) >= 1
+    assert recorded(tmp_path / "runs" / "r") >= 1
 
 
-def test_a_second_driver_is_refused(nas, nas_process, tmp_path, command_line):
-    process = nas_process(*command_line, "--trials", "5000")  # still searching when the others come
-    wait_until(lambda: recorded(tmp_path) >= 1, process)
-    for command in (("resume", "r"), ("train", "r", "--epochs", "1"), (*command_line, "--force")):
+def test_a_second_driver_is_refused(nas, warm_process, tmp_path, arguments):
+    process = warm_process(*arguments, "--trials", "5000")  # still searching when the others come
+    wait_until(lambda: recorded(tmp_path / "runs" / "r") >= 1, process)
+    for command in (("resume", "r"), ("train", "r", "--epochs", "1"), (*arguments, "--force")):
         result = nas(*command)
         assert result.code == 1, result.err
         assert f"process {process.pid}" in result.err
@@ -133,10 +121,8 @@ def test_a_second_driver_is_refused(nas, nas_process, tmp_path, command_line):
 
 
 @pytest.fixture
-def finished(nas, command_line):
-    result = nas(*command_line, "--trials", "8")
-    assert result.code == 0, result.err
-    return result
+def finished(search_once):
+    return search_once(*SEARCH, "--trials", "8")
 
 
 def test_a_truncated_checkpoint_is_healed_from_the_one_before(nas, tmp_path, finished):
@@ -148,7 +134,7 @@ def test_a_truncated_checkpoint_is_healed_from_the_one_before(nas, tmp_path, fin
     result = nas("resume", "r")
     assert result.code == 0, result.err
     assert checkpoint.read_bytes() == whole  # the lost epoch was trained again
-    assert recorded(tmp_path) == 10
+    assert recorded(tmp_path / "runs" / "r") == 10
 
 
 def test_checkpoints_damaged_beyond_healing_are_told(nas, finished):
@@ -172,40 +158,24 @@ def test_a_damaged_database_is_told(nas, tmp_path, finished):
     assert "Traceback" not in result.err
 
 
-def test_a_full_disk_loses_nothing(nas_process, tmp_path, undisturbed, command_line):
-    def no_more_than_half_a_megabyte():
-        # writes beyond it fail as on a full disk; the checkpoint and, later, the database meet it
-        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
-    process = nas_process(*command_line, preexec_fn=no_more_than_half_a_megabyte)
-    _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
+def test_a_full_disk_loses_nothing(nas, warm_process, tmp_path, undisturbed, arguments):
+    # the checkpoint and, later, the database meet the end of the disk
+    process = warm_process(*arguments, largest_file=500_000)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1, errors
     assert "disk is full" in errors
     assert "nas resume r" in errors
     assert "Traceback" not in errors
-    process = nas_process("resume", "r")
-    _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
-    assert process.returncode == 0, errors
-    assert archive(tmp_path) == undisturbed
+    assert resumed(nas) == undisturbed[0]
 
 
-def test_the_archive_does_not_depend_on_workers(nas_process, tmp_path, command_line):
-    arguments = [argument for argument in command_line if argument not in ("--backend", "inline", "--run", "r")]
+def test_the_archive_does_not_depend_on_workers(nas, tmp_path, ray_cluster, arguments):
+    few = [argument for argument in arguments if argument not in ("--backend", "inline")]
     found = []
     for workers in ("1", "2"):
-        process = nas_process(*arguments, "--trials", "16", "--workers", workers, "--run", f"w{workers}")
-        _, errors = process.communicate(timeout=_PATIENCE_SECONDS)
-        assert process.returncode == 0, errors
-        (tmp_path / "runs" / f"w{workers}").replace(tmp_path / f"w{workers}")
-        trials = [trial.to_dict() for trial in _stored(tmp_path / f"w{workers}")]
-        found.append([{name: value for name, value in trial.items() if name != "seconds"} for trial in trials])
+        result = nas(*few, "--trials", "16", "--workers", workers, "--ray-address", ray_cluster)
+        assert result.code == 0, result.err
+        found.append(archive(tmp_path))
+        shutil.rmtree(tmp_path / "runs")
     assert found[0] == found[1]
     assert len(found[0]) == 16
-
-
-def _stored(folder):
-    from nas.storage.store import Store, sqlite_url
-
-    with Store(sqlite_url(folder / "run.db"), create=False) as store:
-        return store.trials(folder.name)

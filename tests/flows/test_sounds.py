@@ -11,7 +11,6 @@ import pytest
 
 from nas.api import load as load_run
 from nas.training.data import Reading, load
-from tests.nas.training.data.sound_files import write_words
 
 TINY = ("--space", "mcunetv2", "--budget", "sram=32k", "--trials", "6", "--supernet-epochs", "1", "--backend", "inline")
 
@@ -33,13 +32,11 @@ assert not foreign & {name.split(".")[0] for name in sys.modules}
 
 
 @pytest.fixture
-def searched(nas, tmp_path):
-    words = write_words(tmp_path / "words", each=15)
-    result = nas("search", *TINY, "--data", str(words), "--run", "words")
-    assert result.code == 0, result.err
+def searched(search_once):
+    result = search_once(*TINY, "--run", "words", data="words")
     assert "30 sounds of 1 s at 16,000 Hz, log-mel 49 frames x 40 bands, in 2 classes" in result.err
     assert "training pictures vary: shifts in time up to 10 %; a mask" in result.err
-    return words
+    return Path("words").absolute()
 
 
 def clean(folder: Path, sound: Path, out: Path) -> dict[str, np.ndarray]:
@@ -71,6 +68,7 @@ def test_from_wav_files_to_an_export_with_its_recipe(nas, searched, tmp_path):
     assert "broken, cut short or not a WAV; give a WAV file" in refused.err
 
 
+@pytest.mark.usefixtures("unchecked_exports")
 def test_the_exported_recipe_gives_the_bytes_that_were_trained_on(nas, searched, tmp_path):
     run = load_run("runs/words")
     pictures = load(run.described_data(), run.picture_size, run.config.seed, cache=run.cache, include_test=True)

@@ -7,16 +7,15 @@ from pathlib import Path
 import pytest
 
 from nas.api import load
+from tests.flows.warm_process import recorded, wait_until
 from tests.nas.tracking.reading import scalars, texts
 
 TINY = ("--space", "mcunetv2", "--trials", "6", "--supernet-epochs", "1", "--backend", "inline", "--seed", "3")
 SEARCH = Path("runs/signs/tracking/tensorboard/search")
 
 
-def test_a_search_and_a_training_are_tracked(nas, pictures):
-    result = nas("search", *TINY, "--data", str(pictures), "--run", "signs", "--quiet")
-    assert result.code == 0, result.err
-    assert result.err == ""
+def test_a_search_and_a_training_are_tracked(nas, pictures, search_once):
+    assert search_once(*TINY, "--run", "signs", "--quiet").err == ""
     run, found = load("runs/signs"), scalars(SEARCH)
     for column in ("top1", "macs", "peak_sram_bytes"):
         expected = [(trial.number, pytest.approx(trial.metrics[column], rel=1e-6)) for trial in run.trials]
@@ -38,22 +37,21 @@ def test_a_search_and_a_training_are_tracked(nas, pictures):
         assert [step for step, _ in member["training/loss"]] == list(range(1, epochs + 1))  # one batch an epoch
 
 
-def test_a_resumed_search_goes_on_without_a_step_twice(nas, nas_process, pictures):
-    process = nas_process("search", *TINY, "--trials", "60", "--data", str(pictures), "--run", "signs", "--json-events")
-    for _ in range(12):
-        process.stdout.readline()
+def test_a_resumed_search_goes_on_without_a_step_twice(nas, warm_process, pictures):
+    process = warm_process("search", *TINY, "--trials", "24", "--data", str(pictures), "--run", "signs")
+    wait_until(lambda: recorded(Path("runs/signs")) >= 3, process)
     process.kill()
-    process.communicate()
+    process.wait()
     before = len(load("runs/signs").trials)
     result = nas("resume", "signs", "--quiet")
     assert result.code == 0, result.err
-    assert 0 < before < 60
+    assert 0 < before < 24
     assert len(list(SEARCH.iterdir())) == 2
     for name, points in scalars_of_whole_records(SEARCH).items():
         steps = [step for step, _ in points]
         assert len(steps) == len(set(steps)), name
         if name.startswith("trial/"):
-            assert sorted(steps) == list(range(60)), name
+            assert sorted(steps) == list(range(24)), name
 
 
 def scalars_of_whole_records(folder):
@@ -76,8 +74,8 @@ def test_none_writes_nothing(nas, pictures):
     assert not Path("runs/signs/tracking").exists()
 
 
-def test_a_sink_that_fails_is_told_once_and_loses_nothing(nas, pictures):
-    assert nas("search", *TINY, "--data", str(pictures), "--run", "signs").code == 0
+def test_a_sink_that_fails_is_told_once_and_loses_nothing(nas, pictures, search_once):
+    search_once(*TINY, "--run", "signs", "--quiet")
     shutil.rmtree("runs/signs/tracking")
     Path("runs/signs/tracking").write_text("a file where the folder would be")
     config = Path("runs/signs/config.toml")

@@ -21,10 +21,8 @@ def archive(front):
 
 
 @pytest.fixture
-def searched(nas, pictures):
-    result = nas("search", *TINY, *BUDGET, "--data", str(pictures), "--run", "signs")
-    assert result.code == 0, result.err
-    return result
+def searched(search_once):
+    return search_once(*TINY, *BUDGET, "--run", "signs")
 
 
 def test_from_pictures_to_an_exported_network(nas, pictures, searched):
@@ -103,6 +101,7 @@ def test_an_export_runs_with_torch_and_safetensors_alone(nas, searched):
     assert all(line.split()[1].split(".")[0] in ("torch", "typing", "collections") for line in imports), imports
 
 
+@pytest.mark.usefixtures("unchecked_exports")
 def test_nothing_is_overwritten_without_force(nas, pictures, searched):
     again = nas("search", *TINY, "--data", str(pictures), "--run", "signs")
     assert again.code == 2
@@ -165,7 +164,7 @@ def test_a_supernet_serves_a_second_budget(nas, pictures, searched):
     assert "--supernet-epochs says how a supernet is trained" in vain.err
 
 
-def test_the_same_path_from_python(nas, pictures, tmp_path):
+def test_the_same_path_from_python(nas, pictures, searched):
     import nas as fitnas
 
     run = fitnas.search(
@@ -177,7 +176,7 @@ def test_the_same_path_from_python(nas, pictures, tmp_path):
     again = fitnas.load("runs/py")
     assert again.knee() == run.knee()
     assert run.export(pick="knee", out="out-py") == Path("out-py")
-    command = nas("search", *TINY, *BUDGET, "--data", str(pictures), "--run", "cli", "--json").document
+    command = nas("show", "signs", "--json").document
     assert archive(command["front"]) == archive(run.pareto.to_dict())
 
 

@@ -124,9 +124,9 @@ def test_optuna_goes_on_with_it(study: optuna.Study) -> None:
 
 def test_many_trials_take_seconds(tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = tiny_run.trials
-    many = [dataclasses.replace(first[i % len(first)], number=i) for i in range(1_000)]
+    many = [dataclasses.replace(first[i % len(first)], number=i) for i in range(400)]
     monkeypatch.setattr(Run, "trials", property(lambda self: many))
     began = time.monotonic()
     file = export_member(tiny_run, None, "optuna", tmp_path / "many.db")
-    assert time.monotonic() - began < 25  # one by one it would be 50
-    assert len(study_of(file).trials) == 1_000
+    assert time.monotonic() - began < 10  # one by one it would be 20
+    assert len(study_of(file).trials) == 400

@@ -1,8 +1,6 @@
 """Scores with inherited weights: equal in every process and order, nothing shared is written to."""
 
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +11,15 @@ from nas.evaluation.supernet import SupernetEvaluator
 from nas.training.checkpoint import to_arrays
 from nas.training.loop import evaluate
 from nas.training.recalibrate import even_parts, recalibrate
+from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.mcunetv2.space import Mcunetv2
+from tests.forked import forked
 
-SCRIPT = """
-import pickle, sys
-from pathlib import Path
-evaluator, architectures = pickle.loads(Path(sys.argv[1]).read_bytes())
-print([evaluator.evaluate(one) for one in reversed(architectures)])
-"""
+
+def evaluate_backwards(evaluator: SupernetEvaluator, architectures: list[Architecture], path: Path) -> None:
+    path.write_text(repr([evaluator.evaluate(one) for one in reversed(architectures)]))
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +70,8 @@ def test_order_does_not_matter_and_shared_arrays_stay(space: Mcunetv2, evaluator
 def test_another_process_finds_the_same_figures(space: Mcunetv2, evaluator: SupernetEvaluator, tmp_path: Path) -> None:
     architectures = list(space.sample(np.random.default_rng(3), 4))
     expected = [evaluator.evaluate(one) for one in architectures]
-    path = tmp_path / "evaluator.pickle"
-    path.write_bytes(pickle.dumps((evaluator, architectures)))
-    done = subprocess.run([sys.executable, "-c", SCRIPT, path], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == repr(expected[::-1])
+    forked(evaluate_backwards, evaluator, architectures, tmp_path / "found").join()
+    assert (tmp_path / "found").read_text() == repr(expected[::-1])
 
 
 def test_threads_of_the_process_are_left_alone(space: Mcunetv2, evaluator: SupernetEvaluator) -> None:

@@ -14,23 +14,41 @@ from nas.core.objective import parse_objectives
 from nas.core.trial import Trial
 from nas.execution.backend import Settings
 from nas.execution.inline import Inline
-from nas.execution.ray_cluster import PrivateCluster
 from nas.execution.ray_tune import RayTune
 from nas.strategies.evolution import Evolution
+from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError, WrongUse
 from tests.nas.execution.toy_search import read
 from tests.nas.toy_space import Price, ToyEvaluator, ToySpace
 
 OBJECTIVES = parse_objectives("accuracy,macs")
 ROOT = Path(__file__).parents[3]
+PATIENCE_S = 120.0
 
 
 class Signed(ToyEvaluator):
-    """Leaves a file named after its process."""
+    """Leaves a file named after its process, and another one while it evaluates.
 
-    def __init__(self, folder: Path, seconds: float) -> None:
-        super().__init__(seconds)
-        (folder / str(os.getpid())).touch()
+    It evaluates only while two are up that were not killed, so that every kill meets two workers, however long one
+    takes to start.
+    """
+
+    def __init__(self, up: Path, busy: Path, killed: Path) -> None:
+        super().__init__()
+        self.up, self.busy, self.killed = up, busy, killed
+        (up / str(os.getpid())).touch()
+
+    def evaluate(self, architecture: Architecture) -> dict[str, float]:
+        end = time.monotonic() + PATIENCE_S
+        mine = self.busy / str(os.getpid())
+        mine.touch()
+        while len(list(self.up.iterdir())) < 2 + len(list(self.killed.iterdir())):
+            if time.monotonic() > end:
+                raise TimeoutError("no worker took the place of the killed one")
+            time.sleep(0.01)
+        time.sleep(0.1)
+        mine.unlink()
+        return super().evaluate(architecture)
 
 
 def conductor_of(
@@ -55,52 +73,43 @@ def undisturbed() -> list[object]:
     return facts(conductor.trials)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of a cluster that several searches share."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef0123456789abcdef")
-        started = PrivateCluster(2, 100 * 2**20, {})
-        try:
-            yield started.wait().address
-        finally:
-            started.close()
-
-
-def test_killed_workers_lose_and_double_nothing(cluster: str, tmp_path: Path, undisturbed: list[object]) -> None:
-    killed: list[int] = []
+def test_killed_workers_lose_and_double_nothing(ray_cluster: str, tmp_path: Path, undisturbed: list[object]) -> None:
+    folders = tmp_path / "up", tmp_path / "busy", tmp_path / "killed"
+    up, busy, killed = folders
+    for folder in folders:
+        folder.mkdir()
     lost: list[int] = []
 
     def on_event(event: Event) -> None:
         if event.kind == "lost":
             lost.append(event.number)
-        if event.kind == "complete" and event.done in (5, 15, 30):
-            victim = next(int(f.name) for f in sorted(tmp_path.iterdir()) if int(f.name) not in killed)
-            os.kill(victim, signal.SIGKILL)
-            killed.append(victim)
+        gone = {file.name for file in killed.iterdir()}
+        victims = {file.name for file in busy.iterdir()} - gone
+        if victims and len(gone) < 3 and event.done >= (5, 15, 30)[len(gone)]:
+            (killed / min(victims)).touch()
+            os.kill(int(min(victims)), signal.SIGKILL)
 
     conductor = conductor_of(60, on_event)
-    RayTune(Settings(workers=2, ray_address=cluster)).run(conductor, functools.partial(Signed, tmp_path, 0.4))
+    RayTune(Settings(workers=2, ray_address=ray_cluster)).run(conductor, functools.partial(Signed, *folders))
     assert facts(conductor.trials) == undisturbed
-    assert len(killed) == 3
+    assert len(list(killed.iterdir())) == 3
     assert lost
     # Two at first, one for each that was killed: the search went on with two workers.
-    assert len(list(tmp_path.iterdir())) == 5
+    assert len(list(up.iterdir())) == 5
 
 
-def test_what_recording_raises_ends_the_search(cluster: str) -> None:
+def test_what_recording_raises_ends_the_search(ray_cluster: str) -> None:
     def full(trial: Trial) -> None:
         if trial.number == 3:
             raise FitnasError("the disk is full")
 
     conductor = conductor_of(60, record=full)
     with pytest.raises(FitnasError, match="the disk is full"):
-        RayTune(Settings(workers=1, ray_address=cluster)).run(conductor, ToyEvaluator)
+        RayTune(Settings(workers=1, ray_address=ray_cluster)).run(conductor, ToyEvaluator)
     assert len(conductor.trials) == 3
 
 
-def test_a_deadline_awaits_the_evaluations_under_way(cluster: str) -> None:
+def test_a_deadline_awaits_the_evaluations_under_way(ray_cluster: str) -> None:
     conductor = conductor_of(60)
 
     def on_event(event: Event) -> None:
@@ -108,7 +117,7 @@ def test_a_deadline_awaits_the_evaluations_under_way(cluster: str) -> None:
             conductor.stop(StopReason.DEADLINE)
 
     conductor = conductor_of(60, on_event)
-    RayTune(Settings(workers=2, ray_address=cluster)).run(conductor, functools.partial(ToyEvaluator, seconds=0.2))
+    RayTune(Settings(workers=2, ray_address=ray_cluster)).run(conductor, functools.partial(ToyEvaluator, seconds=0.2))
     assert conductor.reason is StopReason.DEADLINE
     assert len(conductor.trials) == 5
     assert conductor.in_flight == 0
@@ -120,7 +129,8 @@ def search(tmp_path: Path) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]
     processes: list[subprocess.Popen[str]] = []
 
     def start(backend: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "tests.nas.execution.toy_search", str(tmp_path / "trials"), "60", "0.1"]
+        seconds = "0" if backend == "inline" else "0.1"  # the others must still be at work when a signal comes
+        command = [sys.executable, "-m", "tests.nas.execution.toy_search", str(tmp_path / "trials"), "60", seconds]
         processes.append(
             subprocess.Popen(
                 [*command, backend],

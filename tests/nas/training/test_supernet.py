@@ -1,9 +1,7 @@
 """Supernet training: who is trained at which resolution and on what, kill -9 and resume, of every sampling."""
 
-import pickle
+import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,31 +12,27 @@ import torch
 
 from nas.training.checkpoint import model_arrays
 from nas.training.data import Pictures
-from nas.training.epochs import Recipe
+from nas.training.epochs import Progress, Recipe
 from nas.training.loop import prepare
 from nas.training.supernet import FILE_NAME, SupernetReport, train_supernet
 from search_spaces.blocks.elastic_mbconv import ElasticMbconv
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError
 from search_spaces.mcunetv2.space import Mcunetv2
-
-SCRIPT = """
-import os, pickle, signal, sys
-from pathlib import Path
-from nas.training.supernet import train_supernet
-
-pictures, space = pickle.loads(Path(sys.argv[1]).read_bytes())
-def progress(now):
-    if now.step == int(sys.argv[3]):
-        os.kill(os.getpid(), signal.SIGKILL)
-train_supernet(space, pictures, epochs=3, batch_size=32, seed=4, accelerator="cpu", threads=1, sampling=sys.argv[4],
-               directory=Path(sys.argv[2]), progress=progress)
-"""
+from tests.forked import forked
 
 
 def train(space: Mcunetv2, few: Pictures, **more: Any) -> SupernetReport:
     settings = {"epochs": 1, "batch_size": 32, "seed": 4, "accelerator": "cpu", "threads": 1, **more}
     return train_supernet(space, few, **settings)
+
+
+def train_until_killed(space: Mcunetv2, few: Pictures, step: int, sampling: str, directory: Path) -> None:
+    def progress(now: Progress) -> None:
+        if now.step == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    train(space, few, epochs=3, sampling=sampling, directory=directory, progress=progress)
 
 
 def same(one: dict[str, Any], two: dict[str, Any]) -> bool:
@@ -63,7 +57,7 @@ def test_each_step_trains_the_largest_and_random_ones_and_some_steps_the_smalles
     smallest, largest = space.extremes()
     monkeypatch.setattr(Mcunetv2, "supernet", lambda self: Watched(self.locate(self.extremes()[1])[0], self.locate))
     middle = list(space.sample(np.random.default_rng(0), 3))
-    train(space, few, epochs=20, candidates=lambda _, n: middle[:n])
+    train(space, few, epochs=8, candidates=lambda _, n: middle[:n])
     text = " ".join(activated)
     without = " ".join([largest.id, *(member.id for member in middle)])
     with_smallest = without.replace(largest.id, f"{largest.id} {smallest.id}")
@@ -112,11 +106,10 @@ def test_kill_9_and_resume_give_the_same_weights(
     space: Mcunetv2, few: Pictures, tmp_path: Path, step: int, sampling: str
 ) -> None:
     expected = train(space, few, epochs=3, sampling=sampling)
-    parts = tmp_path / "parts.pickle"
-    parts.write_bytes(pickle.dumps((few, space)))
     folder = tmp_path / "checkpoints"
-    killed = subprocess.run([sys.executable, "-c", SCRIPT, parts, folder, str(step), sampling], check=False)
-    assert killed.returncode == -signal.SIGKILL
+    killed = forked(train_until_killed, space, few, step, sampling, folder)
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
     resumed = train(space, few, epochs=3, sampling=sampling, directory=folder)
     assert same(resumed.weights, expected.weights)
     assert resumed.losses == expected.losses
@@ -165,7 +158,7 @@ def test_a_small_batch_is_shared_by_fewer(space: Mcunetv2, few: Pictures) -> Non
     assert np.isfinite(report.losses).all()
 
 
-@pytest.mark.parametrize(("sampling", "epochs"), [("sandwich", 6), ("uniform", 20), ("multi", 30)])
+@pytest.mark.parametrize(("sampling", "epochs"), [("sandwich", 4), ("uniform", 20), ("multi", 30)])
 def test_training_lowers_the_loss(space: Mcunetv2, few: Pictures, sampling: str, epochs: int) -> None:
     report = train(space, few, epochs=epochs, batch_size=16, sampling=sampling)
     assert report.losses[-1] < report.losses[0] - 0.3
