@@ -180,6 +180,7 @@ def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
         SUPERNET: {
             "--supernet-epochs": config.supernet_epochs,
             "--supernet-from": config.supernet_from,
+            "--distill": config.distill,
             "--sampling": config.sampling if config.sampling != space.default_sampling else None,
             "--subnets": config.subnets,
         },

@@ -125,6 +125,7 @@ class RunConfig(BaseModel):
     mac_convention: Literal["conv-linear", "products", "fvcore"] = "products"
     supernet_epochs: _Count | None = None
     supernet_from: _Text | None = None
+    distill: _Text | None = None
     sampling: _Text | None = None
     subnets: _Subnets | None = None
     tracking: _Text = "tensorboard"
@@ -160,14 +161,16 @@ class RunConfig(BaseModel):
         return RunConfig.checked(**(self.model_dump() | changes))
 
     def shareable(self) -> "RunConfig":
-        """For others: names of data and anchors without their folders; no addresses, which may hold a password.
+        """For others: names of files and folders without where these lie; no addresses, which may hold a password.
 
         >>> RunConfig(space="mcunetv2", data="/home/me/signs", store="sqlite:///x.db").shareable().data
         'signs'
         """
         anchors = [Path(name.partition("@")[0]).name for name in self.set.get("anchors", "").split(",")]
         named = {**self.set, "anchors": ",".join(anchors)} if "anchors" in self.set else self.set
-        return self.updated(data=Path(self.data).name or self.data, set=named, store=None, ray_address=None)
+        paths = {"data": self.data, "table": self.table, "distill": self.distill}
+        names = {key: Path(path).name or path for key, path in paths.items() if path}
+        return self.updated(**names, set=named, store=None, ray_address=None)
 
     @property
     def space_name(self) -> str:

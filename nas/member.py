@@ -117,7 +117,7 @@ def train_member(
     checkpoint = _checkpoint(run, trial, from_scratch)
     with run.directory.lock(), closing(_tracker(run, trial, checkpoint)) as tracker:
         description, pictures = _data(run, include_test=True)
-        teacher = _teacher(run, Path(distill), description, pictures) if distill else None
+        teacher = stored_answers(run, Path(distill), description, pictures) if distill else None
         epochs = epochs or (teacher.epochs if teacher else int(recipe.get("epochs", EPOCHS)))
         network = _start(run, trial, pictures, seed, from_scratch, inherited)
         size = run.parts.space.input_size(trial.architecture)[1:]
@@ -283,8 +283,8 @@ def _data(run: StoredRun, include_test: bool) -> tuple[DataDescription, Pictures
     return description, pictures
 
 
-def _teacher(run: StoredRun, folder: Path, description: DataDescription, pictures: Pictures) -> StoredLogits:
-    """The stored answers for the run's training pictures, which are read again at the size of the views.
+def stored_answers(run: StoredRun, folder: Path, description: DataDescription, pictures: Pictures) -> StoredLogits:
+    """A teacher's answers for the run's training pictures, which are read again at the size of the views.
 
     They are normalised as the run's own, so that the network sees at last what it saw in training.
     """

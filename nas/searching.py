@@ -94,6 +94,10 @@ def _check(parts: Parts, config: RunConfig) -> None:
         known_results(parts.space, config)
     if parts.evaluator == SUPERNET and not config.supernet_from:
         check_sampling(parts.space, parts.sampling)
+    if config.distill:
+        from nas.training.stored_logits import Manifest
+
+        Manifest.read(Path(config.distill))
     for name in parse_sinks(config.tracking):
         sink_class(name).check()
 
@@ -106,12 +110,13 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
     anchors = anchor_weights(parts.space, prepared.anchors, prepared.config.seed) if from_scratch else []
     directory = RunDirectory.create(root, prepared.config.run, prepared.config.space, force=force)
     with directory.lock():
-        table = str(Path(prepared.config.table).absolute()) if prepared.config.table else None
+        table, distill = (_absolute(path) for path in (prepared.config.table, prepared.config.distill))
         config = prepared.config.updated(
             run=directory.name,
             data=description.source,
             runtime=parts.runtime,
             table=table,
+            distill=distill,
             evaluator=parts.evaluator,
             sampling=parts.sampling if from_scratch else None,
         )
@@ -132,6 +137,11 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
         directory.write(directory.config, config.to_toml())
         keep_anchors(run, anchors)
         return _Search(run, description, prepared.feasibility, reporter).go()
+
+
+def _absolute(path: str | None) -> str | None:
+    """So that a search can be resumed from another folder."""
+    return str(Path(path).absolute()) if path else None
 
 
 def resume(run: StoredRun, reporter: Reporter) -> Outcome:

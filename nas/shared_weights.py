@@ -5,11 +5,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.config import RunConfig
 from nas.feasibility import Feasibility
 from nas.pricing import Pricer
 from nas.progress import Reporter
@@ -96,6 +98,15 @@ def _feasible_pool(
     return pool
 
 
+def epochs_of(config: RunConfig, pictures: int, sampling: str) -> int:
+    """How long a supernet is trained on so many pictures: as asked for, else as long as a teacher's answers last."""
+    if config.supernet_epochs or not config.distill:
+        return config.supernet_epochs or default_epochs(pictures, sampling)
+    from nas.training.stored_logits import finished_epochs
+
+    return finished_epochs(Path(config.distill))
+
+
 def default_epochs(pictures: int, sampling: str) -> int:
     """As many as show about 38,400 pictures, at least 5 and at most 15 epochs; more where a step costs less."""
     shown = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_PICTURES / pictures)))
@@ -121,6 +132,7 @@ def shared_weights(
 ) -> Mapping[str, NDArray[Any]]:
     """The trained weights by name. Goes on where an earlier training stopped; a finished one is only read."""
     from nas.anchors import beginning
+    from nas.member import stored_answers
     from nas.training.checkpoint import model_arrays
     from nas.training.device import cores
     from nas.training.supernet import train_supernet
@@ -129,8 +141,11 @@ def shared_weights(
     if config.supernet_from:
         return model_arrays(run.supernet_path)
     plan = curriculum(run.parts.space, run.parts.pricer, feasibility, config.seed)
-    epochs = config.supernet_epochs or default_epochs(len(pictures.train.labels), run.parts.sampling)
+    epochs = epochs_of(config, len(pictures.train.labels), run.parts.sampling)
     deadline = time.monotonic() + _SHARE_OF_TIME * config.time if config.time else None
+    teacher = stored_answers(run, Path(config.distill), description, pictures) if config.distill else None
+    if teacher is not None:
+        reporter.note(f"labels give way to the stored answers of {teacher.manifest.teacher}")
     vary = announced_augmentation(description, pictures, reporter)
     with reporter.progress("training the supernet") as report:
 
@@ -156,6 +171,7 @@ def shared_weights(
             largest=plan.largest,
             smallest=plan.smallest,
             begin=beginning(run, pictures),
+            teacher=teacher,
         )
     return result.weights
 

@@ -12,7 +12,7 @@ from nas.gate import Gate
 from nas.measuring import DEFAULT_FIDELITY, fidelity_of
 from nas.progress import Reporter
 from nas.searching import Prepared, workers_of
-from nas.shared_weights import BATCH, curriculum, default_epochs
+from nas.shared_weights import BATCH, curriculum, epochs_of
 from search_spaces.core.population import Population
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _shared_weights(prepared: Prepared) -> dict[str, Any]:
     rng = np.random.default_rng([config.seed, 4])
     size = space.input_size(space.extremes()[1])
     step = _seconds_a_step(prepared, rng)
-    epochs = config.supernet_epochs or default_epochs(counts["train"], prepared.parts.sampling)
+    epochs = epochs_of(config, counts["train"], prepared.parts.sampling)
     steps = epochs * -(-counts["train"] // BATCH)
     images = rng.integers(0, 256, (BATCH, *size), dtype=np.uint8)
     labels = np.arange(BATCH) % space.settings.classes

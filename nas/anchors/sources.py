@@ -11,7 +11,7 @@ from nas.assembly import restore_space
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 from search_spaces.core.space import Blueprint, SearchSpace
-from search_spaces.stitching.anchors import Anchor, published_anchor
+from search_spaces.stitching.anchors import Anchor, is_published, published_anchor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,10 +59,11 @@ def _resolve(name: str, root: Path) -> Source:
         return _of_folder(Path(name))
     if ":" in name:
         return _of_run(name, root)
-    from nas.anchors.timm import is_timm, timm_source
+    if not is_published(name):
+        from nas.anchors.timm import is_timm, timm_source  # loads timm, which takes seconds
 
-    if is_timm(name):
-        return Source(*timm_source(name))
+        if is_timm(name):
+            return Source(*timm_source(name))
     return without_weights(published_anchor(name))
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from nas import torchvision_door
 from nas.timm_hub import name_and_file, pretrained
 from search_spaces.blocks.transformer import TransformerNetwork
+from search_spaces.blocks.transformer_layers import map_size
 from search_spaces.core.errors import FitnasError, WrongUse
 from search_spaces.stitching.anchors import Anchor
 
@@ -99,7 +101,8 @@ def _weights(name: str, file: str | None, arguments: Mapping[str, Any]) -> Mappi
         theirs = _create(name, checkpoint_path=file) if file else pretrained(name)
     except RuntimeError as error:
         raise WrongUse(f"the anchor {name}: {file} is of another network ({str(error).splitlines()[0]})") from None
-    found = renamed(theirs.state_dict())
+    tokens = math.prod(map_size(arguments["input_size"][1:], arguments["tokenizer"]))
+    found = renamed(theirs.state_dict(), tokens)
     ours = TransformerNetwork(**arguments)
     try:
         ours.load_state_dict(found)
@@ -121,8 +124,8 @@ def check_equal(theirs: nn.Module, ours: TransformerNetwork, name: str) -> None:
         )
 
 
-def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Timm's weights by our names, what is unknown by its own.
+def renamed(state: Mapping[str, Tensor], tokens: int) -> dict[str, Tensor]:
+    """Timm's weights by our names, what is unknown by its own; `tokens` of the map, the class token left out.
 
     Scales of layers are multiplied into the weights in front of them. A position embedding without the class token's
     gets a zero one.
@@ -141,7 +144,7 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             found[f"layers.{number}.{_LAYER.get(inside, inside)}.{leaf}"] = value
         else:
             found[name] = value
-    return _with_position_of_class(_scaled(found))
+    return _with_position_of_class(_scaled(found), tokens)
 
 
 def _scaled(found: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -155,10 +158,8 @@ def _scaled(found: dict[str, Tensor]) -> dict[str, Tensor]:
     return result
 
 
-def _with_position_of_class(found: dict[str, Tensor]) -> dict[str, Tensor]:
+def _with_position_of_class(found: dict[str, Tensor], tokens: int) -> dict[str, Tensor]:
     position, token = found.get("position"), found.get("class_token")
-    if position is not None and token is not None:
-        side = position.shape[1] ** 0.5
-        if side == int(side):  # places of the map alone
-            found["position"] = torch.cat([torch.zeros_like(token), position], dim=1)
+    if position is not None and token is not None and position.shape[1] == tokens:  # places of the map alone
+        found["position"] = torch.cat([torch.zeros_like(token), position], dim=1)
     return found

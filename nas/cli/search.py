@@ -82,6 +82,14 @@ _Subnets = Annotated[
     int | None, _option("--subnets", help="Random networks a step; default: 3 of sandwich, 2 of multi.")
 ]
 _SupernetFrom = Annotated[Text, _option("--supernet-from", metavar="RUN", help="Take the shared weights of that run.")]
+_Distill = Annotated[
+    Text,
+    _option(
+        "--distill",
+        metavar="FOLDER",
+        help="A teacher's stored answers (nas distill) take the place of labels in the supernet's training.",
+    ),
+]
 _Tracking = Annotated[Text, _option("--tracking", help="tensorboard (default), wandb, both or none.")]
 _Accelerator = Annotated[Text, _option("--accelerator", help="auto (default), cpu, cuda or mps.")]
 _Workers = Annotated[
@@ -123,6 +131,7 @@ def search(
     time: _Time = None,
     supernet_epochs: _SupernetEpochs = None,
     supernet_from: _SupernetFrom = None,
+    distill: _Distill = None,
     sampling: _Sampling = None,
     subnets: _Subnets = None,
     tracking: _Tracking = None,

@@ -18,6 +18,7 @@ from nas.training.epochs import Augmentation, FitReport, Progress, Recipe, Train
 from nas.training.loop import Size, prepare
 from nas.training.sampling import DEFAULT, sampling_class
 from nas.training.sampling.sampling import Candidates, Pass, Sampling
+from nas.training.stored_logits import StoredLogits
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.space import SearchSpace
 
@@ -52,6 +53,7 @@ def train_supernet(
     largest: Architecture | None = None,
     smallest: Architecture | None = None,
     begin: Callable[[Any], None] | None = None,
+    teacher: StoredLogits | None = None,
 ) -> SupernetReport:
     """Trains the supernet of `space` on `pictures.train`, each sub-network at its own resolution.
 
@@ -60,6 +62,7 @@ def train_supernet(
     `supernet.safetensors` is written after every epoch, and where it holds an earlier stand of this very training, that
     goes on to the same weights as without the break; `candidates` must then be the same function of its generator.
     `begin` is given the new supernet before its first step, to start from something better than random weights.
+    A `teacher`'s stored answers take the place of labels, on its stored views.
     `threads` is part of the result, so set it where that must not depend on the machine. See `Trainer.run` for
     `deadline` and errors. The losses are those of each step's first pass.
     """
@@ -74,7 +77,11 @@ def train_supernet(
         space, candidates or space.sample, (largest or ends[1], smallest or ends[0]), random_subnets
     )
     recipe = Recipe(epochs, learning_rate or space.learning_rate, batch_size)
-    trainer = Trainer(supernet, recipe, *pictures.train, device, seed, augmentation, path, _identity(way, pictures))
+    identity = _identity(way, pictures)
+    if teacher is not None:
+        teacher.check(epochs)
+        augmentation, identity = None, {**identity, **teacher.identity}
+    trainer = Trainer(supernet, recipe, *pictures.train, device, seed, augmentation, path, identity, teacher)
     step = _Step(way, supernet, pictures, device)
     report = trainer.run(
         lambda images, labels, rng: step(images, labels, rng, trainer.done), threads, progress, deadline
@@ -92,7 +99,9 @@ class _Step:
     device: torch.device
 
     def __call__(self, images: Tensor, labels: Tensor, rng: np.random.Generator, done: float) -> float:
-        """The loss of the first pass; images uint8 (n, C, H, W), labels (n,); `done` the share of steps behind."""
+        """The loss of the first pass; images uint8 (n, C, H, W), labels (n,), or a teacher's (n, classes); `done` the
+        share of steps behind.
+        """
         answers, first = labels, 0.0
         for index, one in enumerate(self.way.passes(rng, done)):
             size = self._activate(one, len(images))

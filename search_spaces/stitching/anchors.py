@@ -12,7 +12,16 @@ from search_spaces.core.input_facts import InputFacts
 from search_spaces.stitching.routes import MOST_ANCHORS, letter
 
 # What all of them have in common, with what is meant where an argument is missing.
-_COMMON: dict[str, Any] = {"input_size": None, "classes": None, "residual_of_norm": False, "reach": 0, "epsilon": 1e-6}
+_COMMON: dict[str, Any] = {
+    "input_size": None,
+    "classes": None,
+    "position": "learned",
+    "pool": "class",
+    "residual_of_norm": False,
+    "reach": 0,
+    "epsilon": 1e-6,
+}
+_OF_TOKENIZERS = ("kernel", "stride", "padding", "bias", "pool")
 _WITHOUT = ("reductions", "stitches")
 # Channels, layers, heads. DeiT, arXiv 2012.12877; DeiT III, arXiv 2204.07118, the scales of whose layers are multiplied
 # into their weights, and the position of whose class token is zero; both as in timm 1.0.31 (Apache-2.0).
@@ -65,12 +74,17 @@ def read_anchors(text: str, facts: InputFacts | None) -> tuple[Anchor, ...]:
     return tuple(sorted(anchors, key=lambda anchor: work_of(anchor.network)))
 
 
+def is_published(name: str) -> bool:
+    """Whether `published_anchor` knows it."""
+    return name in _PUBLISHED
+
+
 def published_anchor(name: str, channels: int = 3) -> Anchor:
     """A published network without weights, for pictures of so many channels.
 
     `WrongUse` with the nearest known name where there is none.
     """
-    if name not in _PUBLISHED:
+    if not is_published(name):
         known = unknown("anchor", name, _PUBLISHED)
         raise WrongUse(f"{known}; trained ones are given as RUN:ID, an exported folder, or a name of timm")
     dim, depth, heads = _PUBLISHED[name]
@@ -104,13 +118,13 @@ def check_family(anchors: Sequence[Anchor], facts: InputFacts | None) -> None:
 
 
 def _traits(anchor: Anchor) -> dict[str, Any]:
+    """What all anchors share, by the name that an error gives it; their tokens before how these are made."""
     network = anchor.network
-    traits = {name: network.get(name, default) for name, default in _COMMON.items()}
-    tokens = map_size(network["input_size"][1:], network["tokenizer"])
     return {
-        **traits,
-        "number of tokens": tokens,
-        "class token": network.get("pool", "class") in _WITH_CLASS_TOKEN,
+        **{name: network.get(name, default) for name, default in _COMMON.items()},
+        "number of tokens": map_size(network["input_size"][1:], network["tokenizer"]),
+        "tokenizer": [{name: conv[name] for name in _OF_TOKENIZERS} for conv in network["tokenizer"]],
+        "bias of queries, keys and values": sorted({layer.get("qkv_bias", True) for layer in network["layers"]}),
     }
 
 

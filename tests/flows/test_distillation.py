@@ -4,6 +4,7 @@ import shutil
 import signal
 import threading
 import time
+import tomllib
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -132,6 +133,28 @@ def test_answers_for_other_classes_are_refused(nas, teacher, tmp_path):
     result = nas("train", "rings", "--distill", "logits")
     assert result.code == 2
     assert "class names" in result.err
+
+
+def test_a_supernet_learns_from_answers_too(nas, teacher):
+    assert distilled(nas, teacher).code == 0
+    searched = ("search", "--space", "mcunetv2", "--budget", "sram=24k", "--data", "pictures", "--seed", "3")
+    searched += ("--trials", "2", "--backend", "inline", "--distill", "logits")
+    result = nas(*searched, "--run", "taught")
+    assert result.code == 0, result.err
+    assert "the stored answers of signs:" in result.err
+    assert "epoch 2/2" in result.err  # as many as are stored
+    assert nas("train", "taught", "--epochs", "1").code == 0
+    assert tomllib.loads(Path("runs/taught/config.toml").read_text())["distill"] == str(Path("logits").absolute())
+
+    for more, code, said in (
+        (("--supernet-epochs", "9"), 2, "holds 2 epochs"),
+        (("--supernet-from", "signs"), 2, "--distill says how a supernet is trained"),
+        (("--distill", "nowhere"), 4, "holds no stored logits"),
+        (("--evaluator", "train"), 2, "--distill belongs to --evaluator supernet"),
+    ):
+        refused = nas(*searched, "--run", "other", *more)
+        assert refused.code == code, refused.err
+        assert said in refused.err
 
 
 def test_answers_of_another_split_are_refused(nas, teacher):
