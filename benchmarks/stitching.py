@@ -23,7 +23,6 @@ from results import write_section
 
 import nas
 from nas.anchors import beginning
-from nas.member import EPOCHS
 from nas.run import StoredRun
 from nas.training.checkpoint import from_arrays, model_arrays, to_arrays, weights_file
 from nas.training.data import Pictures, augmentation, describe, load
@@ -124,9 +123,9 @@ def main() -> None:
     parser.add_argument("--data", default="vision/sign_digits_96.zip", help="a path below FITNAS_DATA")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--resolution", default="32")
-    parser.add_argument("--patch", default="4")
-    parser.add_argument("--anchor-epochs", type=int, default=EPOCHS)
-    parser.add_argument("--epochs", type=int, default=30, help="of the training together")
+    parser.add_argument("--patch", default="8")
+    parser.add_argument("--anchor-epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=50, help="of the training together")
     options = parser.parse_args()
     data = str(Path(os.environ["FITNAS_DATA"]) / options.data)
     description, rows = describe(data), []
