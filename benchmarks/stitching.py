@@ -1,12 +1,13 @@
 """Trained networks stitched into a family: what lies between them, and what they lose.
 
-For each seed three vision transformers of one depth are trained, stitched (`snnet`) and trained on together. Asked: in
+For each seed three networks of one depth are trained, stitched (`snnet`) and trained on together. Asked: in
 every gap between neighbouring anchors a stitch at 40 to 60 % of the way in MACs, within 2 points of the line between
 them, no anchor losing more than 2 points, and all of it in under 20 minutes a seed. The line is that of the anchors as
 they were trained alone. Beside each stitch stands what least squares alone makes of it. Accuracies are those of test
 pictures, which neither trainings nor search saw.
 
     python benchmarks/stitching.py --seeds 0 1 2
+    python benchmarks/stitching.py --space tinynet --resolution 48 --seeds 0
 """
 
 import argparse
@@ -32,22 +33,29 @@ from nas.training.recipes import fit_of
 from search_spaces.core.architecture import Architecture
 
 # Channels, heads and MLP ratio of each layer.
-ANCHORS = ((64, 2, 1.0), (96, 3, 2.0), (128, 4, 3.0))
-DEPTH = 6
+_WIDTHS, _DEPTH = ((64, 2, 1.0), (96, 3, 2.0), (128, 4, 3.0)), 6
+ANCHORS: dict[str, list[dict[str, Any]]] = {
+    "vit": [
+        {"dim": dim, "depth": _DEPTH}
+        | {f"layer{n}.{k}": v for n in range(_DEPTH) for k, v in (("heads", heads), ("mlp_ratio", ratio))}
+        for dim, heads, ratio in _WIDTHS
+    ],
+    "tinynet": [{"depth": 1.0, "width": width} for width in (0.2, 0.41, 0.8)],
+}
+TITLES = {"vit": "vision transformers", "tinynet": "convolutional networks"}
 BETWEEN = (0.4, 0.6)
 
 
-def anchor_folder(space: Any, anchor: tuple[int, int, float], pictures: Pictures, vary: Any, job: Any) -> Path:
+def anchor_folder(space: Any, number: int, pictures: Pictures, vary: Any, job: Any) -> Path:
     """Trains one anchor and leaves it as an export does: architecture, weights, the seed of its split."""
-    dim, heads, ratio = anchor
-    options = {"dim": dim, "depth": DEPTH}
-    options |= {f"layer{n}.{k}": v for n in range(DEPTH) for k, v in (("heads", heads), ("mlp_ratio", ratio))}
+    sizes = {"resolution": space.settings.resolutions[-1]} if space.name == "tinynet" else {}
+    options = {**sizes, **ANCHORS[space.name][number]}
     architecture = Architecture(space.name, space.settings.model_dump(mode="json"), options)
     with random_numbers(job.seed):
         network = space.build(architecture)
     how = fit_of({}, epochs=job.anchor_epochs, vary=vary, scratch_rate=space.learning_rate)
     fit(network, pictures, how, size=space.input_size(architecture)[1:], seed=job.seed, threads=cores())
-    folder = job.folder / f"dim{dim}"
+    folder = job.folder / f"anchor{number}"
     folder.mkdir()
     (folder / "architecture.json").write_text(architecture.to_json())
     (folder / "model.safetensors").write_bytes(weights_file(network))
@@ -121,23 +129,27 @@ def main() -> None:
     """Measures and writes the section."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="vision/sign_digits_96.zip", help="a path below FITNAS_DATA")
+    parser.add_argument("--space", choices=list(ANCHORS), default="vit")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--resolution", default="32")
     parser.add_argument("--patch", default="8")
     parser.add_argument("--anchor-epochs", type=int, default=40)
     parser.add_argument("--epochs", type=int, default=50, help="of the training together")
     options = parser.parse_args()
+    settings = {"preset": "micro", "resolution": options.resolution, "patch": options.patch}
+    if options.space == "tinynet":
+        settings = {"resolutions": options.resolution}
     data = str(Path(os.environ["FITNAS_DATA"]) / options.data)
     description, rows = describe(data), []
     for seed in options.seeds:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as scratch:
-            space = nas.space("vit", data, preset="micro", resolution=options.resolution, patch=options.patch)
+            space = nas.space(options.space, data, **settings)
             size = space.input_size(space.extremes()[1])[1:]
             pictures = load(description, size, seed, include_test=True, cache=Path(scratch))
             vary = augmentation(description, size)
             job = argparse.Namespace(seed=seed, anchor_epochs=options.anchor_epochs, folder=Path(scratch))
-            folders = [anchor_folder(space, anchor, pictures, vary, job) for anchor in ANCHORS]
+            folders = [anchor_folder(space, number, pictures, vary, job) for number in range(len(ANCHORS[space.name]))]
             trained_anchors = time.monotonic() - began
             run = nas.search(
                 "snnet",
@@ -155,11 +167,11 @@ def main() -> None:
             rows += [{"seed": seed, "seconds": spent, **row} for row in found]
             print(*rows[-len(found) :], sep="\n", flush=True)
     notes = [
-        f"{options.data} at {options.resolution} pixels, patches of {options.patch}; anchors {options.anchor_epochs} "
-        f"epochs each, together {options.epochs}",
+        f"{options.data}, {', '.join(f'{name} {value}' for name, value in settings.items())}; anchors "
+        f"{options.anchor_epochs} epochs each, together {options.epochs}",
         "asked: stitches within 2 points of the line, anchors losing at most 2, under 1,200 s a seed",
     ]
-    write_section("Stitching three trained vision transformers", rows, notes)
+    write_section(f"Stitching three trained {TITLES[options.space]}", rows, notes)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from search_spaces.core.errors import WrongUse
-from search_spaces.stitching.routes import Route, snnet_routes
+from search_spaces.stitching.routes import Route, snnet_routes, staged_routes
 from search_spaces.stitching.space import Stitching, StitchingSettings
 
 
@@ -37,15 +37,26 @@ class SnNet(Stitching[SnNetSettings]):
     def enumerated(self) -> list[Route]:
         """All routes, in the published order."""
         settings = self.settings
-        depths = [anchor.depth for anchor in settings.anchors]
+        stages = [anchor.stages for anchor in settings.anchors]
+        if len(stages[0]) > 1:
+            return self._staged(stages)
         try:
-            return snnet_routes(depths, settings.kernel, settings.stride)
+            return snnet_routes([depth for (depth,) in stages], settings.kernel, settings.stride)
         except ValueError as error:
             names = ", ".join(f"{anchor.name} has {anchor.depth}" for anchor in settings.anchors)
             raise WrongUse(
                 f"stitches lead into a network of as many or more blocks, but {error}: {names} (in order of cost); "
                 "choose other anchors, or --space snnetv2"
             ) from None
+
+    def _staged(self, stages: list[tuple[int, ...]]) -> list[Route]:
+        routes = staged_routes(stages, self.settings.kernel, self.settings.stride)
+        if all(route.is_anchor for route in routes):
+            raise WrongUse(
+                "stitches lead from a block to a later one of the same stage, the last stage left out, and no stage "
+                f"but the last has two blocks: {', '.join(str(each) for each in stages)}; choose deeper anchors"
+            )
+        return routes
 
     def explain(self) -> list[str]:
         shallow = sum(not route.deeper for route in self.enumerated)

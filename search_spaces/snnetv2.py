@@ -35,6 +35,11 @@ class SnNetV2(Stitching[SnNetV2Settings]):
         anchors = self.settings.anchors
         if len(anchors) != 2:
             raise WrongUse(f"snnetv2 stitches two networks, got {len(anchors)}; for more: --space snnet")
+        if len(anchors[0].stages) > 1:
+            raise WrongUse(
+                f"snnetv2 stitches networks of one width from end to end, {anchors[0].name} has "
+                f"{len(anchors[0].stages)} stages; choose --space snnet"
+            )
         try:
             return snnetv2_routes([anchor.depth for anchor in anchors])
         except ValueError as error:

@@ -12,12 +12,12 @@ from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 from search_spaces.core.space import Blueprint, SearchSpace
 from search_spaces.stitching.anchors import Anchor, is_published, published_anchor
+from search_spaces.stitching.families import family_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Weights = Mapping[str, "Tensor"]
-_FACTORY = "TransformerNetwork"
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,9 @@ def _of_run(name: str, root: Path) -> Source:
 
 
 def _anchor(name: str, blueprint: Blueprint, content: bytes) -> Anchor:
-    if blueprint.factory != _FACTORY:
-        raise WrongUse(
-            f"the anchor {name} is a {blueprint.factory}; stitched are vision transformers, such as those of the space "
-            "vit, or plain ones of timm"
-        )
-    return Anchor(name=name, network=blueprint.arguments, weights=hashlib.sha256(content).hexdigest())
+    family_of(blueprint.factory, name)
+    digest = hashlib.sha256(content).hexdigest()
+    return Anchor(name=name, factory=blueprint.factory, network=blueprint.arguments, weights=digest)
 
 
 def weights_in(content: bytes, name: str) -> Weights:

@@ -19,15 +19,17 @@ from nas.training.checkpoint import weights_file
 from predictors.hardware.counts import MAC_CONVENTIONS
 from search_spaces.core.errors import WrongUse
 
-_MODULE, _PARTS = "search_spaces.blocks.stitched_transformer", "search_spaces.blocks.transformer"
+_MODULE = "search_spaces.blocks.stitched_network"
 _NETWORK = '''
 
-def network() -> StitchedTransformer:
+def network() -> StitchedNetwork:
     """The network with random weights; load model.safetensors into it."""
     import json
     from pathlib import Path
 
-    return StitchedTransformer(**json.loads((Path(__file__).parent / "routes.json").read_text()))
+    from parts import {factory}
+
+    return StitchedNetwork({factory}, **json.loads((Path(__file__).parent / "routes.json").read_text()))
 '''
 _LOAD = """\
 from model import network
@@ -90,6 +92,11 @@ def export_run(run: StoredRun, out: Path, *, force: bool = False) -> Path:
     space: Any = run.parts.space
     if not space.names_trained:
         raise WrongUse(f"run '{run.name}' has networks of '{space.name}', which are no routes of one: leave --all away")
+    if space.family.separate_statistics:
+        raise WrongUse(
+            f"the routes of run '{run.name}' have batch norms, whose statistics each route has for itself: weights "
+            "alone do not make them one network; export members one by one, with --pick"
+        )
     trials = sorted(
         (trial for trial in run.trials if trial.state == "complete"), key=lambda trial: trial.metrics["macs"]
     )
@@ -97,10 +104,10 @@ def export_run(run: StoredRun, out: Path, *, force: bool = False) -> Path:
     open_folder(out, force)
     routes = [space.route_spec(space.route(t.architecture), int(t.metrics["macs"]), t.metrics["top1"]) for t in trials]
     arguments = {"anchors": space.anchors, "routes": routes}
-    elastic = _merged(arguments, supernet)
-    source = inspect.getsource(importlib.import_module(_MODULE)).replace(f"from {_PARTS} import", "from parts import")
-    write_atomically(out / "model.py", source.rstrip() + "\n" + _NETWORK)
-    write_atomically(out / "parts.py", inspect.getsource(importlib.import_module(_PARTS)))
+    elastic = _merged(space.family.network_class(), arguments, supernet)
+    source = inspect.getsource(importlib.import_module(_MODULE)).rstrip()
+    write_atomically(out / "model.py", source + "\n" + _NETWORK.format(factory=space.family.factory))
+    write_atomically(out / "parts.py", inspect.getsource(importlib.import_module(space.family.module)))
     write_atomically(out / "routes.json", json.dumps(arguments, indent=1) + "\n")
     write_atomically(out / "model.safetensors", weights_file(elastic))
     write_preprocessing(run, trials[0], out, run.data_document())
@@ -116,9 +123,9 @@ def next_step(written: Path) -> str:
 
 
 @torch.no_grad()
-def _merged(arguments: dict[str, Any], supernet: Any) -> nn.Module:
+def _merged(build: Any, arguments: dict[str, Any], supernet: Any) -> nn.Module:
     """The elastic network with plain stitch layers."""
-    elastic: Any = importlib.import_module(_MODULE).StitchedTransformer(**arguments)
+    elastic: Any = importlib.import_module(_MODULE).StitchedNetwork(build, **arguments)
     elastic.anchors.load_state_dict(supernet.anchors.state_dict())
     for number, stitch in elastic.stitches.items():
         stitch.weight.copy_(supernet.stitches[number].merged())

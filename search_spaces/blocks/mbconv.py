@@ -7,7 +7,7 @@ pooling and the classifier; EfficientNet (arXiv 1905.11946) for SiLU and a sigmo
 """
 
 from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from typing import ClassVar, NotRequired, TypedDict
 
 from torch import Tensor, nn
 
@@ -37,6 +37,13 @@ BlockSpec = TypedDict(
         "activation": NotRequired[str],  # where it is not the network's
     },
 )
+
+
+class StitchSpec(TypedDict):
+    """A 1x1 convolution with bias behind so many blocks; `out` channels from there on."""
+
+    after: int
+    out: int
 
 
 class ConvNorm(nn.Module):
@@ -115,9 +122,13 @@ class MbconvNetwork(nn.Module):
     Arguments: `input_size` [channels, height, width] (the resolution the network is meant for; others run as well),
     `stem` the first convolution, `blocks` in order, `mix` the channels of the last 1x1 convolution (0: none),
     `classes`, `hidden` the channels of a linear layer before the classifier (0: none), `activation` after every batch
-    norm where a block has none of its own, `squeeze` (activation, gate) of squeeze-excite. All are plain JSON values.
+    norm where a block has none of its own, `squeeze` (activation, gate) of squeeze-excite, `stitches` between blocks in
+    order of these. All are plain JSON values.
     Weights are He-initialised by fan-out; `ValueError` on an impossible block.
     """
+
+    begins: ClassVar[tuple[str, ...]] = ("stem",)
+    ends: ClassVar[tuple[str, ...]] = ("mix", "hidden", "classifier")
 
     def __init__(
         self,
@@ -129,12 +140,16 @@ class MbconvNetwork(nn.Module):
         hidden: int = 0,
         activation: str = "relu6",
         squeeze: Sequence[str] = ("relu", "hardsigmoid"),
+        stitches: Sequence[StitchSpec] = (),
     ) -> None:
         super().__init__()
         self.input_size = tuple(input_size)
         self.stem = ConvNorm(self.input_size[0], stem["out"], stem["kernel"], stem["stride"], activation=activation)
         gate = (squeeze[0], squeeze[1])
         self.blocks = nn.ModuleList(InvertedResidual(spec, activation, gate) for spec in blocks)
+        self.widths = [spec["in"] for spec in blocks] + [spec["out"] for spec in blocks[-1:]]
+        self.stitched = [spec["after"] for spec in stitches]
+        self.stitches = nn.ModuleList(nn.Conv2d(blocks[s["after"] - 1]["out"], s["out"], 1) for s in stitches)
         last = blocks[-1]["out"] if blocks else stem["out"]
         self.mix = ConvNorm(last, mix, activation=activation) if mix else nn.Identity()
         self.pool = nn.AdaptiveAvgPool2d(1)
@@ -146,9 +161,35 @@ class MbconvNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, height, width) -> logits (N, classes)."""
-        x = self.stem(x)
-        for block in self.blocks:
+        x = self.embed(x)
+        for number, block in enumerate(self.blocks, start=1):
             x = block(x)
+            if number in self.stitched:
+                x = self.stitches[self.stitched.index(number)](x)
+        return self.classify(x)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(N, channels, height, width) -> what the first block reads."""
+        y: Tensor = self.stem(x)
+        return y
+
+    @property
+    def stack(self) -> nn.ModuleList:
+        """What lies between what `begins` and what `ends`."""
+        return self.blocks
+
+    def run(self, x: Tensor, first: int, end: int) -> Tensor:
+        """Through the blocks `first` to `end` - 1, without stitches between them."""
+        for block in self.blocks[first:end]:
+            x = block(x)
+        return x
+
+    def width(self, place: int) -> int:
+        """Channels of what the block of that number reads, or of what the last one makes."""
+        return self.widths[place]
+
+    def classify(self, x: Tensor) -> Tensor:
+        """What the last block made -> logits (N, classes)."""
         logits: Tensor = self.classifier(self.hidden(self.pool(self.mix(x)).flatten(1)))
         return logits
 

@@ -68,8 +68,12 @@ def mbconv_layers(arguments: Mapping[str, Any]) -> list[Layer]:
     stem = arguments["stem"]
     writer.conv("stem", stem["out"], stem["kernel"], stem["stride"])
     writer.cut()
+    stitches = {spec["after"]: spec["out"] for spec in arguments.get("stitches", ())}
     for index, block in enumerate(arguments["blocks"]):
         _block(writer, f"block{index}", block)
+        if index + 1 in stitches:
+            writer.conv(f"stitch{index + 1}", stitches[index + 1], params=_BIAS)
+            writer.cut()
     if arguments["mix"]:
         writer.conv("mix", arguments["mix"])
     writer.pool("pool")

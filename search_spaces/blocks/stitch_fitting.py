@@ -6,13 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from search_spaces.blocks.stitched_transformer import StitchedTransformer
+from search_spaces.blocks.stitched_network import StitchedNetwork
 
+_MAP = 4  # dimensions
 Members = dict[int, set[tuple[int, int, int, int]]]
 
 
 @torch.no_grad()
-def fit_stitches(network: StitchedTransformer, images: Tensor) -> None:
+def fit_stitches(network: StitchedNetwork, images: Tensor) -> None:
     """Sets every stitch layer so that it maps features of `images` (n, channels, height, width) as well as can be.
 
     Source: SN-Net, arXiv 2302.06586: the pseudo-inverse of the features behind the block that is left, with a column of
@@ -36,7 +37,7 @@ def fit_stitches(network: StitchedTransformer, images: Tensor) -> None:
         stitch.bias.copy_(mean[-1])
 
 
-def _members(network: StitchedTransformer) -> Members:
+def _members(network: StitchedNetwork) -> Members:
     """(anchor left, its last block, anchor entered, its first block) of every stitch, by stitch layer."""
     found: Members = {}
     for route in network.routes:
@@ -47,16 +48,21 @@ def _members(network: StitchedTransformer) -> Members:
 
 
 def _features(anchor: Any, images: Tensor) -> list[Tensor]:
-    """What each layer reads and, last, what the last one makes: (images x tokens, dim) each."""
+    """What each block reads and, last, what the last one makes: (images x tokens or places, dim) each."""
     mode = anchor.training
     anchor.eval()
     x = anchor.embed(images)
-    places, found = anchor.places(0, x.device), [x.flatten(0, 1)]
-    for layer in anchor.layers:
-        x = layer(x, places)
-        found.append(x.flatten(0, 1))
+    found = [_rows(x)]
+    for number in range(len(anchor.stack)):
+        x = anchor.run(x, number, number + 1)
+        found.append(_rows(x))
     anchor.train(mode)
     return found
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Tokens (n, tokens, dim) or a map (n, dim, H, W) as rows of channels."""
+    return x.flatten(0, 1) if x.ndim < _MAP else x.permute(0, 2, 3, 1).flatten(0, 2)
 
 
 def _with_ones(x: Tensor) -> Tensor:

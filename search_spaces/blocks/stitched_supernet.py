@@ -7,22 +7,23 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.blocks.stitch_fitting import fit_stitches
-from search_spaces.blocks.stitched_transformer import RouteSpec, StitchedTransformer
-from search_spaces.blocks.transformer import TransformerNetwork
+from search_spaces.blocks.stitched_network import RouteSpec, StitchedNetwork
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse
 
 _HEAD = "classifier."
 
 
-class StitchedSupernet(StitchedTransformer):
-    """`number_of` gives the route of an architecture, `arguments_of` those of its plain network.
+class StitchedSupernet(StitchedNetwork):
+    """`build` makes an anchor, or the plain network of a route, of its arguments.
 
-    `anchor_rate`: the learning rate of the anchors' weights beside that of the stitch layers.
+    `number_of` gives the route of an architecture, `arguments_of` those of its plain network. `anchor_rate`: the
+    learning rate of the anchors' weights beside that of the stitch layers.
     """
 
     def __init__(
         self,
+        build: Callable[..., nn.Module],
         anchors: Sequence[Mapping[str, Any]],
         routes: Sequence[RouteSpec],
         rank: int,
@@ -30,35 +31,34 @@ class StitchedSupernet(StitchedTransformer):
         number_of: Callable[[Architecture], int],
         arguments_of: Callable[[Architecture], Mapping[str, Any]],
     ) -> None:
-        super().__init__(anchors, routes, rank)
+        super().__init__(build, anchors, routes, rank)
         self.rate_factors = {"anchors.": anchor_rate}
-        self._number_of, self._arguments_of = number_of, arguments_of
+        self._build, self._number_of, self._arguments_of = build, number_of, arguments_of
 
     def activate(self, architecture: Architecture) -> None:
         """From now on `forward` runs this route."""
         self.set_route(self._number_of(architecture))
 
     @torch.no_grad()
-    def extract(self, architecture: Architecture) -> TransformerNetwork:
+    def extract(self, architecture: Architecture) -> nn.Module:
         """The plain network with copies of its weights. Draws no random number and changes nothing here."""
         with torch.device("meta"):  # initial weights would be thrown away
-            network = TransformerNetwork(**self._arguments_of(architecture))
+            network: Any = self._build(**self._arguments_of(architecture))
         route, anchors = self.routes[self._number_of(architecture)], self._anchors()
         first, last = anchors[route["parts"][0][0]], anchors[route["parts"][-1][0]]
         network.to_empty(device=last.classifier.weight.device)
-        for name in ("class_token", "position", "sine"):
-            if getattr(network, name) is not None:
-                getattr(network, name).copy_(getattr(first, name))
-        for name, source in (("tokenizer", first), ("norm", last), ("classifier", last), ("pool", last)):
-            if getattr(network, name) is not None:
-                getattr(network, name).load_state_dict(getattr(source, name).state_dict())
-        layers = (layer for anchor, start, end in route["parts"] for layer in anchors[anchor].layers[start:end])
-        for own, shared in zip(network.layers, layers, strict=True):
-            own.load_state_dict(shared.state_dict())
-        for linear, number in zip(network.stitches, route["stitches"], strict=True):
+        for name in network.begins:
+            _copy(getattr(network, name), getattr(first, name))
+        for name in network.ends:
+            _copy(getattr(network, name), getattr(last, name))
+        blocks = (block for anchor, start, end in route["parts"] for block in anchors[anchor].stack[start:end])
+        for own, shared in zip(network.stack, blocks, strict=True):
+            _copy(own, shared)
+        for own, number in zip(network.stitches, route["stitches"], strict=True):
             stitch: Any = self.stitches[str(number)]
-            linear.load_state_dict({"weight": stitch.merged(), "bias": stitch.bias})
-        return network.train(self.training)
+            own.load_state_dict({"weight": stitch.merged().reshape(own.weight.shape), "bias": stitch.bias})
+        plain: nn.Module = network.train(self.training)
+        return plain
 
     def start_from(self, weights: Sequence[Mapping[str, Tensor]], images: Tensor) -> None:
         """Takes the anchors' trained weights and fits the stitch layers on `images` (n, channels, height, width).
@@ -72,6 +72,14 @@ class StitchedSupernet(StitchedTransformer):
 
     def _anchors(self) -> list[Any]:
         return list(self.anchors)
+
+
+def _copy(own: nn.Module | Tensor | None, shared: Any) -> None:
+    """Weights or a tensor, where there are any."""
+    if isinstance(own, nn.Module):
+        own.load_state_dict(shared.state_dict())
+    elif own is not None:
+        own.copy_(shared)
 
 
 def load_anchor(anchor: nn.Module, tensors: Mapping[str, Tensor]) -> None:

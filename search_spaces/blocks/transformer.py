@@ -9,7 +9,7 @@ stitches between layers of different networks as in SN-Net (arXiv 2302.06586).
 
 import math
 from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from typing import ClassVar, NotRequired, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -194,6 +194,8 @@ class TransformerNetwork(nn.Module):
     single token.
     """
 
+    begins: ClassVar[tuple[str, ...]] = ("tokenizer", "class_token", "position", "sine")
+    ends: ClassVar[tuple[str, ...]] = ("norm", "pool", "classifier")
     sine: Tensor | None
 
     def __init__(
@@ -267,6 +269,22 @@ class TransformerNetwork(nn.Module):
             x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
         place = self.sine if self.position is None else self.position
         return x if place is None else x + place
+
+    @property
+    def stack(self) -> nn.ModuleList:
+        """What lies between what `begins` and what `ends`."""
+        return self.layers
+
+    def run(self, x: Tensor, first: int, end: int) -> Tensor:
+        """Through the layers `first` to `end` - 1 (N, tokens, dim), without reductions and stitches between them."""
+        places = self.places(0, x.device)
+        for layer in self.layers[first:end]:
+            x = layer(x, places)
+        return x
+
+    def width(self, place: int) -> int:
+        """Channels of what the layer of that number reads, or of what the last one makes."""
+        return int(self.norm.normalized_shape[0])
 
     def classify(self, x: Tensor) -> Tensor:
         """What the last layer made (N, tokens, dim) -> logits (N, classes)."""

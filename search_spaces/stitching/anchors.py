@@ -1,28 +1,16 @@
 """The trained networks that are stitched, as settings; what makes some of them a family."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from search_spaces.blocks.transformer_layers import map_size
 from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.input_facts import InputFacts
+from search_spaces.stitching.families import Family, family_of
 from search_spaces.stitching.routes import MOST_ANCHORS, letter
 
-# What all of them have in common, with what is meant where an argument is missing.
-_COMMON: dict[str, Any] = {
-    "input_size": None,
-    "classes": None,
-    "position": "learned",
-    "pool": "class",
-    "residual_of_norm": False,
-    "reach": 0,
-    "epsilon": 1e-6,
-}
-_OF_TOKENIZERS = ("kernel", "stride", "padding", "bias", "pool")
-_WITHOUT = ("reductions", "stitches")
 # Channels, layers, heads. DeiT, arXiv 2012.12877; DeiT III, arXiv 2204.07118, the scales of whose layers are multiplied
 # into their weights, and the position of whose class token is zero; both as in timm 1.0.31 (Apache-2.0).
 _PUBLISHED = {
@@ -34,11 +22,10 @@ _PUBLISHED = {
     "deit3_large": (1024, 24, 16),
 }
 _PATCH = {"kernel": 16, "stride": 16, "padding": 0, "bias": True, "pool": False}
-_WITH_CLASS_TOKEN = ("class", "patches")
 
 
 class Anchor(BaseModel):
-    """A trained network: what it is called, its arguments of `TransformerNetwork`, 64 hex digits over its weights.
+    """A trained network: what it is called, its class with its arguments, 64 hex digits over its weights.
 
     No digits: the weights are not at hand. The network can be priced, not trained on.
     """
@@ -46,18 +33,24 @@ class Anchor(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    factory: str = "TransformerNetwork"
     network: dict[str, Any]
     weights: str = Field(default="", pattern="^([0-9a-f]{64})?$")
 
     @property
-    def dim(self) -> int:
-        """Channels of its tokens."""
-        return int(self.network["tokenizer"][-1]["out"])
+    def family(self) -> Family:
+        """What there is to know of such networks; `WrongUse` where they are not stitched."""
+        return family_of(self.factory, self.name)
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Number of blocks of each stage."""
+        return self.family.stages(self.network)
 
     @property
     def depth(self) -> int:
-        """Number of its layers."""
-        return len(self.network["layers"])
+        """Number of blocks."""
+        return sum(self.stages)
 
 
 def read_anchors(text: str, facts: InputFacts | None) -> tuple[Anchor, ...]:
@@ -71,7 +64,7 @@ def read_anchors(text: str, facts: InputFacts | None) -> tuple[Anchor, ...]:
     else:
         anchors = [published_anchor(name.strip(), channels) for name in text.split(",") if name.strip()]
     check_family(anchors, facts)
-    return tuple(sorted(anchors, key=lambda anchor: work_of(anchor.network)))
+    return tuple(sorted(anchors, key=lambda anchor: anchor.family.work(anchor.network)))
 
 
 def is_published(name: str) -> bool:
@@ -104,46 +97,21 @@ def check_family(anchors: Sequence[Anchor], facts: InputFacts | None) -> None:
     first = _traits(anchors[0])
     for anchor in anchors:
         for name, value in _traits(anchor).items():
-            if value != first[name]:
+            if value != first.get(name):
                 raise WrongUse(
-                    f"anchors have one {name}; {anchors[0].name} has {first[name]}, {anchor.name} has {value}: "
+                    f"anchors have one {name}; {anchors[0].name} has {first.get(name)}, {anchor.name} has {value}: "
                     "take networks of one family, trained on the same data"
                 )
-        for name in _WITHOUT:
-            if anchor.network.get(name):
-                raise WrongUse(f"{anchor.name} has {name} between its layers, such networks are not stitched")
+        unfit = anchor.family.unfit(anchor.network)
+        if unfit:
+            raise WrongUse(f"{anchor.name} has {unfit}, such networks are not stitched")
     channels = anchors[0].network["input_size"][0]
     if facts and channels != facts.channels:
         raise WrongUse(f"the anchors take pictures of {channels} channels, the data have {facts.channels}")
 
 
 def _traits(anchor: Anchor) -> dict[str, Any]:
-    """What all anchors share, by the name that an error gives it; their tokens before how these are made."""
-    network = anchor.network
-    return {
-        **{name: network.get(name, default) for name, default in _COMMON.items()},
-        "number of tokens": map_size(network["input_size"][1:], network["tokenizer"]),
-        "tokenizer": [{name: conv[name] for name in _OF_TOKENIZERS} for conv in network["tokenizer"]],
-        "bias of queries, keys and values": sorted({layer.get("qkv_bias", True) for layer in network["layers"]}),
-    }
-
-
-def work_of(arguments: Mapping[str, Any]) -> int:
-    """Multiply-accumulates of a network without reductions and relative positions: what networks are ordered by."""
-    channels, *size = arguments["input_size"]
-    work, dim = 0, int(channels)
-    for conv in arguments["tokenizer"]:
-        high, wide = map_size(size, [{**conv, "pool": False}])
-        work += high * wide * dim * conv["kernel"] ** 2 * conv["out"]
-        size, dim = map_size(size, [conv]), conv["out"]
-    tokens = size[0] * size[1] + (arguments.get("pool", "class") in _WITH_CLASS_TOKEN)
-    behind = {spec["after"]: spec["out"] for spec in arguments.get("stitches", ())}
-    for number, layer in enumerate(arguments["layers"], start=1):
-        width = layer["heads"] * layer["head_dim"]
-        work += tokens * (4 * dim * width + 2 * dim * layer["mlp"] + 2 * tokens * width)
-        work += tokens * dim * behind.get(number, 0)
-        dim = behind.get(number, dim)
-    return int(work + dim * arguments["classes"])
+    return {"class of networks": anchor.factory, **anchor.family.traits(anchor.network)}
 
 
 def legend(anchors: Sequence[Anchor], classes: int) -> list[str]:
@@ -151,7 +119,8 @@ def legend(anchors: Sequence[Anchor], classes: int) -> list[str]:
     lines = []
     for number, anchor in enumerate(anchors):
         own = anchor.network["classes"]
-        told = [f"{letter(number)} = {anchor.name}: {anchor.depth} blocks of {anchor.dim} channels"]
+        channels = anchor.family.widths(anchor.network)
+        told = [f"{letter(number)} = {anchor.name}: {anchor.depth} blocks of {channels} channels"]
         told += [] if anchor.weights else ["weights not read yet"]
         told += [f"its classifier of {own} classes gives way to one of {classes}"] if own != classes else []
         lines.append(", ".join(told))

@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from search_spaces.blocks.transformer_layers import transformers_table
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Choice
 from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
 from search_spaces.core.space import Blueprint, SearchSpace, checked_settings
-from search_spaces.stitching.anchors import Anchor, legend, read_anchors, work_of
-from search_spaces.stitching.arguments import route_arguments
+from search_spaces.stitching.anchors import Anchor, legend, read_anchors
 from search_spaces.stitching.features import route_features
 from search_spaces.stitching.routes import Route
 
@@ -61,8 +59,10 @@ class Stitching(SearchSpace[S]):
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
+        self.family = settings.anchors[0].family
         self.anchors = [{**anchor.network, "classes": settings.classes} for anchor in settings.anchors]
-        priced = sorted((work_of(self._arguments(route)), route.name, route) for route in self.enumerate_routes())
+        work = self.family.work
+        priced = sorted((work(self._arguments(route)), route.name, route) for route in self.enumerate_routes())
         self.works = [work for work, _, _ in priced]
         self.routes = [route for _, _, route in priced]
         self.choices = (Choice(_ROUTE, tuple(name for _, name, _ in priced)),)
@@ -94,7 +94,7 @@ class Stitching(SearchSpace[S]):
 
     @cached_property
     def _table(self) -> LayerTable:
-        return transformers_table([self._arguments(route) for route in self.routes])
+        return self.family.table([self._arguments(route) for route in self.routes])
 
     def least(self) -> LayerTable:
         """Every route: they are few, and the least of each cost among them is the space's."""
@@ -106,12 +106,13 @@ class Stitching(SearchSpace[S]):
 
     def blueprint(self, architecture: Architecture) -> Blueprint:
         arguments = self._arguments(self.route(architecture))
-        return Blueprint("search_spaces.blocks.transformer", "TransformerNetwork", arguments)
+        return Blueprint(self.family.module, self.family.factory, arguments)
 
     def supernet(self) -> "StitchedSupernet":
         from search_spaces.blocks.stitched_supernet import StitchedSupernet
 
         return StitchedSupernet(
+            self.family.network_class(),
             self.anchors,
             [self.route_spec(route, work) for route, work in zip(self.routes, self.works, strict=True)],
             self.rank,
@@ -122,7 +123,7 @@ class Stitching(SearchSpace[S]):
 
     @staticmethod
     def route_spec(route: Route, macs: int, score: float = 0.0) -> Any:
-        """A route as `StitchedTransformer` takes it: a `RouteSpec`."""
+        """A route as `StitchedNetwork` takes it: a `RouteSpec`."""
         parts, stitches = [list(part) for part in route.parts], list(route.layers)
         return {"name": route.name, "parts": parts, "stitches": stitches, "macs": macs, "score": score}
 
@@ -147,4 +148,4 @@ class Stitching(SearchSpace[S]):
         return int(self.population([architecture]).matrix[0, 0])
 
     def _arguments(self, route: Route) -> dict[str, Any]:
-        return route_arguments(self.anchors, route.parts)
+        return self.family.route(self.anchors, route.parts)

@@ -13,12 +13,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import search_spaces
 from predictors.hardware.price import price_table
-from search_spaces.core.layer_table import Kind, LayerTable
 from search_spaces.core.population import Population
 from search_spaces.core.registry import space_class
 from search_spaces.core.space import SearchSpace
 from tests.contracts.conftest import COMBINED, SET
-from tests.contracts.tracing import Trace, comparable, traced, without_weights
+from tests.contracts.tracing import assert_same, traced, without_weights
 
 Space = SearchSpace[Any]
 MANY = ("published_input", "digits")  # a hundred networks each; elsewhere a few
@@ -29,19 +28,6 @@ def distinct(space: Space, rng: np.random.Generator, count: int) -> Population:
     drawn = space.population(space.extremes()).concatenate(space.sample(rng, 4 * count))
     networks = {json.dumps(space.blueprint(drawn[row]).arguments): row for row in reversed(range(len(drawn)))}
     return drawn[np.array(sorted(networks.values())[:count], dtype=np.intp)]
-
-
-def assert_same(network: torch.nn.Module, table: LayerTable, row: int, size: tuple[int, int, int]) -> Trace:
-    """The network is the row, operator by operator."""
-    trace = traced(network.eval(), size)
-    # a depthwise convolution of one channel is an ordinary one as well
-    assert trace.layers == [
-        layer._replace(kind=Kind.DEPTHWISE)
-        if layer.kind == Kind.CONV and layer.groups == layer.out_channels == layer.in_channels
-        else layer
-        for layer in map(comparable, table.layers(row))
-    ]
-    return trace
 
 
 def test_the_table_is_the_network(space: Space, named: list[str], facts: str, rng: np.random.Generator) -> None:
@@ -91,7 +77,7 @@ def test_the_supernet_contains_every_member(space: Space, rng: np.random.Generat
     if space.default_evaluator != "supernet":
         pytest.skip("the space is not evaluated by a supernet")
     if space.names_trained:
-        pytest.skip("as large as all the published anchors together; test_stitched_transformer says it of small ones")
+        pytest.skip("as large as all the published anchors together; test_stitched_network says it of small ones")
     supernet: Any = space.supernet().eval()  # type: ignore[attr-defined]
     for architecture in space.population(space.extremes()).concatenate(space.sample(rng, 2)):
         supernet.activate(architecture)

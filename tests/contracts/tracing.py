@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, Kind, Layer
+from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, Kind, Layer, LayerTable
 
 # Their result is of their input's shape. On the meta device torch takes milliseconds to find that out.
 _SHAPE_OF_INPUT = {"relu", "gelu", "silu", "sigmoid", "hardtanh", "hardswish", "hardsigmoid", "_softmax"}
@@ -165,3 +165,16 @@ def comparable(layer: Layer) -> Layer:
         inputs = sorted((layer.input_a, layer.input_b))
         layer = layer._replace(input_a=inputs[0], input_b=inputs[1])
     return layer._replace(name="", cut=False, channel_params=0)
+
+
+def assert_same(network: torch.nn.Module, table: LayerTable, row: int, size: tuple[int, int, int]) -> Trace:
+    """The network is the row, operator by operator."""
+    trace = traced(network.eval(), size)
+    # a depthwise convolution of one channel is an ordinary one as well
+    assert trace.layers == [
+        layer._replace(kind=Kind.DEPTHWISE)
+        if layer.kind == Kind.CONV and layer.groups == layer.out_channels == layer.in_channels
+        else layer
+        for layer in map(comparable, table.layers(row))
+    ]
+    return trace

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from nas.training.epochs import Recipe
 from search_spaces.blocks.stitch_fitting import fit_stitches
+from search_spaces.blocks.stitched_network import Stitch, StitchedNetwork
 from search_spaces.blocks.stitched_supernet import StitchedSupernet
-from search_spaces.blocks.stitched_transformer import Stitch, StitchedTransformer
 from search_spaces.blocks.transformer import TransformerNetwork
 from search_spaces.core.errors import WrongUse
 from search_spaces.snnet import SnNet
@@ -92,7 +92,7 @@ def test_what_a_network_hands_to_itself_is_fitted_by_the_identity() -> None:
     for left in range(3):
         parts = [[0, 0, left + 1], [1, left + 1, 4]]
         routes.append({"name": str(left), "parts": parts, "stitches": [left], "macs": 0, "score": 0.0})
-    stitched: Any = StitchedTransformer([arguments, arguments], routes)
+    stitched: Any = StitchedNetwork(TransformerNetwork, [arguments, arguments], routes)
     stitched.anchors[1].load_state_dict(stitched.anchors[0].state_dict())
     images = pictures(40)
     fit_stitches(stitched, images)
@@ -116,7 +116,7 @@ def test_a_shared_layer_is_the_mean_of_its_members_solutions() -> None:
             for n, (parts, layer) in enumerate(zip(members, layers, strict=True))
         ]
         torch.manual_seed(7)
-        stitched: Any = StitchedTransformer(pair, specs)
+        stitched: Any = StitchedNetwork(TransformerNetwork, pair, specs)
         fit_stitches(stitched, pictures(60))
         return [stitch.weight.detach() for stitch in stitched.stitches.values()]
 
@@ -164,14 +164,14 @@ def test_the_update_begins_at_nothing_and_alone_is_trained() -> None:
 # budgets
 
 
-def routed() -> StitchedTransformer:
+def routed() -> StitchedNetwork:
     routes: list[Any] = [
         {"name": "A", "parts": [[0, 0, 4]], "stitches": [], "macs": 10, "score": 0.5},
         {"name": "A[:2]+B[2:]", "parts": [[0, 0, 2], [1, 2, 4]], "stitches": [0], "macs": 20, "score": 0.8},
         {"name": "A[:1]+B[1:]", "parts": [[0, 0, 1], [1, 1, 4]], "stitches": [0], "macs": 25, "score": 0.7},
         {"name": "B", "parts": [[1, 0, 4]], "stitches": [], "macs": 30, "score": 0.8},
     ]
-    return StitchedTransformer([network(16), network(24)], routes).eval()
+    return StitchedNetwork(TransformerNetwork, [network(16), network(24)], routes).eval()
 
 
 @pytest.mark.parametrize(("macs", "name"), [(10, "A"), (19.9, "A"), (20, "A[:2]+B[2:]"), (1e9, "A[:2]+B[2:]")])
