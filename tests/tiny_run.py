@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from safetensors.torch import save_file
 import nas
 from nas.api import Run
 from search_spaces.core.architecture import Architecture
+from search_spaces.core.choice import Option
+from search_spaces.core.space import SearchSpace
 
 BUDGET = "sram=24k,flash=200k"
 
@@ -43,11 +46,20 @@ def search(folder: Path, name: str = "signs", grey: bool = False) -> Run:
 
 def write_anchor(folder: Path, dim: int, heads: int, depth: int = 3, seed: int = 0) -> Path:
     """A network of `vit` as an export leaves it, with random weights, for the digits split by a seed."""
-    space = nas.space("vit", "digits", preset="micro")
     layers = {f"layer{n}.{key}": value for n in range(depth) for key, value in (("heads", heads), ("mlp_ratio", 1.0))}
-    settings = space.settings.model_dump(mode="json")
-    architecture = Architecture(space.name, settings, {"dim": dim, "depth": depth, **layers})
-    torch.manual_seed(dim)
+    space = nas.space("vit", "digits", preset="micro")
+    return _write_random(folder, space, {"dim": dim, "depth": depth, **layers}, seed)
+
+
+def write_convolutional_anchor(folder: Path, width: float) -> Path:
+    """The same of `tinynet`, of five stages."""
+    space = nas.space("tinynet", "digits", resolutions="16")
+    return _write_random(folder, space, {"resolution": 16, "depth": 0.56, "width": width}, 0)
+
+
+def _write_random(folder: Path, space: SearchSpace[Any], options: dict[str, Option], seed: int) -> Path:
+    architecture = Architecture(space.name, space.settings.model_dump(mode="json"), options)
+    torch.manual_seed(0)
     folder.mkdir()
     (folder / "architecture.json").write_text(architecture.to_json())
     (folder / "manifest.json").write_text(json.dumps({"seed": seed}))

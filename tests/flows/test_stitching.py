@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import nas as fitnas
-from tests.tiny_run import write_anchor
+from tests.tiny_run import write_anchor, write_convolutional_anchor
 
 SEED = 0
 SHORT = ("--supernet-epochs", "1", "--backend", "inline", "--seed", str(SEED))
@@ -92,6 +92,32 @@ def test_anchors_out_of_a_run(nas, tmp_path):
     assert other.code == 2
     assert "give --seed 0" in other.err
     assert not Path("runs/s").exists()
+
+
+def test_convolutional_anchors_are_stitched_stage_by_stage(nas, tmp_path):
+    anchors = [write_convolutional_anchor(tmp_path / f"wide{width}", width) for width in (0.2, 0.3)]
+    setting = f"anchors={anchors[0]},{anchors[1]}"
+    found = nas("search", "--space", "snnet", "--set", setting, "--run", "s", *SHORT)
+    assert found.code == 0, found.err
+    assert "A = wide0.2: 10 blocks of 32 to 64 channels" in found.err
+    run = fitnas.load("runs/s")
+    names = {str(trial.architecture.options["route"]) for trial in run.trials}
+    assert names == {"A", "B", "A[:4]+B[4:]", "A[:5]+B[5:]", "A[:6]+B[6:]"}  # stages of 1, 1, 1, 4 and 3 blocks
+    stitched = next(trial for trial in run.trials if len(str(trial.architecture.options["route"])) > 1)
+    pick = stitched.architecture.id
+    assert nas("train", "s", "--pick", pick, "--epochs", "1").code == 0
+    assert nas("export", "s", "--pick", pick, "--out", "one").code == 0
+    assert nas("report", "s").code == 0
+    together = nas("export", "s", "--all", "--out", "family")
+    assert together.code == 2
+    assert "batch norms" in together.err
+    assert not Path("family").exists()
+    both_ways = nas("search", "--space", "snnetv2", "--set", setting, "--run", "t", *SHORT)
+    assert both_ways.code == 2
+    assert "5 stages; choose --space snnet" in both_ways.err
+    mixed = nas("search", "--space", "snnet", "--set", f"anchors={anchors[0]},deit_tiny", "--run", "t", *SHORT)
+    assert mixed.code == 2
+    assert "one class of networks" in mixed.err
 
 
 # bad input
