@@ -149,12 +149,13 @@ def _add_anchors(figure: go.Figure, view: RunView, across: str, first: Objective
     if not anchors:
         return
     figure.add_trace(
-        _scatter(view)(
+        go.Scatter(
             x=[_value(anchor.trial, across) for anchor in anchors if anchor.trial],
             y=[_value(anchor.trial, first.column) for anchor in anchors if anchor.trial],
             mode="markers+text",
             name="anchors",
             text=[anchor.letter for anchor in anchors],
+            cliponaxis=False,  # the letter of the best one stands above it
             textposition="top left",
             marker={"symbol": "diamond-open", "size": 15, "color": SECOND, "line": {"width": 2}},
             hovertext=[f"{anchor.name}: {anchor.lost}" for anchor in anchors],
