@@ -221,8 +221,7 @@ def network_of(run: StoredRun, trial: Trial) -> tuple[nn.Module, dict[str, Any]]
         load_weights(network, folder / WEIGHTS_FILE)
         document: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         return network.eval(), document
-    _, pictures = _data(run, include_test=False)
-    network = inherited_network(run, trial, pictures)
+    network = inherited_network(run, trial, pictures_of(run))
     origin = IN_SEARCH if run.parts.evaluator == TRAIN else INHERITED
     return network, {"weights": origin, "validation_top1": trial.metrics.get("top1")}
 
@@ -234,13 +233,22 @@ def inherited_network(run: StoredRun, trial: Trial, pictures: Pictures) -> nn.Mo
     """
     if run.parts.evaluator == TRAIN:
         return _kept_network(run, trial)
-    network: nn.Module = trained_supernet(run).extract(trial.architecture)
+    return recalibrated(run, trained_supernet(run).extract(trial.architecture), trial, pictures)
+
+
+def recalibrated(run: StoredRun, network: nn.Module, trial: Trial, pictures: Pictures) -> nn.Module:
+    """A network out of the supernet, in eval mode, with the batch-norm statistics that it was scored with."""
     size = run.parts.space.input_size(trial.architecture)[1:]
     sample = torch.from_numpy(calibration_sample(pictures.train.images, run.config.seed))
     parts = even_parts(len(sample), SCORE_BATCH)
     with torch_threads(1):  # as in the search: on other numbers of threads the last bits differ
         recalibrate(network, (prepare(sample[part], size, pictures.mean, pictures.std) for part in parts))
     return network.eval()
+
+
+def pictures_of(run: StoredRun) -> Pictures:
+    """The run's pictures for training and validation."""
+    return _data(run, include_test=False)[1]
 
 
 def trained_supernet(run: StoredRun) -> Any:

@@ -59,6 +59,8 @@ def _resolve(name: str, root: Path) -> Source:
         return _of_folder(Path(name))
     if ":" in name:
         return _of_run(name, root)
+    if (root / name).is_dir():
+        raise WrongUse(f"the anchor {name} is a run of many networks; name one of them: {name}:ID, {name}:best")
     if not is_published(name):
         from nas.anchors.timm import is_timm, timm_source  # loads timm, which takes seconds
 

@@ -12,7 +12,7 @@ from torch import nn
 from nas.core.trial import Trial
 from nas.deployment.artifact import data_of, open_folder, versions, write_preprocessing
 from nas.deployment.standalone import check
-from nas.member import trained_supernet
+from nas.member import pictures_of, recalibrated, trained_supernet
 from nas.run import StoredRun
 from nas.storage.files import write_atomically
 from nas.training.checkpoint import weights_file
@@ -22,14 +22,14 @@ from search_spaces.core.errors import WrongUse
 _MODULE = "search_spaces.blocks.stitched_network"
 _NETWORK = '''
 
-def network() -> StitchedNetwork:
+def network() -> ElasticNetwork:
     """The network with random weights; load model.safetensors into it."""
     import json
     from pathlib import Path
 
     from parts import {factory}
 
-    return StitchedNetwork({factory}, **json.loads((Path(__file__).parent / "routes.json").read_text()))
+    return ElasticNetwork({factory}, **json.loads((Path(__file__).parent / "routes.json").read_text()))
 '''
 _LOAD = """\
 from model import network
@@ -86,25 +86,22 @@ class _EveryRoute(nn.Module):
 def export_run(run: StoredRun, out: Path, *, force: bool = False) -> Path:
     """Writes the network of all evaluated routes; low-rank updates are merged.
 
-    It is loaded in a clean interpreter, where every route has to give the logits of its plain network; `FitnasError`
-    where one differs by 1e-5. `WrongUse` where the run stitches nothing.
+    Batch norms get each route's own statistics, as its evaluation had them. The network is loaded in a clean
+    interpreter, where every route has to give the logits of its plain network; `FitnasError` where one differs by 1e-5.
+    `WrongUse` where the run stitches nothing.
     """
     space: Any = run.parts.space
     if not space.names_trained:
         raise WrongUse(f"run '{run.name}' has networks of '{space.name}', which are no routes of one: leave --all away")
-    if space.family.separate_statistics:
-        raise WrongUse(
-            f"the routes of run '{run.name}' have batch norms, whose statistics each route has for itself: weights "
-            "alone do not make them one network; export members one by one, with --pick"
-        )
     trials = sorted(
         (trial for trial in run.trials if trial.state == "complete"), key=lambda trial: trial.metrics["macs"]
     )
-    supernet = trained_supernet(run).eval()
+    supernet, pictures = trained_supernet(run).eval(), pictures_of(run)
+    plain = [recalibrated(run, supernet.extract(trial.architecture), trial, pictures) for trial in trials]
     open_folder(out, force)
     routes = [space.route_spec(space.route(t.architecture), int(t.metrics["macs"]), t.metrics["top1"]) for t in trials]
     arguments = {"anchors": space.anchors, "routes": routes}
-    elastic = _merged(space.family.network_class(), arguments, supernet)
+    elastic = _merged(space.family.network_class(), arguments, supernet, plain)
     source = inspect.getsource(importlib.import_module(_MODULE)).rstrip()
     write_atomically(out / "model.py", source + "\n" + _NETWORK.format(factory=space.family.factory))
     write_atomically(out / "parts.py", inspect.getsource(importlib.import_module(space.family.module)))
@@ -112,8 +109,7 @@ def export_run(run: StoredRun, out: Path, *, force: bool = False) -> Path:
     write_atomically(out / "model.safetensors", weights_file(elastic))
     write_preprocessing(run, trials[0], out, run.data_document())
     _describe(run, out, trials, elastic)
-    plain = _EveryRoute([supernet.extract(trial.architecture) for trial in trials])
-    check(out, plain.eval(), space.input_size(trials[0].architecture), _LOAD)
+    check(out, _EveryRoute(plain).eval(), space.input_size(trials[0].architecture), _LOAD)
     return out
 
 
@@ -123,15 +119,19 @@ def next_step(written: Path) -> str:
 
 
 @torch.no_grad()
-def _merged(build: Any, arguments: dict[str, Any], supernet: Any) -> nn.Module:
-    """The elastic network with plain stitch layers."""
-    elastic: Any = importlib.import_module(_MODULE).StitchedNetwork(build, **arguments)
-    elastic.anchors.load_state_dict(supernet.anchors.state_dict())
+def _merged(build: Any, arguments: dict[str, Any], supernet: Any, plain: list[nn.Module]) -> nn.Module:
+    """The elastic network with plain stitch layers, and the batch-norm statistics of each route's plain network."""
+    elastic: Any = importlib.import_module(_MODULE).ElasticNetwork(build, **arguments)
+    shared = dict(supernet.anchors.named_parameters())
+    for name, parameter in elastic.anchors.named_parameters():
+        parameter.copy_(shared[name])
     for number, stitch in elastic.stitches.items():
         stitch.weight.copy_(supernet.stitches[number].merged())
         stitch.bias.copy_(supernet.stitches[number].bias)
-    network: nn.Module = elastic.eval()
-    return network
+    for route, network in enumerate(plain):
+        elastic.keep_statistics(route, network)
+    found: nn.Module = elastic.eval()
+    return found
 
 
 def _describe(run: StoredRun, out: Path, trials: list[Trial], elastic: nn.Module) -> None:

@@ -50,7 +50,8 @@ def check(folder: Path, network: nn.Module, size: tuple[int, int, int], load: st
     """Compares the logits of the exported folder, loaded in a clean interpreter, with those of `network`.
 
     `load` are lines that leave the exported network in `net`; `folder` is the folder's path there, the first place
-    where modules are looked for. `FitnasError` where they fail or the logits differ by more than 1e-5.
+    where modules are looked for. `FitnasError` where they fail or the logits differ by more than 1e-5 of the largest
+    one, or of 1 where all are smaller: rounding grows with them.
     """
     probe = torch.randn(_PROBES, *size, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -63,6 +64,8 @@ def check(folder: Path, network: nn.Module, size: tuple[int, int, int], load: st
         done = subprocess.run(command, capture_output=True, text=True, timeout=_CHECK_SECONDS, check=False)
         if done.returncode != 0:
             raise FitnasError(f"the exported network does not load: {done.stderr.strip().splitlines()[-1:]}")
-        difference = float((load_file(got)["logits"] - expected).abs().max())
+        difference = float((load_file(got)["logits"] - expected).abs().max() / expected.abs().max().clamp(min=1.0))
     if not difference <= _TOLERANCE:
-        raise FitnasError(f"the exported network's logits differ by {difference:.2g}, more than {_TOLERANCE:g}")
+        raise FitnasError(
+            f"the exported network's logits differ by {difference:.2g} of the largest, more than {_TOLERANCE:g}"
+        )

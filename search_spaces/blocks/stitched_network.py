@@ -6,7 +6,7 @@ Sources: SN-Net (arXiv 2302.06586) for stitch layers by least squares that route
 routes both ways and for stitch layers that stay as fitted beside a low-rank update (LoRA, arXiv 2106.09685).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 import torch
@@ -49,13 +49,10 @@ class Stitch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, tokens, dim) -> (N, tokens, out), or (N, dim, H, W) -> (N, out, H, W)."""
-        if x.ndim == _MAP:
-            of_places: Tensor = self(x.flatten(2).mT)
-            return of_places.mT.reshape(len(x), len(self.bias), *x.shape[2:])
-        y = functional.linear(x, self.weight, self.bias)
+        y = _linear(x, self.weight, self.bias)
         if self.down is None or self.up is None:
             return y
-        return y + functional.linear(functional.linear(x, self.down), self.up) / self.rank
+        return y + _linear(_linear(x, self.down), self.up) / self.rank
 
     @torch.no_grad()
     def merged(self) -> Tensor:
@@ -124,3 +121,76 @@ class StitchedNetwork(nn.Module):
             x = anchors[anchor].run(x, first, end)
         logits: Tensor = anchors[parts[-1][0]].classify(x)
         return logits
+
+
+class ElasticNetwork(StitchedNetwork):
+    """A stitched network at work: every route has batch-norm statistics of its own, where there are such norms.
+
+    A block behind a stitch sees other features than in its own network. The statistics of a route are one buffer, of
+    which a switch hands the norms their parts: it copies nothing.
+    """
+
+    def __init__(
+        self, build: Callable[..., nn.Module], anchors: Sequence[Mapping[str, Any]], routes: Sequence[RouteSpec]
+    ) -> None:
+        super().__init__(build, anchors, routes)
+        for norm in _batch_norms([self]):
+            for name in ("running_mean", "running_var"):
+                norm.register_buffer(name, None, persistent=False)
+        self._norms = [self._norms_of(route) for route in self.routes]
+        for number, norms in enumerate(self._norms):
+            if norms:
+                ones = torch.ones(sum(norm.num_features for norm in norms))
+                self.register_buffer(_statistics_of(number), torch.stack([torch.zeros_like(ones), ones]))
+        self.register_load_state_dict_post_hook(_hand_over)  # type: ignore[no-untyped-call]
+        self.set_route(0)
+
+    def _norms_of(self, route: RouteSpec) -> list[Any]:
+        """The batch norms that a route runs through, in the order of those of its plain network."""
+        parts, anchors = route["parts"], list[Any](self.anchors)
+        blocks = [block for anchor, first, end in parts for block in anchors[anchor].stack[first:end]]
+        return _batch_norms(_modules(anchors[parts[0][0]], blocks, anchors[parts[-1][0]]))
+
+    def set_route(self, number: int) -> RouteSpec:
+        """From now on `forward` runs this route; `IndexError` where there is none of that number."""
+        route, norms = super().set_route(number), self._norms[number]
+        if norms:
+            sizes = [norm.num_features for norm in norms]
+            means, variances = (row.split(sizes) for row in self.get_buffer(_statistics_of(number)))
+            for norm, mean, variance in zip(norms, means, variances, strict=True):
+                norm.running_mean, norm.running_var = mean, variance
+        return route
+
+    @torch.no_grad()
+    def keep_statistics(self, number: int, plain: Any) -> None:
+        """Copies the batch-norm statistics of a route's plain network."""
+        norms = _batch_norms(_modules(plain, plain.stack, plain))
+        if norms:
+            kept = [torch.cat([getattr(norm, name) for norm in norms]) for name in ("running_mean", "running_var")]
+            self.get_buffer(_statistics_of(number)).copy_(torch.stack(kept))
+
+
+def _modules(begun: Any, blocks: Iterable[nn.Module], ended: Any) -> list[nn.Module]:
+    """What is run, stitch layers left out: the beginning of one network, blocks, the end of another."""
+    found = [*(getattr(begun, name) for name in begun.begins), *blocks, *(getattr(ended, name) for name in ended.ends)]
+    return [each for each in found if isinstance(each, nn.Module)]
+
+
+def _batch_norms(modules: Iterable[nn.Module]) -> list[Any]:
+    return [each for module in modules for each in module.modules() if isinstance(each, nn.BatchNorm2d)]
+
+
+def _statistics_of(number: int) -> str:
+    return f"statistics_{number}"
+
+
+def _hand_over(network: Any, _: Any) -> None:
+    """After loading weights: the norms get what was loaded."""
+    network.set_route(network.active)
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Of tokens, or of a map as the 1x1 convolution that stands there in the plain network."""
+    if x.ndim == _MAP:
+        return functional.conv2d(x, weight[:, :, None, None], bias)
+    return functional.linear(x, weight, bias)

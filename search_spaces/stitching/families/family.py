@@ -21,8 +21,6 @@ class Family(ABC):
     module: ClassVar[str]
     factory: ClassVar[str]
     where: ClassVar[str]
-    separate_statistics: ClassVar[bool] = False
-    """Whether the plain network of each route has statistics of its own beside the weights (batch norm)."""
 
     @abstractmethod
     def traits(self, network: Network) -> dict[str, Any]:

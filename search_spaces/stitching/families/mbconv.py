@@ -28,7 +28,6 @@ class Mbconvs(Family):
     module: ClassVar[str] = "search_spaces.blocks.mbconv"
     factory: ClassVar[str] = "MbconvNetwork"
     where: ClassVar[str] = "spaces tinynet and mcunetv2"
-    separate_statistics: ClassVar[bool] = True
 
     def traits(self, network: Network) -> dict[str, Any]:
         stem = network["stem"]
