@@ -80,36 +80,45 @@ def main(arguments: list[str]) -> int:
     """Runs one command line and returns its exit code; prints errors without a traceback unless `--debug` is given."""
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    before = {number: signal.signal(number, _stop) for number in _WORD_OF}
+    signals: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        _stop(number, frame, signals)
+
+    before = {number: signal.signal(number, stop) for number in _WORD_OF}
     try:
         result: Any = app(arguments, standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except FitnasError as error:
-        if debug:
+    except Stopped as stopped:
+        return _stopped(stopped.number)
+    except Exception as error:
+        if signals:  # native code, such as a comparison of NumPy, puts an error of its own in the place of `Stopped`
+            return _stopped(signals[0])
+        if isinstance(error, BrokenPipeError):
+            sys.stderr.close()  # the reader of stdout has gone, as with `nas show RUN | head`: there is nobody to tell
+            return 0
+        if _is_usage_error(error):
+            return _failed(_usage_message(error, arguments), 2)
+        if debug or not isinstance(error, FitnasError):
             raise
         return _failed(str(error), error.exit_code)
-    except Stopped as stopped:
-        word = _WORD_OF[stopped.number]
-        return _failed(f"{word}; what was recorded is saved, go on with: nas resume RUN", 128 + stopped.number)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of stdout has gone, as with `nas show RUN | head`: nothing to say to anybody
-        return 0
-    except Exception as error:
-        if not _is_usage_error(error):
-            raise
-        return _failed(_usage_message(error, arguments), 2)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _stopped(number: int) -> int:
+    return _failed(f"{_WORD_OF[number]}; what was recorded is saved, go on with: nas resume RUN", 128 + number)
+
+
+def _stop(number: int, frame: FrameType | None, signals: list[int]) -> None:
     if _is_importing(frame):
         # an exception inside the start of a native module, such as torch's, would abort the process: try again later
         again = threading.Timer(_RETRY_SECONDS, os.kill, (os.getpid(), number))
         again.daemon = True
         again.start()
         return
+    signals.append(number)
     raise Stopped(number)
 
 
