@@ -8,7 +8,7 @@ from nas.strategies.strategy import Strategy
 from search_spaces.core.errors import WrongUse, did_you_mean
 
 ENTRY_POINT_GROUP = "fitnas.strategies"
-_NOT_STRATEGIES = {"strategy"}
+_NOT_STRATEGIES = {"strategy", "around_front", "improvement", "moves", "optuna_sampler", "planning", "surrogates"}
 
 
 def strategy_names() -> list[str]:
