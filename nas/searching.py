@@ -281,6 +281,7 @@ class _Search:
                     parts.budget,
                     parts.pricer,
                     parts.measure and parts.measure.until(lambda: conductor.is_over()),
+                    self.run.reference,
                 )
             ),
             how.price(parts.pricer),

@@ -20,7 +20,7 @@ _FEWEST = 5  # trials around which is searched while none is within the box
 
 
 class AroundFront(Strategy):
-    """What such strategies share: the front on a log scale, its neighbours, and random networks that are new and fit."""
+    """What they share: the front on a log scale, its neighbours, and random networks that are new and fit."""
 
     def random(self, rng: np.random.Generator, n: int) -> Population:
         """Random networks that fit and were not told; where none is found, random ones."""

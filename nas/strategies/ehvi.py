@@ -1,4 +1,4 @@
-"""Expected hypervolume improvement by models of what was measured, over what lies near the front and random networks."""
+"""Expected hypervolume improvement, by models of what was measured, of the front's neighbours and random networks."""
 
 from collections.abc import Sequence
 

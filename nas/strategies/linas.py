@@ -54,7 +54,7 @@ class LINAS(Planning):
 
 @dataclass(frozen=True)
 class _Judged:
-    """Networks that fit, their predicted objectives, and which of them are likely within the box and measured limits."""
+    """Networks that fit, their predicted objectives, and which are likely within the box and measured limits."""
 
     population: Population
     values: Floats

@@ -3,8 +3,8 @@
 Optuna (Akiba, Sano, Yanase, Ohta, Koyama: KDD 2019) keeps a study, and its samplers random numbers and caches. Here
 both are made from what a strategy is allowed to know:
 
-- the study holds the told trials, in order. What was asked for in between is told as failed, which samplers ignore; once
-  there is more of that than of trials, the study is made anew.
+- the study holds the told trials, in order. What was asked for in between is told as failed, which samplers ignore;
+  once there is more of that than of trials, the study is made anew.
 - a sampler lives for one question and is seeded from its random numbers.
 """
 

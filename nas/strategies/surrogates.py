@@ -64,8 +64,8 @@ def _counts(population: Population) -> list[Floats]:
 
 @dataclass(frozen=True)
 class Expected:
-    """Of candidates: mean and deviation `(n, objectives)` on the log scale, and the chance `(n,)` to be within the limits
-    that are no objectives.
+    """Of candidates: mean and deviation `(n, objectives)` on the log scale; the chance `(n,)` to be within the
+    measured limits that are no objectives.
     """
 
     mean: Floats

@@ -1,7 +1,7 @@
 """Tree-structured Parzen estimators for several objectives, Optuna's.
 
-Ozaki, Tanigaki, Watanabe, Nomura and Onishi: Multiobjective Tree-Structured Parzen Estimator, JAIR 73, 2022. The densities
-are over all choices at once (Falkner, Klein and Hutter: BOHB, ICML 2018), since choices act together.
+Ozaki, Tanigaki, Watanabe, Nomura and Onishi: Multiobjective Tree-Structured Parzen Estimator, JAIR 73, 2022. The
+densities are over all choices at once (Falkner, Klein and Hutter: BOHB, ICML 2018), since choices act together.
 """
 
 from typing import TYPE_CHECKING, cast

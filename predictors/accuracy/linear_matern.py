@@ -3,7 +3,7 @@
 A search asks for a new fit every few trials. The kernel is a linear one plus a Matern of smoothness 5/2 that has one
 length for all features (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, sections 4.2 and 5.4).
 With a length for each, some dozens of networks are learnt by heart. Four parameters are found from the gradient of the
-posterior by resilient propagation (Blum and Riedmiller: ESANN 2013); the priors are wide, in deviations of the accuracy.
+posterior by resilient propagation (Riedmiller and Braun: ICNN 1993); the priors are wide, in deviations of accuracy.
 """
 
 from typing import ClassVar
