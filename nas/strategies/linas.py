@@ -32,7 +32,8 @@ class LINAS(Planning):
 
     batch: ClassVar[int] = 20
     startup: ClassVar[int] = 20
-    length: ClassVar[int] = 40
+    length: ClassVar[int] = 28  # a batch, and what may be under way beside it
+    in_order: ClassVar[bool] = False
 
     def plan(self, told: Sequence[Trial], rng: np.random.Generator) -> Population:
         """The best of the inner search's last population, as far as they are new."""

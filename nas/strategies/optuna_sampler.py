@@ -40,7 +40,7 @@ class OptunaStrategy(Strategy):
 
     startup: ClassVar[int] = 12
     """Trials, random but for `start()`, before the sampler is asked."""
-    draws: ClassVar[int] = 8
+    draws: ClassVar[int] = 3
     """Most candidates of one question that come from the sampler itself; the rest lies around them."""
 
     _study: "optuna.Study | None" = None
@@ -53,8 +53,15 @@ class OptunaStrategy(Strategy):
         """What Optuna keeps with the usable trial told at `place`, for samplers that count generations."""
         return {}
 
-    def told_generation(self, study: "optuna.Study", told: int) -> None:
+    def told_generation(self, told: int) -> None:
         """Called after every trial told, for samplers that choose parents once a generation."""
+
+    def reopened(self) -> "optuna.Study":
+        """The study without what Optuna remembers of its trials between questions."""
+        import optuna
+
+        assert self._study is not None
+        return optuna.load_study(study_name=self._study.study_name, storage=self._storage)
 
     def ask(self, n: int, rng: np.random.Generator) -> Population:
         """At most `n` candidates, those of the sampler first."""
@@ -93,12 +100,14 @@ class OptunaStrategy(Strategy):
         if self._study is None or self._failed > max(_MOST_FAILED, self._added):
             logging.getLogger("optuna").setLevel(logging.WARNING)  # it tells every trial otherwise
             directions = ["minimize" if objective.minimise else "maximize" for objective in self.objectives]
-            self._study, self._added, self._failed = optuna.create_study(directions=directions), 0, 0
+            self._storage = optuna.storages.InMemoryStorage()
+            self._study = optuna.create_study(directions=directions, storage=self._storage)
+            self._added = self._failed = 0
         rows = self.space.population([trial.architecture for trial in usable[self._added :]]).matrix
         for trial, row in zip(usable[self._added :], rows, strict=True):
             self._study.add_trial(self._frozen(trial, row.tolist()))
             self._added += 1
-            self.told_generation(self._study, self._added)
+            self.told_generation(self._added)
         return self._study
 
     def _frozen(self, trial: Trial, row: Sequence[int]) -> "optuna.trial.FrozenTrial":
@@ -118,16 +127,16 @@ class GeneticStrategy(OptunaStrategy):
 
     population: ClassVar[int] = 20
     startup: ClassVar[int] = 20
-    draws: ClassVar[int] = 16
+    draws: ClassVar[int] = 6
 
     def generation(self, place: int) -> dict[str, Any]:
         """The trial's generation, by its place."""
         return {self._genetic(0)._get_generation_key(): place // self.population}
 
-    def told_generation(self, study: "optuna.Study", told: int) -> None:
+    def told_generation(self, told: int) -> None:
         """Parents of the next generation, chosen with random numbers of their own and kept in the study."""
         if told % self.population == 0:
-            self._genetic(told).get_parent_population(study, told // self.population)
+            self._genetic(told).get_parent_population(self.reopened(), told // self.population)
 
     def _genetic(self, seed: int) -> Any:
         return self.sampler(seed)

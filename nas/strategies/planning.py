@@ -24,6 +24,8 @@ class Planning(AroundFront):
     batch: ClassVar[int] = 5
     startup: ClassVar[int] = 12
     length: ClassVar[int] = 16
+    in_order: ClassVar[bool] = True
+    """Whether the head of a plan is worth more than its tail; else it is taken at random."""
 
     _planned: tuple[int, Population] | None = None
 
@@ -39,6 +41,7 @@ class Planning(AroundFront):
         if len(usable) < self.startup:
             return self.random(rng, n)
         plan = without(self.planned(), self.seen)
+        plan = plan if self.in_order else plan[rng.permutation(len(plan))]
         if len(plan) >= n:
             return plan[:n]
         near = self.near_front(usable, rng, n)

@@ -13,7 +13,7 @@ from predictors.accuracy.predictor import AccuracyPredictor, Floats
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-_MEMBERS, _TREES, _LEAVES, _RATE = 6, 60, 8, 0.12
+_MEMBERS, _TREES, _LEAVES, _RATE = 6, 80, 8, 0.12
 _FEWEST_IN_A_LEAF = 5
 
 

@@ -80,7 +80,7 @@ def test_a_limit_on_a_measured_figure_leads_to_what_is_within_it(name: str) -> N
     made.tell(told(space, 60))
     asked = np.concatenate([made.ask(16, np.random.default_rng(i)).matrix[:6] for i in range(4)])
     chance = (accuracy(space.sample(np.random.default_rng(3), 500).matrix, 4) >= 0.5).mean()
-    assert (accuracy(asked, 4) >= 0.5).mean() > 2 * chance
+    assert (accuracy(asked, 4) >= 0.5).mean() > 1.3 * chance
 
 
 def test_other_random_numbers_give_other_candidates(name: str) -> None:

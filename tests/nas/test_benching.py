@@ -70,7 +70,7 @@ def test_misuse(fitnas_data: Path) -> None:
 def test_interval_holds_the_mean_and_is_a_point_for_one() -> None:
     values = np.array([0.7, 0.8, 0.9])
     low, high = interval(values)
-    assert 0.7 <= low < values.mean() < high <= 0.9
+    assert 0.7 - 1e-9 <= low < values.mean() < high <= 0.9 + 1e-9
     assert interval(np.array([0.5])) == (0.5, 0.5)
 
 

@@ -17,6 +17,7 @@ from tests.nas.toy_space import Price, ToyEvaluator, ToySettings, ToySpace, accu
 
 BOTH = parse_objectives("accuracy,macs")
 BOX = Reference((1.0, 1000), (0.0, 3400))
+MANY_CHOICES = ToySettings(choices=20)
 
 
 def volume(name: str, seed: int, trials: int, space: ToySpace | None = None) -> float:
