@@ -6,7 +6,8 @@ hypervolume after 50, 100 and 250 evaluations, equal for all. Strategies are sea
 evaluation or one generation after the other:
 
 - Optuna's TPE, multivariate; what it proposes a second time is looked up and costs nothing;
-- pymoo's NSGA-II with populations of 20 and 50, integers, its own elimination of duplicates.
+- pymoo's NSGA-II with populations of 20 and 50, its operators for integers (of four settings tried, those for
+  categories and uniform crossover among them, the one that finds most), its own elimination of duplicates.
 
 A network without a path to the output costs neither of them an evaluation; nor does one evaluated before. FitNAS tells
 its strategies the box of the hypervolume, as in every search; so the peers are also run told of it, as constraints, and
@@ -35,7 +36,7 @@ from nas.reporting.scores import score_row
 from search_spaces.core.population import Population
 
 MOST = max(MARKS)
-OURS = ("random", "evolution", "nsga2", "nsga3", "tpe", "local", "linas", "ehvi", "auto")
+OURS = ("random", "auto", "ehvi", "local", "evolution", "nsga2", "linas", "tpe")
 PATIENCE = 40  # questions or generations without a new network before random ones are evaluated instead
 ASKED = {100: (0.84, 0.90), 250: (0.935, 0.97)}
 
