@@ -9,17 +9,16 @@ comparison that would take weeks takes seconds, and can be repeated with many se
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel
 from results import write_section
 from scipy.stats import t as student
 
+from nas.benching import NasBench201
 from nas.conductor import Conductor, Proposal
 from nas.core.fidelity import Fidelity
 from nas.core.objective import parse_objectives
@@ -28,47 +27,12 @@ from nas.execution.backend import Stage
 from nas.halving import Halving
 from nas.strategies.evolution import Evolution
 from search_spaces.core.architecture import Architecture
-from search_spaces.core.choice import Choice
-from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.population import Population
-from search_spaces.core.space import SearchSpace
 
-EDGES, OPERATIONS = 6, 5
 FEW, MANY = 12, 200  # epochs
 CHANCE = {"c10": 0.1, "c100": 0.01}
 OBJECTIVES = parse_objectives("accuracy,macs")
 TRIALS = 200  # the default of a search: what its strategy scales with
-
-
-class NoSettings(BaseModel):
-    """The space has none."""
-
-
-class NasBench201(SearchSpace[NoSettings]):
-    """An operation on each of six edges; known by its table alone."""
-
-    name, title, source = "nb201", "NAS-Bench-201", "Dong and Yang, arXiv 2001.00326"
-
-    def __init__(self) -> None:
-        self.settings = NoSettings()
-        self.choices = tuple(Choice(f"edge{edge}", tuple(range(OPERATIONS))) for edge in range(EDGES))
-
-    @classmethod
-    def configured(cls, options: Mapping[str, str], facts: InputFacts | None) -> "NasBench201":  # noqa: ARG003
-        return cls()
-
-    @classmethod
-    def restored(cls, settings: Mapping[str, Any]) -> "NasBench201":  # noqa: ARG003
-        return cls()
-
-    def decode(self, population: Population) -> Any:
-        raise NotImplementedError
-
-    def blueprint(self, architecture: Architecture) -> Any:
-        raise NotImplementedError
-
-    def input_size(self, architecture: Architecture) -> tuple[int, int, int]:
-        return 3, 32, 32
 
 
 class Known:
@@ -76,28 +40,20 @@ class Known:
 
     def __init__(self, space: NasBench201, path: Path, data: str) -> None:
         self.space = space
-        table = pd.read_parquet(path)
-        order = np.empty(len(table), dtype=np.intp)
-        order[self._places(table[[f"op{edge}" for edge in range(EDGES)]].to_numpy())] = np.arange(len(table))
-        table = table.iloc[order]
+        table = space.table(path)
         self.macs = 1e6 * table["flops_m_c10"].to_numpy(dtype=np.float64)
         self.usable = table["connected"].to_numpy(dtype=bool)
         columns = {FEW: f"{data}_test_acc_{FEW}ep", MANY: f"{data}_eval_acc_{MANY}ep"}
         self.top1 = {epochs: table[column].to_numpy(dtype=np.float64) / 100 for epochs, column in columns.items()}
 
-    @staticmethod
-    def _places(matrix: NDArray[Any]) -> NDArray[np.intp]:
-        places: NDArray[np.intp] = matrix.astype(np.intp) @ OPERATIONS ** np.arange(EDGES)
-        return places
-
     def price(self, population: Population) -> dict[str, NDArray[Any]]:
         """What is known before any training."""
-        rows, ones = self._places(population.matrix), np.ones(len(population), dtype=np.int64)
+        rows, ones = self.space.rows(population), np.ones(len(population), dtype=np.int64)
         return {"macs": self.macs[rows], "fits": self.usable[rows], "patches": ones, "split": 0 * ones}
 
     def stages(self, architecture: Architecture, fidelity: Fidelity) -> Iterator[tuple[int, Stage]]:
         """Epochs trained since the stage before, and what was found."""
-        row, before, so_far = self._places(self.space.population([architecture]).matrix)[0], 0, {}
+        row, before, so_far = self.space.rows(self.space.population([architecture]))[0], 0, {}
         for epochs in fidelity.rungs:
             top1 = float(self.top1[epochs][row])
             so_far[fidelity.column(epochs)] = top1

@@ -40,7 +40,6 @@ ACCURACY_OF = {
 MEASURED_COLUMNS = ("top1",)
 # Measured on this machine, before an evaluation; of another device nothing is known.
 SPEED_COLUMNS = ("images_per_second", "latency_ms")
-_STRATEGY_OF_AUTO = "evolution"
 
 __all__ = ["device_names", "runtime_names", "space_names"]
 
@@ -205,7 +204,7 @@ def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
 
 
 def strategy_class(name: str) -> "type[Strategy]":
-    """The strategy of that name; `auto` is evolution."""
+    """The strategy of that name."""
     from nas import strategies
 
-    return strategies.strategy_class(_STRATEGY_OF_AUTO if name == "auto" else name)
+    return strategies.strategy_class(name)

@@ -293,6 +293,7 @@ class _Search:
                     parts.pricer,
                     parts.measure
                     and parts.measure.until(lambda: conductor.is_over()).telling(lambda a: conductor.measuring(a)),
+                    self.run.reference,
                 )
             ),
             how.price(parts.pricer),

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from nas.cli import (
+    bench,
     compare,
     cost,
     delete,
@@ -57,6 +58,7 @@ for _name, _command in (
     ("spaces", spaces.spaces),
     ("devices", devices.devices),
     ("strategies", strategies.strategies),
+    ("bench", bench.bench),
     ("doctor", doctor.doctor),
 ):
     app.command(_name)(_command)

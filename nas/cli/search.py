@@ -40,7 +40,7 @@ _Objectives = Annotated[
     Text, _option("--objectives", help="Default accuracy,macs; also params, sram, flash, size, throughput, latency.")
 ]
 _Strategy = Annotated[
-    Text, _option("--strategy", help="auto (default), evolution, random, or propose: the space's own rule.")
+    Text, _option("--strategy", help="auto (default), or another of: nas strategies. propose: the space's own rule.")
 ]
 _Evaluator = Annotated[Text, _option("--evaluator", help="supernet, train or table; default: the space's.")]
 _Fidelity = Annotated[

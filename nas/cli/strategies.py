@@ -10,8 +10,7 @@ def strategies(json: Json = False) -> None:
     from nas.cli.search_session import print_json
     from nas.strategies import strategy_names
 
-    rows = {name: (strategy_class(name).__doc__ or "").strip().splitlines()[0] for name in ["auto", *strategy_names()]}
-    rows["auto"] = f"now the same as {strategy_class('auto').__module__.rsplit('.', 1)[-1]}"
+    rows = {name: (strategy_class(name).__doc__ or "").strip().splitlines()[0] for name in strategy_names()}
     if json:
         print_json(rows)
         return

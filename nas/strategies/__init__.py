@@ -8,7 +8,7 @@ from nas.strategies.strategy import Strategy
 from search_spaces.core.errors import WrongUse, did_you_mean
 
 ENTRY_POINT_GROUP = "fitnas.strategies"
-_NOT_STRATEGIES = {"strategy"}
+_NOT_STRATEGIES = {"strategy", "around_front", "improvement", "moves", "optuna_sampler", "planning", "surrogates"}
 
 
 def strategy_names() -> list[str]:
@@ -25,7 +25,7 @@ def strategy_class(name: str) -> type[Strategy]:
     known = strategy_names()
     if name not in known:
         hint = did_you_mean(name, known) or "."
-        raise WrongUse(f"unknown strategy '{name}'{hint} Known: auto, {', '.join(known)}")
+        raise WrongUse(f"unknown strategy '{name}'{hint} Known: {', '.join(known)}")
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == name:
             loaded: type[Strategy] = point.load()

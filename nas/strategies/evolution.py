@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nas.core.budget import Budget
 from nas.core.objective import Objective, oriented_table
-from nas.core.pareto import non_dominated
+from nas.core.pareto import Reference, non_dominated
 from nas.core.trial import Trial
 from nas.strategies.strategy import Strategy
 from search_spaces.core.population import Population
@@ -50,8 +50,9 @@ class Evolution(Strategy):
         budget: Budget | None = None,
         price: Price | None = None,
         measure: Price | None = None,
+        reference: Reference | None = None,
     ) -> None:
-        super().__init__(space, objectives, trials, budget, price, measure)
+        super().__init__(space, objectives, trials, budget, price, measure, reference)
         share = trials // SCALE
         self.random_trials = min(max(share, FEWEST), MOST_RANDOM_TRIALS)
         self.parent_count = min(max(share, FEWEST), MOST_PARENTS)

@@ -2,13 +2,14 @@
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from nas.core.budget import Budget
 from nas.core.objective import Objective
+from nas.core.pareto import Reference
 from nas.core.trial import Trial
 from search_spaces.core.errors import Infeasible
 from search_spaces.core.population import Population
@@ -31,7 +32,8 @@ class Strategy(ABC):
     that are known only after an evaluation; what is known before never reaches a strategy when it breaks a limit.
     `price` gives what is known before; with it a strategy may ask the space for the networks of its own rule. `measure`
     gives what a budget limits and takes seconds a network to know: only a space's rule asks it, what it proposes being
-    rare; the caller holds every candidate to those limits anyway.
+    rare; the caller holds every candidate to those limits anyway. `reference` is the box of the search's hypervolume:
+    what lies beyond its worst is worth nothing to whoever searches.
     """
 
     only_its_own: ClassVar[bool] = False
@@ -45,6 +47,7 @@ class Strategy(ABC):
         budget: Budget | None = None,
         price: Price | None = None,
         measure: Price | None = None,
+        reference: Reference | None = None,
     ) -> None:
         if not objectives:
             raise ValueError("a strategy needs at least one objective")
@@ -54,7 +57,10 @@ class Strategy(ABC):
         self.budget = budget or Budget()
         self.price = price
         self.measure = measure
+        self.reference = reference
         self._told: list[Trial] = []
+        self._usable: list[Trial] = []
+        self._seen: set[bytes] = set()
 
     def start(self) -> Population:
         """Where to begin: what the space's own rule gives for the budget, else its smallest and largest networks."""
@@ -75,3 +81,16 @@ class Strategy(ABC):
     def tell(self, trials: Sequence[Trial]) -> None:
         """Learns from finished trials; here they are kept."""
         self._told += trials
+        columns = [objective.column for objective in self.objectives]
+        self._usable += [t for t in trials if t.state == "complete" and all(c in t.metrics for c in columns)]
+        self._seen.update(self.space.population([trial.architecture for trial in trials]).keys())
+
+    @property
+    def usable(self) -> Sequence[Trial]:
+        """Those told that have a figure for every objective, in order."""
+        return self._usable
+
+    @property
+    def seen(self) -> Collection[bytes]:
+        """Keys of all that was told."""
+        return self._seen

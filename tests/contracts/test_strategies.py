@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nas.core.budget import Budget
 from nas.core.objective import parse_objectives
 from nas.core.trial import Trial
 from nas.strategies import strategy_class, strategy_names
@@ -55,6 +56,31 @@ def test_ask_is_a_pure_function_of_what_was_told_and_the_random_numbers(name: st
     for size in (1, 20):
         first, second = one.ask(size, np.random.default_rng(9)), other.ask(size, np.random.default_rng(9))
         assert first.keys() == second.keys()
+
+
+@pytest.mark.parametrize("objectives", OBJECTIVES)
+def test_a_strategy_that_learns_repeats_nothing_and_keeps_to_exact_limits(name: str, objectives: str) -> None:
+    if name in ("random", "evolution", "propose"):
+        pytest.skip("their repeats and misfits are dropped by the caller")
+    limit = 2300  # about half of the space
+    made = strategy_class(name)(ToySpace(), parse_objectives(objectives), 100, Budget({"macs": limit}), Price(limit))
+    made.tell([trial for trial in told(ToySpace(), 60) if trial.metrics["macs"] <= limit])
+    asked = made.ask(8, np.random.default_rng(0))
+    assert len(asked) == len(set(asked.keys())) == 8
+    assert not made.seen & set(asked.keys())
+    assert (macs(asked) <= limit).all()
+
+
+def test_a_limit_on_a_measured_figure_leads_to_what_is_within_it(name: str) -> None:
+    """Half of what was measured has too low an accuracy; a strategy that learns must propose less of that."""
+    if name in ("random", "propose"):
+        pytest.skip("they do not learn")
+    space = ToySpace()
+    made = strategy_class(name)(space, parse_objectives("macs,accuracy"), 100, Budget({"top1": 0.5}), Price())
+    made.tell(told(space, 60))
+    asked = np.concatenate([made.ask(16, np.random.default_rng(i)).matrix[:6] for i in range(4)])
+    chance = (accuracy(space.sample(np.random.default_rng(3), 500).matrix, 4) >= 0.5).mean()
+    assert (accuracy(asked, 4) >= 0.5).mean() > 1.3 * chance
 
 
 def test_other_random_numbers_give_other_candidates(name: str) -> None:

@@ -29,7 +29,7 @@ def predictor(request: pytest.FixtureRequest) -> AccuracyPredictor:
 
 
 def test_names() -> None:
-    assert accuracy_predictor_names() == ["extra_trees", "gaussian_process"]
+    assert accuracy_predictor_names() == ["boosted_trees", "extra_trees", "gaussian_process", "linear_matern"]
     assert accuracy_predictor().name == DEFAULT
     assert all(accuracy_predictor(name).name == name for name in accuracy_predictor_names())
     with pytest.raises(WrongUse, match="did you mean 'gaussian_process'"):
@@ -42,7 +42,10 @@ def test_names_and_assembly_load_no_scikit_learn(run_python: Callable[[str], str
     assert run_python(code % (names, loaded)).strip() == "False"
 
 
-@pytest.mark.parametrize(("name", "error"), [("gaussian_process", 1e-3), ("extra_trees", 2e-2)])
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("gaussian_process", 1e-3), ("extra_trees", 2e-2), ("linear_matern", 2e-3), ("boosted_trees", 2e-2)],
+)
 def test_a_smooth_function_is_recovered(name: str, error: float) -> None:
     learnt, others = drawn(80, 0), drawn(200, 1)
     found = accuracy_predictor(name).fit(learnt, smooth(learnt)).predict(others)
@@ -50,11 +53,12 @@ def test_a_smooth_function_is_recovered(name: str, error: float) -> None:
     assert kendalltau(found.mean, smooth(others)).statistic > 0.9 - error * 5
 
 
-def test_noise_is_found() -> None:
+@pytest.mark.parametrize("name", ["gaussian_process", "linear_matern"])
+def test_noise_is_found(name: str) -> None:
     """Deviations of what a measurement would give: those of the noise, where the function itself is known well."""
     learnt, noise = drawn(150, 0), 0.01
     accuracy = smooth(learnt) + np.random.default_rng(2).normal(0, noise, len(learnt))
-    found = accuracy_predictor("gaussian_process").fit(learnt, accuracy).predict(drawn(50, 1) / 2)
+    found = accuracy_predictor(name).fit(learnt, accuracy).predict(drawn(50, 1) / 2)
     assert np.median(found.std) == pytest.approx(noise, rel=0.25)
 
 
