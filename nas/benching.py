@@ -166,7 +166,7 @@ def task(device: str, tables: Path | None = None) -> Task:
     """NAS-Bench-201 for CIFAR-100 after 200 epochs and this device; `WrongUse` where the table has no such device."""
     space = NasBench201()
     table = space.table(table_path(tables))
-    known = [name.removeprefix(_LATENCY) for name in table if name.startswith(_LATENCY)]
+    known = [name.removeprefix(_LATENCY) for name in map(str, table) if name.startswith(_LATENCY)]
     if device not in known:
         raise WrongUse(unknown("device of the suite nb201", device, known))
 

@@ -90,13 +90,15 @@ def _points(mean: Floats, std: Floats, front: Floats, worst: Floats, count: int)
     hoped = hoped[non_dominated(hoped)]
     points = lowest + (worst - lowest) * _lattice(count, mean.shape[1])
     points = points[_dominated(points, hoped)]
-    return points[~_dominated(points, front)][:_MOST_POINTS]
+    free: Floats = points[~_dominated(points, front)][:_MOST_POINTS]
+    return free
 
 
 def _dominated(points: Floats, front: Floats) -> NDArray[np.bool_]:
     if not len(front):
         return np.zeros(len(points), dtype=bool)
-    return np.asarray((front[None] <= points[:, None]).all(axis=2).any(axis=1))
+    below: NDArray[np.bool_] = front[None] <= points[:, None]
+    return np.any(np.all(below, axis=2), axis=1)
 
 
 def _lattice(count: int, dimensions: int) -> Floats:

@@ -70,7 +70,7 @@ class _Judged:
         return self.only(np.array(best_rows(self.values, self.likely, count), dtype=np.intp))
 
     def joined(self, other: "_Judged") -> "_Judged":
-        values, likely = (np.concatenate(pair) for pair in ((self.values, other.values), (self.likely, other.likely)))
+        values, likely = np.concatenate([self.values, other.values]), np.concatenate([self.likely, other.likely])
         return _Judged(self.population.concatenate(other.population), values, likely)
 
 

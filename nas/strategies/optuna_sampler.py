@@ -44,6 +44,8 @@ class OptunaStrategy(Strategy):
     """Most candidates of one question that come from the sampler itself; the rest lies around them."""
 
     _study: "optuna.Study | None" = None
+    _added, _failed = 0, 0
+    _storage: Any = None
 
     def sampler(self, seed: int) -> "optuna.samplers.BaseSampler":
         """A new sampler."""
@@ -99,7 +101,7 @@ class OptunaStrategy(Strategy):
         usable = self.usable
         if self._study is None or self._failed > max(_MOST_FAILED, self._added):
             logging.getLogger("optuna").setLevel(logging.WARNING)  # it tells every trial otherwise
-            directions = ["minimize" if objective.minimise else "maximize" for objective in self.objectives]
+            directions: list[Any] = ["minimize" if each.minimise else "maximize" for each in self.objectives]
             self._storage = optuna.storages.InMemoryStorage()
             self._study = optuna.create_study(directions=directions, storage=self._storage)
             self._added = self._failed = 0

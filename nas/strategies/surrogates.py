@@ -55,7 +55,8 @@ def descriptions(population: Population, figures: Figures) -> Floats:
 
 
 def _counts(population: Population) -> list[Floats]:
-    one_hot, at, groups = population.space.encode(population), 0, {}
+    one_hot, at = population.space.encode(population), 0
+    groups: dict[tuple[Any, ...], list[Floats]] = {}
     for choice in population.space.choices:
         groups.setdefault(choice.options, []).append(one_hot[:, at : at + len(choice.options)])
         at += len(choice.options)
