@@ -98,7 +98,8 @@ def _dominated(points: Floats, front: Floats) -> NDArray[np.bool_]:
     if not len(front):
         return np.zeros(len(points), dtype=bool)
     below: NDArray[np.bool_] = front[None] <= points[:, None]
-    return np.any(np.all(below, axis=2), axis=1)
+    found: NDArray[np.bool_] = np.any(np.all(below, axis=2), axis=1)
+    return found
 
 
 def _lattice(count: int, dimensions: int) -> Floats:
