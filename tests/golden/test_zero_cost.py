@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from predictors.zero_cost import zero_cost_proxy
 from tests.golden.nb201_network import nb201_network
 
-NETWORKS, PICTURES = 8, 16
+NETWORKS, PICTURES = 8, 32
 PUBLISHED = {"nwot": "nwot", "synflow": "synflow", "jacob_cov": "jacov", "grad_norm": "grad_norm", "snip": "snip"}
 
 
