@@ -268,6 +268,8 @@ class _Nearest:
         limits = self._budget.restricted_to(figures).limits
         if not limits or not usable.any():
             return
+        # what is predicted is held to a limit by the upper end of its interval
+        figures = {column: figures.get(f"{column}_high", figures[column]) for column in limits}
         ratios = [np.asarray(figures[column], dtype=np.float64) / limit for column, limit in limits.items()]
         less = [METRIC_OF_COLUMN[column].better == "less" for column in limits]
         with np.errstate(divide="ignore"):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nas.gate import Gate
-from nas.pricing import EXACT_COLUMNS, Columns, Pricer
+from nas.pricing import EXACT_COLUMNS, PROMISED, Columns, Pricer
 from nas.progress import Reporter, Silent
 from predictors.core.metric import METRIC_OF_COLUMN, Metric, format_quantity
 from search_spaces.core.errors import Infeasible
@@ -99,7 +99,7 @@ def _descend(pricer: Pricer) -> Population | None:
         fitting = np.flatnonzero(columns["fits"])
         if len(fitting):
             return around[fitting[:1]]
-        over = _excess(free(around), pricer.limits or {})
+        over = _excess(free(around), {**(pricer.limits or {}), **pricer.promises})
         nearest = int(np.argmin(over))
         if over[nearest] >= excess:
             return None
@@ -131,6 +131,8 @@ def _why_nothing_fits(pricer: Pricer) -> str:
     least = least_figures(pricer)
     broken = [(c, limit) for c, limit in (pricer.limits or {}).items() if least[c].min() > limit]
     name = pricer.space.name
+    if not broken and pricer.promises:
+        return _out_of_reach(pricer)
     if not broken:
         needed = f"none of {SAMPLE:,} sampled architectures and none near the smallest one fits"
         return f"nothing found that fits in the space '{name}': {needed}; each limit alone can be met, so relax one"
@@ -144,6 +146,23 @@ def _why_nothing_fits(pricer: Pricer) -> str:
             f"{pricer.runtime}{' (a proved lower bound)' if proved else ''}"
         )
     return "\n".join([*lines, *_what_would_fit(pricer, broken)])
+
+
+def _out_of_reach(pricer: Pricer) -> str:
+    """Of limits on predicted figures, which no bound proves."""
+    around = _around_the_smallest(pricer)
+    columns = pricer.without_budget()(around)
+    told = []
+    for column in pricer.budget.restricted_to(pricer.predicted).limits:
+        best = int(np.argmin(columns[column + PROMISED]))
+        low, high = (float(columns[column + end][best]) for end in ("_low", PROMISED))
+        who = f"the least of {len(around)} networks near the smallest ({around[best].id})"
+        beside = pricer.budget.beside(column, {who: float(columns[column][best])}, pricer.runtime)
+        told.append(f"{beside} (interval {low:.4g} to {high:.4g})")
+    return (
+        f"none found in {SAMPLE:,} sampled architectures of the space '{pricer.space.name}', nor near the smallest one: "
+        f"{'; '.join(told)}. Give a limit that its interval meets, or let the space be smaller with --set"
+    )
 
 
 def _at_resolution(pricer: Pricer, least: Columns, column: str) -> str:
@@ -168,10 +187,13 @@ def _what_would_fit(pricer: Pricer, broken: list[tuple[str, float]]) -> Iterator
 
 def _descent_figures(pricer: Pricer) -> dict[str, float]:
     """The smallest figure of each metric among the smallest architecture and its neighbours: these can be built."""
-    smallest = pricer.space.population([pricer.space.extremes()[0]])
-    around = smallest.concatenate(pricer.space.neighbours(smallest[0]))
-    columns = pricer.without_budget()(around)
+    columns = pricer.without_budget()(_around_the_smallest(pricer))
     return {column: float(columns[column].min()) for column in EXACT_COLUMNS}
+
+
+def _around_the_smallest(pricer: Pricer) -> Population:
+    smallest = pricer.space.population([pricer.space.extremes()[0]])
+    return smallest.concatenate(pricer.space.neighbours(smallest[0]))
 
 
 def _rounded_up(metric: Metric, value: float) -> str:

@@ -1,8 +1,10 @@
 """Prices populations of one space for one runtime: what every search, table and command asks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from nas.core.budget import Budget
@@ -18,9 +20,30 @@ Columns = dict[str, NDArray[Any]]
 EXACT_COLUMNS = ("macs", "macs_layerwise", "params", "weight_bytes", "flash_bytes", "peak_sram_bytes")
 
 
+PROMISED = "_high"  # a network is within a limit on what is predicted where the upper end of its interval is
+
+
+class Forecast(Protocol):
+    """Figures that are predicted for a population as quickly as it is priced, such as latency on another device.
+
+    Of each column of `whose`, which says whose figure it is, there are arrays `(n,)` of the prediction, of the ends of
+    its interval `<column>_low` and `<column>_high`, and `<column>_extrapolated`: 1 where the network is unlike those
+    that were learnt from. Less is better, all is finite.
+    """
+
+    @property
+    def whose(self) -> Mapping[str, str]:
+        """By column, for people."""
+
+    def __call__(self, population: Population) -> Columns:
+        """The arrays by name."""
+
+
 @dataclass(frozen=True)
 class Pricer:
-    """Population in, exact figures out, under the schedule that `predictors.hardware.price` would choose."""
+    """Population in, figures out: exact ones under the schedule that `predictors.hardware.price` would choose, and those
+    of the `forecast`.
+    """
 
     space: SearchSpace[Any]
     runtime: str
@@ -28,16 +51,38 @@ class Pricer:
     schedule: Schedule = "auto"
     count_input: bool = False
     mac_convention: str = PRODUCTS
+    forecast: Forecast | None = None
+
+    @property
+    def predicted(self) -> Mapping[str, str]:
+        """Whose the predicted figures are, by column."""
+        return {} if self.forecast is None else self.forecast.whose
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Figures that are known before an evaluation."""
+        return (*EXACT_COLUMNS, *self.predicted)
 
     @property
     def limits(self) -> dict[str, float] | None:
-        """The limits that are known before an evaluation; None where there are none."""
+        """The limits that are exact; None where there are none."""
         return dict(self.budget.restricted_to(EXACT_COLUMNS).limits) or None
+
+    @property
+    def promises(self) -> dict[str, float]:
+        """The limits on predicted figures, by the column that is held to them."""
+        limits = self.budget.restricted_to(self.predicted).limits
+        return {column + PROMISED: limit for column, limit in limits.items()}
 
     def __call__(self, population: Population) -> Columns:
         """One array `(n,)` a column; an empty population gives empty columns."""
         rules = (self.runtime, self.limits, self.schedule, self.count_input, self.mac_convention)
-        return price_population(population, *rules)
+        columns = price_population(population, *rules)
+        if self.forecast is None:
+            return columns
+        columns |= self.forecast(population)
+        within = [columns[column] <= limit for column, limit in self.promises.items()]
+        return columns | {"fits": np.logical_and.reduce([columns["fits"], *within])}
 
     def table(self, table: LayerTable) -> Columns:
         """The same of an operator table, under no limits."""

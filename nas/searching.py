@@ -154,7 +154,7 @@ def resume(run: StoredRun, reporter: Reporter) -> Outcome:
 def reference(parts: Parts, feasibility: Feasibility, reporter: Reporter | None = None) -> Reference:
     """The hypervolume's box: from the space's least figures and accuracy 1 to the budgets, else the space's largest
     figures layer by layer, and chance accuracy. Measured speed: from the smallest network's to the budget, else to the
-    largest one's, both within the exact limits.
+    largest one's, both within the exact limits. Predicted figures: likewise, of those sampled too.
     """
     least = least_figures(parts.pricer)
     largest = parts.pricer.of_largest()
@@ -164,6 +164,11 @@ def reference(parts: Parts, feasibility: Feasibility, reporter: Reporter | None 
         if column in EXACT_COLUMNS:
             ideal.append(float(least[column].min()))
             worst.append(max(ideal[-1], float(parts.budget.limits.get(column, largest[column]))))
+        elif column in parts.pricer.predicted:
+            smallest = parts.pricer.one(parts.space.extremes()[0])[column]
+            known = [smallest, largest[column], *feasibility.columns[column].tolist()]
+            ideal.append(min(known))
+            worst.append(max(ideal[-1], parts.budget.limits.get(column, max(known))))
         elif parts.gate is not None and column in parts.gate.whose:
             with parts.gate.shown(reporter or Silent()) as gate:
                 best, last = _measured_ends(parts, gate, feasibility, objective)

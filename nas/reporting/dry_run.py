@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nas.pricing import EXACT_COLUMNS
 from nas.progress import Reporter, Silent
 from nas.reporting.tables import how_many, quantity
 from nas.searching import Admitted, Prepared
@@ -27,9 +27,9 @@ def dry_run_document(dry: Admitted, reporter: Reporter | None = None) -> dict[st
     feasibility, space = dry.feasibility, dry.parts.space
     fits = feasibility.columns["fits"]
     ranges = {
-        column: [int(np.min(values[fits])), int(np.median(values[fits])), int(np.max(values[fits]))]
+        column: [_plain(end(values[fits]), values) for end in (np.min, np.median, np.max)]
         for column, values in feasibility.columns.items()
-        if column in EXACT_COLUMNS and fits.any()
+        if column in dry.parts.pricer.columns and fits.any()
     }
     return {
         "space": space.name,
@@ -44,6 +44,11 @@ def dry_run_document(dry: Admitted, reporter: Reporter | None = None) -> dict[st
         "admitted": admitted(dry),
         "expected_seconds": expected_seconds(dry, reporter or Silent()) if isinstance(dry, Prepared) else None,
     }
+
+
+def _plain(value: Any, of: NDArray[Any]) -> float:
+    """A count stays one."""
+    return int(value) if np.issubdtype(of.dtype, np.integer) else float(value)
 
 
 def admitted(dry: Admitted) -> list[dict[str, Any]]:
