@@ -160,7 +160,7 @@ def _out_of_reach(pricer: Pricer) -> str:
         beside = pricer.budget.beside(column, {who: float(columns[column][best])}, pricer.runtime)
         told.append(f"{beside} (interval {low:.4g} to {high:.4g})")
     return (
-        f"none found in {SAMPLE:,} sampled architectures of the space '{pricer.space.name}', nor near the smallest one: "
+        f"none found in {SAMPLE:,} sampled architectures of the space '{pricer.space.name}', nor near the smallest: "
         f"{'; '.join(told)}. Give a limit that its interval meets, or let the space be smaller with --set"
     )
 

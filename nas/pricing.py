@@ -41,8 +41,8 @@ class Forecast(Protocol):
 
 @dataclass(frozen=True)
 class Pricer:
-    """Population in, figures out: exact ones under the schedule that `predictors.hardware.price` would choose, and those
-    of the `forecast`.
+    """Population in, figures out: exact ones under the schedule that `predictors.hardware.price` would choose, and
+    those of the `forecast`.
     """
 
     space: SearchSpace[Any]

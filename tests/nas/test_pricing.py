@@ -20,7 +20,7 @@ WHOSE = "predicted: device toy"
 class MacsAreMilliseconds:
     """A millisecond for a million multiply-accumulates, give or take a tenth."""
 
-    whose: Mapping[str, str] = {"latency_ms": WHOSE}  # noqa: RUF012
+    whose: Mapping[str, str] = {"latency_ms": WHOSE}
 
     def __call__(self, population: Population) -> Columns:
         milliseconds = price_population(population, "analytic", schedule="none")["macs"] / 1e6
