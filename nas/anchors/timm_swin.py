@@ -72,5 +72,5 @@ def _renamed(name: str, starts: Sequence[int]) -> str:
 
 
 def _by_module(name: str, known: Mapping[str, str]) -> str:
-    module, _, leaf = name.rpartition(".")
-    return f"{known.get(module, module)}.{leaf}"
+    module, dot, leaf = name.rpartition(".")
+    return f"{known.get(module, module)}{dot}{leaf}"
