@@ -59,7 +59,7 @@ def write_convolutional_anchor(folder: Path, width: float) -> Path:
 
 
 def write_swin_anchor(folder: Path, dim: int, depths: tuple[int, ...] = (2, 3, 1)) -> Path:
-    """The same of `snnet`, whose cheapest route is a Swin by itself, in windows of 2 x 2 tokens."""
+    """The same of `snnet`, whose cheapest route is a Swin by itself, for `draw_pictures`; windows of 2 x 2 tokens."""
     blocks: list[dict[str, Any]] = []
     for stage, depth in enumerate(depths):
         width = dim * 2**stage
@@ -67,10 +67,10 @@ def write_swin_anchor(folder: Path, dim: int, depths: tuple[int, ...] = (2, 3, 1
             shape = {"heads": width // 8, "head_dim": 8, "mlp": 2 * width}
             windows = {"window": [2, 2], "shift": [number % 2] * 2}
             blocks.append({**shape, **windows, **({"merge": width} if stage and not number else {})})
-    network = {"input_size": [1, 16, 16], "patch": {"out": dim, "kernel": 2}, "blocks": blocks, "classes": 10}
+    network = {"input_size": [3, 32, 32], "patch": {"out": dim, "kernel": 4}, "blocks": blocks, "classes": 2}
     pair = [network, {**network, "blocks": [{**block, "mlp": block["mlp"] + 1} for block in blocks]}]
     anchors = [{"name": f"n{n}", "factory": "SwinNetwork", "network": one} for n, one in enumerate(pair)]
-    return _write_random(folder, SnNet.restored({"anchors": anchors, "classes": 10}), {"route": "A"}, 0)
+    return _write_random(folder, SnNet.restored({"anchors": anchors, "classes": 2}), {"route": "A"}, 0)
 
 
 def _write_random(folder: Path, space: SearchSpace[Any], options: dict[str, Option], seed: int) -> Path:

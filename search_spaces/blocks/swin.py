@@ -72,7 +72,7 @@ class PatchMerging(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (N, tokens, dim) of a map of `size` -> (N, tokens of the halved map, out)."""
-        grid = padded(x.unflatten(1, self.size), (2, 2))
+        grid = padded(x.reshape(len(x), *self.size, -1), (2, 2))
         batch, height, width, dim = grid.shape
         # of the four, those of one column are neighbours: above, below, then the next column's
         four = grid.reshape(batch, height // 2, 2, width // 2, 2, dim).permute(0, 1, 3, 4, 2, 5)
@@ -143,7 +143,7 @@ class SwinBlock(nn.Module):
     def _mixed(self, x: Tensor) -> Tensor:
         """Attention (N, tokens, dim) in the shifted windows; zeros stand where a window reaches beyond the map."""
         (high, wide), (down, right), shifted = self.size, self.shift, any(self.shift)
-        grid = x.unflatten(1, self.size)
+        grid = x.reshape(len(x), *self.size, -1)
         grid = padded(torch.roll(grid, (-down, -right), (1, 2)) if shifted else grid, self.window)
         batch, rows, columns, dim = grid.shape
         cut = (batch, rows // self.window[0], self.window[0], columns // self.window[1], self.window[1], dim)
@@ -298,4 +298,5 @@ def _initialise(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -129,10 +129,10 @@ def test_convolutional_anchors_are_stitched_stage_by_stage(nas, tmp_path, monkey
     assert "one class of networks" in mixed.err
 
 
-def test_swin_anchors_are_stitched_stage_by_stage(nas, tmp_path, monkeypatch):
+def test_swin_anchors_are_stitched_stage_by_stage(nas, pictures, tmp_path, monkeypatch):
     anchors = [write_swin_anchor(tmp_path / f"dim{dim}", dim) for dim in (16, 24)]
-    setting = f"anchors={anchors[0]},{anchors[1]}"
-    found = nas("search", "--space", "snnet", "--set", setting, "--set", "anchor_rate=0.1", "--run", "s", *SHORT)
+    of = ("--space", "snnet", "--data", str(pictures), "--set")
+    found = nas("search", *of, f"anchors={anchors[0]},{anchors[1]}", "--set", "anchor_rate=0.1", "--run", "s", *SHORT)
     assert found.code == 0, found.err
     assert "A = dim16: 6 blocks of 16 to 64 channels" in found.err
     run = fitnas.load("runs/s")
@@ -147,14 +147,14 @@ def test_swin_anchors_are_stitched_stage_by_stage(nas, tmp_path, monkeypatch):
     one.load_state_dict(load_file("one/model.safetensors"))
     assert network.set_budget(macs=by_macs[0].metrics["macs"])["name"] == names[0] == "A"
     network.set_route(2)
-    pictures = torch.randn(3, 1, 16, 16)
+    probe = torch.randn(3, 3, 32, 32)
     with torch.no_grad():
-        assert torch.allclose(network(pictures), one(pictures), atol=1e-5)
+        assert torch.allclose(network(probe), one(probe), atol=1e-5)
 
     whole = next(trial for trial in run.trials if trial.architecture.options["route"] == "B").architecture.id
-    again = nas("search", "--space", "snnet", "--set", f"anchors={anchors[0]},s:{whole}", "--run", "t", "--dry-run")
+    again = nas("search", *of, f"anchors={anchors[0]},s:{whole}", "--run", "t", "--dry-run")
     assert again.code == 0, again.err  # a network of such a run is an anchor again
-    of_stitch = nas("search", "--space", "snnet", "--set", f"anchors={anchors[0]},one", "--run", "t", "--dry-run")
+    of_stitch = nas("search", *of, f"anchors={anchors[0]},one", "--run", "t", "--dry-run")
     assert of_stitch.code == 2
     assert "has stitches between its blocks" in of_stitch.err
 

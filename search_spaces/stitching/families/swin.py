@@ -46,12 +46,12 @@ class Swins(Family):
         """Of tokens in windows those count too that stand beyond the map."""
         channels, *picture = network["input_size"]
         patch = network["patch"]
-        dim, size = patch["out"], [side // patch["kernel"] for side in picture]
+        dim, size = patch["out"], (picture[0] // patch["kernel"], picture[1] // patch["kernel"])
         work = prod(size) * channels * patch["kernel"] ** 2 * dim
         stitches = {spec["after"]: spec["out"] for spec in network.get("stitches", ())}
         for number, block in enumerate(network["blocks"], start=1):
             if block.get("merge"):
-                size = halved((size[0], size[1]))
+                size = halved(size)
                 work += prod(size) * 4 * dim * block["merge"]
                 dim = block["merge"]
             windows = prod(-(-side // each) for side, each in zip(size, block["window"], strict=True))
