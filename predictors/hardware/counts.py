@@ -24,7 +24,7 @@ PRODUCTS = "products"
 MAC_CONVENTIONS = {
     "conv-linear": "convolutions and linear layers",
     PRODUCTS: "convolutions, linear layers and matrix products",
-    "fvcore": "convolutions, linear layers, matrix products, norms and the last pooling, as fvcore totals them",
+    "fvcore": "convolutions, linear layers, matrix products, norms and the last pooling of a map, as in fvcore",
 }
 _BATCH_NORM_PARAMS = 2
 _FVCORE_BATCH_NORM, _FVCORE_LAYER_NORM = 2, 5  # multiply-accumulates an element

@@ -10,6 +10,7 @@ from nas import torchvision_door
 from nas.anchors.timm import described
 from nas.anchors.timm_swin import renamed
 from search_spaces.blocks.swin import SwinNetwork
+from search_spaces.stitching.anchors import published_anchor
 from search_spaces.stitching.families.swin import FAMILY
 
 timm: Any = torchvision_door.import_behind("timm")
@@ -54,6 +55,14 @@ def test_equal_logits(options: dict[str, Any]) -> None:
     pictures = torch.randn(2, *ours.input_size)
     assert torch.allclose(ours(pictures), theirs(pictures), atol=1e-5)
     assert FAMILY.stages(arguments) == DEPTHS
+
+
+@pytest.mark.parametrize("size", ["tiny", "small", "base"])
+def test_published_ones_are_timms(size: str) -> None:
+    with torch.device("meta"):
+        factory, network = described(timm.create_model(f"swin_{size}_patch4_window7_224"), size)
+    anchor = published_anchor(f"swin_{size}")
+    assert (anchor.factory, anchor.network) == (factory, network)
 
 
 @torch.no_grad()
