@@ -14,6 +14,7 @@ from nas.api import Run
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Option
 from search_spaces.core.space import SearchSpace
+from search_spaces.snnet import SnNet
 
 BUDGET = "sram=24k,flash=200k"
 
@@ -55,6 +56,21 @@ def write_convolutional_anchor(folder: Path, width: float) -> Path:
     """The same of `tinynet`, of five stages."""
     space = nas.space("tinynet", "digits", resolutions="16")
     return _write_random(folder, space, {"resolution": 16, "depth": 0.56, "width": width}, 0)
+
+
+def write_swin_anchor(folder: Path, dim: int, depths: tuple[int, ...] = (2, 3, 1)) -> Path:
+    """The same of `snnet`, whose cheapest route is a Swin by itself, for `draw_pictures`; windows of 2 x 2 tokens."""
+    blocks: list[dict[str, Any]] = []
+    for stage, depth in enumerate(depths):
+        width = dim * 2**stage
+        for number in range(depth):
+            shape = {"heads": width // 8, "head_dim": 8, "mlp": 2 * width}
+            windows = {"window": [2, 2], "shift": [number % 2] * 2}
+            blocks.append({**shape, **windows, **({"merge": width} if stage and not number else {})})
+    network = {"input_size": [3, 32, 32], "patch": {"out": dim, "kernel": 4}, "blocks": blocks, "classes": 2}
+    pair = [network, {**network, "blocks": [{**block, "mlp": block["mlp"] + 1} for block in blocks]}]
+    anchors = [{"name": f"n{n}", "factory": "SwinNetwork", "network": one} for n, one in enumerate(pair)]
+    return _write_random(folder, SnNet.restored({"anchors": anchors, "classes": 2}), {"route": "A"}, 0)
 
 
 def _write_random(folder: Path, space: SearchSpace[Any], options: dict[str, Option], seed: int) -> Path:

@@ -1,4 +1,4 @@
-"""Plain vision transformers of timm as networks of ours: DeiT, DeiT III, ViT and what is built like them."""
+"""Networks of timm as ours: plain vision transformers (DeiT, DeiT III, ViT and what is built like them) and Swin."""
 
 import functools
 import hashlib
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from nas import torchvision_door
+from nas.anchors import timm_swin
 from nas.timm_hub import name_and_file, pretrained
-from search_spaces.blocks.transformer import TransformerNetwork
 from search_spaces.blocks.transformer_layers import map_size
 from search_spaces.core.errors import FitnasError, WrongUse
 from search_spaces.stitching.anchors import Anchor
@@ -42,29 +42,38 @@ def is_timm(name: str) -> bool:
 def timm_source(name: str) -> tuple[Anchor, Callable[[], Mapping[str, Tensor]]]:
     """The anchor that `NAME` (weights from the hub) or `NAME@FILE.safetensors` means, and how its weights are read.
 
-    `WrongUse` where it is no plain vision transformer, or the file can hold code; `NotFound` where it is missing.
+    `WrongUse` where it is neither a plain vision transformer nor a Swin, or the file can hold code; `NotFound` where it
+    is missing.
     """
     network_name, file = name_and_file(name, f"the anchor {name}")
     with torch.device("meta"):
-        arguments = arguments_of(_create(network_name), network_name)
+        factory, arguments = described(_create(network_name), network_name)
     digest = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
-    read = functools.partial(_weights, network_name, file, arguments)
-    return Anchor(name=network_name, network=arguments, weights=digest), read
+    anchor = Anchor(name=network_name, factory=factory, network=arguments, weights=digest)
+    return anchor, functools.partial(_weights, anchor, file)
 
 
 def _create(name: str, **options: Any) -> Any:
     return torchvision_door.import_behind("timm").create_model(name, **options)
 
 
-def arguments_of(network: Any, name: str) -> dict[str, Any]:
-    """Arguments of `TransformerNetwork` for one of timm's; `WrongUse` where it has what ours has not."""
-    timm = torchvision_door.import_behind("timm")
-    kind = timm.models.vision_transformer.VisionTransformer
-    if type(network) is not kind or network.num_prefix_tokens > 1 or network.global_pool not in ("token", "avg"):
-        raise WrongUse(
-            f"the anchor {name} is a {type(network).__name__} that is no plain vision transformer; take one such as "
-            "deit_tiny_patch16_224, deit3_small_patch16_224 or vit_small_patch16_224"
-        )
+def described(network: Any, name: str) -> tuple[str, dict[str, Any]]:
+    """The class of ours that computes what a network of timm's does, and its arguments; `WrongUse` where none does."""
+    models = torchvision_door.import_behind("timm").models
+    if type(network) is models.swin_transformer.SwinTransformer and network.global_pool == "avg":
+        return "SwinNetwork", timm_swin.arguments_of(network)
+    plain = type(network) is models.vision_transformer.VisionTransformer and network.num_prefix_tokens <= 1
+    if plain and network.global_pool in ("token", "avg"):
+        return "TransformerNetwork", _of_transformer(network)
+    raise WrongUse(
+        f"the anchor {name} is a {type(network).__name__} that is neither a plain vision transformer nor a Swin "
+        "transformer (of the first version), so that no network here computes what it does; take one such as "
+        "deit_tiny_patch16_224, deit3_small_patch16_224, vit_small_patch16_224 or swin_tiny_patch4_window7_224"
+    )
+
+
+def _of_transformer(network: Any) -> dict[str, Any]:
+    """Arguments of `TransformerNetwork`."""
     blocks, patch = network.blocks, network.patch_embed
     class_token = network.cls_token is not None
     pool = "class" if network.global_pool == "token" else "patches" if class_token else "mean"
@@ -95,15 +104,15 @@ def arguments_of(network: Any, name: str) -> dict[str, Any]:
     }
 
 
-def _weights(name: str, file: str | None, arguments: Mapping[str, Any]) -> Mapping[str, Tensor]:
+def _weights(anchor: Anchor, file: str | None) -> Mapping[str, Tensor]:
     """The weights by our names. `FitnasError` where the network computes something else with them than timm's."""
+    name = anchor.name
     try:
         theirs = _create(name, checkpoint_path=file) if file else pretrained(name)
     except RuntimeError as error:
         raise WrongUse(f"the anchor {name}: {file} is of another network ({str(error).splitlines()[0]})") from None
-    tokens = math.prod(map_size(arguments["input_size"][1:], arguments["tokenizer"]))
-    found = renamed(theirs.state_dict(), tokens)
-    ours = TransformerNetwork(**arguments)
+    found = by_our_names(theirs.state_dict(), anchor)
+    ours = anchor.family.build(**anchor.network)
     try:
         ours.load_state_dict(found)
     except RuntimeError as error:
@@ -112,8 +121,16 @@ def _weights(name: str, file: str | None, arguments: Mapping[str, Any]) -> Mappi
     return found
 
 
+def by_our_names(state: Mapping[str, Tensor], anchor: Anchor) -> dict[str, Tensor]:
+    """Timm's weights by the names of the anchor's network, what is unknown by its own."""
+    if anchor.factory == "SwinNetwork":
+        return timm_swin.renamed(state, anchor.stages)
+    network = anchor.network
+    return renamed(state, math.prod(map_size(network["input_size"][1:], network["tokenizer"])))
+
+
 @torch.no_grad()
-def check_equal(theirs: nn.Module, ours: TransformerNetwork, name: str) -> None:
+def check_equal(theirs: nn.Module, ours: Any, name: str) -> None:
     """`FitnasError` where logits of a few random pictures differ."""
     probe = torch.randn(_PROBES, *ours.input_size, generator=torch.Generator().manual_seed(0))
     expected, got = theirs.eval()(probe), ours.eval()(probe)

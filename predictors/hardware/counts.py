@@ -24,7 +24,7 @@ PRODUCTS = "products"
 MAC_CONVENTIONS = {
     "conv-linear": "convolutions and linear layers",
     PRODUCTS: "convolutions, linear layers and matrix products",
-    "fvcore": "convolutions, linear layers, matrix products, norms and the last pooling, as fvcore totals them",
+    "fvcore": "convolutions, linear layers, matrix products, norms and the last pooling of a map, as in fvcore",
 }
 _BATCH_NORM_PARAMS = 2
 _FVCORE_BATCH_NORM, _FVCORE_LAYER_NORM = 2, 5  # multiply-accumulates an element
@@ -58,7 +58,8 @@ def work_by_slot(table: LayerTable, products: Counts, convention: str) -> Counts
     """What counts as multiply-accumulates `(n, slots)` for one output position; `WrongUse` for an unknown convention.
 
     `fvcore` counts what its FlopCountAnalysis does of timm's models: 2 an element of a batch norm, 5 of a layer norm, 1
-    an element of the input of the last pooling; a pooling inside squeeze-excite counts nothing there.
+    an element of the input of the last pooling where that is one of a map. A mean of tokens counts nothing there, nor
+    does a pooling inside squeeze-excite.
     """
     if convention not in MAC_CONVENTIONS:
         raise WrongUse(unknown("MAC convention", convention, MAC_CONVENTIONS))
@@ -74,7 +75,8 @@ def work_by_slot(table: LayerTable, products: Counts, convention: str) -> Counts
     work[:, norms] = _FVCORE_LAYER_NORM * table.out_channels[:, norms]
     for slot in pools:
         last = not any(kind == Kind.CONV for kind in table.kinds[slot + 1 :]) and (table.kernel[:, slot] == 1)
-        work[:, slot] = last * table.in_channels[:, slot] * table.in_height[:, slot] * table.in_width[:, slot]
+        tokens = (table.in_width[:, slot] == 1) & (table.in_height[:, slot] > 1)
+        work[:, slot] = last * ~tokens * table.in_channels[:, slot] * table.in_height[:, slot] * table.in_width[:, slot]
     return work
 
 

@@ -66,9 +66,11 @@ class StitchedSupernet(StitchedNetwork):
 
 
 def _copy(own: nn.Module | Tensor | None, shared: Any) -> None:
-    """Weights or a tensor, where there are any."""
+    """Weights and buffers, those that no file keeps among them, or a tensor, where there are any."""
     if isinstance(own, nn.Module):
         own.load_state_dict(shared.state_dict())
+        for buffer, other in zip(own.buffers(), shared.buffers(), strict=True):
+            buffer.copy_(other)
     elif own is not None:
         own.copy_(shared)
 

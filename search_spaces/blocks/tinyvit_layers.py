@@ -64,7 +64,7 @@ def _attention_block(writer: TableWriter, name: str, stage: dict[str, Any], here
     writer.flatten()
     writer.norm(f"{name}.norm1", here=here)
     keys = stage["window"] * stage["window"]
-    write_attention(writer, name, stage["heads"], stage["dim"], keys, True, here, biases=1)
+    write_attention(writer, name, stage["heads"], stage["dim"], keys, True, here, biases=keys)
     writer.reshape(start)
     writer.add(f"{name}.add1", start, here=here)
     writer.depthwise(f"{name}.local", 3, here=here)

@@ -69,22 +69,25 @@ def write_attention(
     qkv_bias: bool,
     here: Any,
     *,
-    biases: int = 0,
+    biases: Any = 0,
     reach: int = 0,
-) -> None:
+) -> Tensor:
     """Query, key and value, their products over `keys` tokens each, the projection; without norm and residual.
 
-    `biases`: learned values added to the scores, for each head and key. `reach`: the largest distance of relative
-    positions. Their products are linear operators without bias, whose weights are the two tables of 2 x reach + 2 rows:
-    of every head's query with each row, and of every head's attention, summed by row, with the rows. So they count
-    2 x (2 x reach + 2) x width multiply-accumulates a token for the keys, and as many for the values. That a pair looks
-    its product up is part of the addition, that attention is summed part of the reading: neither keeps a tensor.
+    `biases`: how many values each head has learnt to add to its scores; 0 is without. `reach`: the largest distance of
+    relative positions. Their products are linear operators without bias, whose weights are the two tables of 2 x reach
+    + 2 rows: of every head's query with each row, and of every head's attention, summed by row, with the rows. So they
+    count 2 x (2 x reach + 2) x width multiply-accumulates a token for the keys, and as many for the values. That a pair
+    looks its product up is part of the addition, that attention is summed part of the reading: neither keeps a tensor.
     """
     dim, tokens = writer.current.channels, writer.current.height
     rows, head_dim = 2 * (2 * reach + 2), np.asarray(width) // heads
     qkv = writer.linear(f"{name}.qkv", 3 * np.asarray(width), here=here, bias=qkv_bias)
-    shape = {"in_channels": width, "groups": heads, "channel_params": biases}
-    scores = writer.write(f"{name}.scores", Kind.MATMUL, heads * keys, here=here, **shape)
+    scores = writer.write(f"{name}.scores", Kind.MATMUL, heads * keys, here=here, in_channels=width, groups=heads)
+    if np.any(biases):
+        writer.view(scores, heads, tokens, keys, here=here)
+        scores = writer.write(f"{name}.biases", Kind.ADD, here=here, channel_params=biases)
+        writer.view(scores, heads * keys, tokens, here=here)
     if reach:
         writer.view(qkv, head_dim, heads * tokens, here=here)
         near = writer.linear(f"{name}.relative_keys", rows, here=here, bias=False)
@@ -97,7 +100,7 @@ def write_attention(
         far = writer.linear(f"{name}.relative_values", head_dim, here=here, bias=False)
         writer.view(far, width, tokens, here=here)
         writer.add(f"{name}.relative_mix", mixed, here=here)
-    writer.linear(f"{name}.project", dim, here=here)
+    return writer.linear(f"{name}.project", dim, here=here)
 
 
 def write_reduction(

@@ -9,19 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.stitching.families import Family, family_of
+from search_spaces.stitching.published import PUBLISHED
 from search_spaces.stitching.routes import MOST_ANCHORS, letter
-
-# Channels, layers, heads. DeiT, arXiv 2012.12877; DeiT III, arXiv 2204.07118, the scales of whose layers are multiplied
-# into their weights, and the position of whose class token is zero; both as in timm 1.0.31 (Apache-2.0).
-_PUBLISHED = {
-    "deit_tiny": (192, 12, 3),
-    "deit_small": (384, 12, 6),
-    "deit_base": (768, 12, 12),
-    "deit3_small": (384, 12, 6),
-    "deit3_base": (768, 12, 12),
-    "deit3_large": (1024, 24, 16),
-}
-_PATCH = {"kernel": 16, "stride": 16, "padding": 0, "bias": True, "pool": False}
 
 
 class Anchor(BaseModel):
@@ -69,7 +58,7 @@ def read_anchors(text: str, facts: InputFacts | None) -> tuple[Anchor, ...]:
 
 def is_published(name: str) -> bool:
     """Whether `published_anchor` knows it."""
-    return name in _PUBLISHED
+    return name in PUBLISHED
 
 
 def published_anchor(name: str, channels: int = 3) -> Anchor:
@@ -78,16 +67,10 @@ def published_anchor(name: str, channels: int = 3) -> Anchor:
     `WrongUse` with the nearest known name where there is none.
     """
     if not is_published(name):
-        known = unknown("anchor", name, _PUBLISHED)
+        known = unknown("anchor", name, PUBLISHED)
         raise WrongUse(f"{known}; trained ones are given as RUN:ID, an exported folder, or a name of timm")
-    dim, depth, heads = _PUBLISHED[name]
-    network = {
-        "input_size": [channels, 224, 224],
-        "tokenizer": [{"out": dim, **_PATCH}],
-        "layers": [{"heads": heads, "head_dim": dim // heads, "mlp": 4 * dim} for _ in range(depth)],
-        "classes": 1000,
-    }
-    return Anchor(name=name, network=network)
+    factory, network = PUBLISHED[name](channels)
+    return Anchor(name=name, factory=factory, network=network)
 
 
 def check_family(anchors: Sequence[Anchor], facts: InputFacts | None) -> None:

@@ -119,14 +119,15 @@ def snnet_routes(depths: Sequence[int], kernel: int, stride: int) -> list[Route]
 def staged_routes(depths: Sequence[Sequence[int]], kernel: int, stride: int, upstream: bool = False) -> list[Route]:
     """`snnet_routes` of networks in stages, such as Swin: blocks are counted through, `depths` are those of each stage.
 
-    Stitches stand inside a stage, never in the last one, and none goes back. Swin-T, -S and -B have 41 routes:
+    Stitches stand inside a stage, never in the last one, and none goes back; those of the first stage first, as in the
+    published file. Swin-T, -S and -B have 41 routes:
 
     >>> len(staged_routes([(2, 2, 6, 2), (2, 2, 18, 2), (2, 2, 18, 2)], 2, 1))
     41
     """
     routes, layers = anchors_of([sum(stages) for stages in depths]), 0
-    for front, (here, after) in enumerate(pairwise(depths)):
-        for stage in range(len(here) - 1):
+    for stage in range(len(depths[0]) - 1):
+        for front, (here, after) in enumerate(pairwise(depths)):
             of_here, of_after = sum(here[:stage]), sum(after[:stage])
             for window in _windows(here[stage], after[stage], kernel, stride, upstream):
                 ahead = [(left, entered) for left, entered in window if left < entered]

@@ -18,7 +18,7 @@ HOW_TO = Path(__file__).parents[2] / "docs" / "how_to" / "add_a_search_space.md"
 FROM_HOW_TO = "separable"
 COMBINED = [f"mcunetv2+{name}" for name in combinator_names()]
 # settings that add choices, or build networks of other blocks
-SET = ["tinynet base=ghostnet_100", "vit reduction=true"]
+SET = ["tinynet base=ghostnet_100", "vit reduction=true", "snnet anchors=swin_tiny,swin_base"]
 FACTS = {
     "published_input": None,
     "digits": InputFacts(channels=1, height=8, width=8, classes=10, pictures=1797),

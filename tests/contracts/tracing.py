@@ -129,7 +129,7 @@ class Trace(TorchDispatchMode):
         if name == "mul" and not isinstance(args[1], torch.Tensor):
             return None
         if name == "add" and other == NO_INPUT and self.layers and self.layers[first].kind == Kind.MATMUL:
-            return None  # learned biases of attention scores
+            return _of_scores(plain, output)
         return plain._replace(kind=_KIND_OF[name])
 
 
@@ -142,6 +142,14 @@ def _tensors(args: Any) -> list[torch.Tensor]:
         elif isinstance(arg, list | tuple) and arg:
             found += _tensors(arg)
     return found
+
+
+def _of_scores(layer: Layer, scores: torch.Tensor) -> Layer:
+    """The addition of learned biases to scores ([windows,] heads, tokens, keys) of a picture, or of its windows."""
+    heads, keys = scores.shape[-3], scores.shape[-1]
+    rows = scores.numel() // (heads * keys)
+    sizes = {"in_height": rows, "in_width": keys, "out_height": rows, "out_width": keys}
+    return layer._replace(kind=Kind.ADD, in_channels=heads, out_channels=heads, **sizes)
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import nas as fitnas
 from nas.member import network_of
-from tests.tiny_run import write_anchor, write_convolutional_anchor
+from tests.tiny_run import write_anchor, write_convolutional_anchor, write_swin_anchor
 
 SEED = 0
 SHORT = ("--supernet-epochs", "1", "--backend", "inline", "--seed", str(SEED))
@@ -129,6 +129,44 @@ def test_convolutional_anchors_are_stitched_stage_by_stage(nas, tmp_path, monkey
     assert "one class of networks" in mixed.err
 
 
+def test_swin_anchors_are_stitched_stage_by_stage(nas, pictures, tmp_path, monkeypatch):
+    anchors = [write_swin_anchor(tmp_path / f"dim{dim}", dim) for dim in (16, 24)]
+    of = ("--space", "snnet", "--data", str(pictures), "--set")
+    found = nas("search", *of, f"anchors={anchors[0]},{anchors[1]}", "--set", "anchor_rate=0.1", "--run", "s", *SHORT)
+    assert found.code == 0, found.err
+    assert "A = dim16: 6 blocks of 16 to 64 channels" in found.err
+    run = fitnas.load("runs/s")
+    by_macs = sorted(run.trials, key=lambda trial: trial.metrics["macs"])
+    names = [str(trial.architecture.options["route"]) for trial in by_macs]
+    assert sorted(names) == ["A", "A[:1]+B[1:]", "A[:3]+B[3:]", "A[:4]+B[4:]", "B"]  # stages of 2, 3 and 1 blocks
+    stitched = by_macs[2]
+    assert nas("cost", f"s:{stitched.architecture.id}", "--layers").code == 0
+    assert nas("export", "s", "--all", "--out", "family").code == 0  # checks every route against its plain network
+    assert nas("export", "s", "--pick", stitched.architecture.id, "--out", "one").code == 0
+    network, one = elastic(Path("family"), monkeypatch), run.parts.space.build(stitched.architecture).eval()
+    one.load_state_dict(load_file("one/model.safetensors"))
+    assert network.set_budget(macs=by_macs[0].metrics["macs"])["name"] == names[0] == "A"
+    network.set_route(2)
+    probe = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.allclose(network(probe), one(probe), atol=1e-5)
+
+    whole = next(trial for trial in run.trials if trial.architecture.options["route"] == "B").architecture.id
+    again = nas("search", *of, f"anchors={anchors[0]},s:{whole}", "--run", "t", "--dry-run")
+    assert again.code == 0, again.err  # a network of such a run is an anchor again
+    of_stitch = nas("search", *of, f"anchors={anchors[0]},one", "--run", "t", "--dry-run")
+    assert of_stitch.code == 2
+    assert "has stitches between its blocks" in of_stitch.err
+
+
+def test_published_swins_by_name(nas):
+    names = ",".join(f"swin_{size}_patch4_window7_224" for size in ("tiny", "small", "base"))
+    told = nas("search", "--space", "snnet", "--set", f"anchors={names}", "--dry-run")
+    assert told.code == 0, told.err
+    assert "C = swin_base_patch4_window7_224: 24 blocks of 128 to 1024 channels, weights not read yet" in told.err
+    assert "41 routes in all, 41 of them no deeper" in told.err
+
+
 # bad input
 
 
@@ -147,7 +185,8 @@ def test_a_budget_below_the_cheapest_route(nas, anchors):
         ("snnet", "dim64,deit_tinny", 2, "did you mean 'deit_tiny'"),
         ("snnet", "dim64,deit_tiny", 2, "anchors have one input_size"),
         ("snnet", "dim64,nobody:1234", 4, "nobody"),
-        ("snnet", "dim64,swin_tiny_patch4_window7_224", 2, "no plain vision transformer"),
+        ("snnet", "dim64,swin_tiny_patch4_window7_224", 2, "one class of networks"),
+        ("snnet", "dim64,swinv2_tiny_window8_256", 2, "SwinTransformerV2 that is neither"),
         ("snnet", "dim64,deit_tiny_patch16_224@weights.pth", 2, "can hold code"),
         ("snnet", "dim64,deit_tiny_patch16_224@weights.safetensors", 4, "does not exist"),
         ("snnetv2", "deep,dim96", 2, "no deeper than the larger"),

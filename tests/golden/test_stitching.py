@@ -3,15 +3,24 @@
 Their multiply-accumulates are those of fvcore, normalisation included.
 """
 
+import csv
 import json
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+import torch
 
+from nas import torchvision_door
+from nas.anchors.timm import described
 from nas.pricing import Pricer
+from predictors.hardware.price import price_table
 from search_spaces.snnet import SnNet
 from search_spaces.snnetv2 import SnNetV2
+from search_spaces.stitching.anchors import published_anchor
+from search_spaces.stitching.families import family_of
 from search_spaces.stitching.routes import Route, snnetv2_routes
 
 TOKENS, NORM_MACS = 197, 5  # of an element of a layer norm
@@ -42,6 +51,50 @@ def test_all_71_of_snnet(fitnas_data: Path) -> None:
         first, last = DIMS[route.parts[0].anchor], DIMS[route.parts[-1].anchor]
         assert own_macs - stitched * NORM_MACS * TOKENS * last == row["flops"], route.name
         assert own_params - stitched * (TOKENS + 1) * first == row["params"], route.name
+
+
+def test_all_41_of_swin(fitnas_data: Path) -> None:
+    """Multiply-accumulates as they are. Of a stitched network's parameters the file leaves out the patch mergings that
+    the front runs: `get_model_size_util` of stitching_swin/models/swin_transformer.py sums blocks alone.
+    """
+    space = SnNet.configured({"anchors": "swin_base,swin_small,swin_tiny"}, None)
+    rows = published(fitnas_data, "_swin_ti_s_b_stitches")
+    macs, params = priced(space, space.enumerated)
+    assert [row["flops"] for row in rows] == macs
+    assert len(macs) == 41
+    for row, route, own in zip(rows, space.enumerated, params, strict=True):
+        front = route.parts[0]
+        starts = list(accumulate(space.settings.anchors[front.anchor].stages))
+        dims = [(96, 96, 128)[front.anchor] * 2**stage for stage, start in enumerate(starts) if start < front.end]
+        mergings = sum(2 * 4 * dim + 4 * dim * 2 * dim for dim in dims)
+        assert own - (not route.is_anchor) * mergings == row["params"], route.name
+
+
+@pytest.mark.parametrize("name", ["swin_tiny", "swin_base"])
+def test_published_swins(fitnas_data: Path, name: str) -> None:
+    """Counted on timm's networks with fvcore."""
+    anchor = published_anchor(name)
+    document = json.loads((fitnas_data / "reference_models.json").read_text())
+    entries = document["models"] if isinstance(document, dict) else document
+    (row,) = (entry for entry in entries if entry["name"] == f"{name}_patch4_window7_224")
+    table = anchor.family.table([anchor.network])
+    for convention, key in (("products", "macs"), ("conv-linear", "macs_conv_linear"), ("fvcore", "macs_fvcore_total")):
+        found = price_table(table, "analytic", schedule="none", mac_convention=convention)
+        assert int(found["macs_layerwise"][0]) == row[key]
+        assert int(found["params"][0]) == row["params"]
+
+
+def test_all_swins_of_timm_have_their_published_parameters(fitnas_data: Path) -> None:
+    timm = torchvision_door.import_behind("timm")
+    with (fitnas_data / "timm" / "results-imagenet.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["model"].startswith("swin_")]
+    counts = {row["model"].partition(".")[0]: row["param_count"] for row in rows}
+    assert len(counts) >= 8
+    for name, millions in counts.items():
+        with torch.device("meta"):
+            factory, network = described(timm.create_model(name), name)
+        priced = price_table(family_of(factory, name).table([network]), "analytic", schedule="none")
+        assert f"{int(priced['params'][0]) / 1e6:.2f}" == millions, name
 
 
 def test_all_134_of_snnetv2(fitnas_data: Path) -> None:

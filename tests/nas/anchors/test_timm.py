@@ -1,4 +1,4 @@
-"""timm's plain vision transformers as ours: the same logits, or a refusal."""
+"""timm's plain vision transformers and Swins as ours: the same logits, or a refusal."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from safetensors.torch import save_file
 
 from nas import torchvision_door
 from nas.anchors.timm import is_timm, timm_source
-from search_spaces.blocks.transformer import TransformerNetwork
 from search_spaces.core.errors import WrongUse
 
 timm: Any = torchvision_door.import_behind("timm")
@@ -27,13 +26,23 @@ def saved(name: str, folder: Path, **changes: torch.Tensor) -> tuple[Any, Path]:
     return network, path
 
 
-# with a class token and its position; with scales of layers and no such position; pooled, with no class token
-@pytest.mark.parametrize("name", ["deit_tiny_patch16_224", "deit3_small_patch16_224", "vit_tiny_patch16_224"])
+# with a class token and its position; with scales of layers and no such position; pooled, with no class token; in
+# windows that tile the maps; in windows that do not
+@pytest.mark.parametrize(
+    "name",
+    [
+        "deit_tiny_patch16_224",
+        "deit3_small_patch16_224",
+        "vit_tiny_patch16_224",
+        "swin_tiny_patch4_window7_224",
+        "swin_s3_tiny_224",
+    ],
+)
 @torch.no_grad()
 def test_equal_logits(name: str, tmp_path: Path) -> None:
     theirs, path = saved(name, tmp_path)
     anchor, read = timm_source(f"{name}@{path}")
-    ours = TransformerNetwork(**anchor.network).eval()
+    ours: Any = anchor.family.build(**anchor.network).eval()
     ours.load_state_dict(read())
     pictures = torch.randn(2, 3, 224, 224)
     assert torch.allclose(ours(pictures), theirs(pictures), rtol=1e-3, atol=1e-3)
@@ -47,14 +56,25 @@ def test_names() -> None:
     assert not is_timm("dim64")
 
 
-@pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "deit_tiny_distilled_patch16_224", "resnet18"])
-def test_what_is_no_plain_vision_transformer_is_refused(name: str) -> None:
-    with pytest.raises(WrongUse, match="no plain vision transformer"):
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("swinv2_tiny_window8_256", "SwinTransformerV2"),
+        ("swinv2_cr_tiny_224", "SwinTransformerV2Cr"),
+        ("deit_tiny_distilled_patch16_224", "VisionTransformerDistilled"),
+        ("resnet18", "ResNet"),
+    ],
+)
+def test_what_is_built_otherwise_is_refused(name: str, kind: str) -> None:
+    with pytest.raises(WrongUse, match=f"is a {kind} that is neither a plain vision transformer nor a Swin"):
         timm_source(name)
 
 
 def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     _, path = saved("deit_tiny_patch16_224", tmp_path)
     _, read = timm_source(f"deit_small_patch16_224@{path}")
+    with pytest.raises(WrongUse, match="is of another network"):
+        read()
+    _, read = timm_source(f"swin_tiny_patch4_window7_224@{path}")
     with pytest.raises(WrongUse, match="is of another network"):
         read()
