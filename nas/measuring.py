@@ -79,19 +79,10 @@ def fidelity_of(config: RunConfig) -> Fidelity | None:
 
 
 def shared_bytes(run: StoredRun, pictures: "Pictures") -> int:
-    """About what the evaluator's arrays take: pictures, and the weights of the supernet or of the largest network."""
+    """About what the evaluator's arrays take: pictures and weights of the largest network."""
     parts = run.parts
-    weights = _supernet_params(parts.space) if parts.evaluator == SUPERNET else parts.pricer.of_largest()["params"]
-    return int(pictures.validation.images.nbytes + pictures.train.images.nbytes + _FLOAT32 * weights)
-
-
-def _supernet_params(space: SearchSpace[Any]) -> int:
-    """More than the largest network's where several are stitched."""
-    import torch
-
-    with torch.device("meta"):  # counting needs no weights
-        supernet: Any = space.supernet()
-    return sum(parameter.numel() for parameter in supernet.parameters())
+    largest = parts.pricer.of_largest()
+    return int(pictures.validation.images.nbytes + pictures.train.images.nbytes + _FLOAT32 * largest["params"])
 
 
 def _supernet(run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any]) -> Measuring:

@@ -1,5 +1,6 @@
 """The command `nas`: its commands, and what becomes of errors and signals."""
 
+import functools
 import os
 import signal
 import sys
@@ -81,10 +82,7 @@ def main(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     signals: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        _stop(number, frame, signals)
-
+    stop = functools.partial(_stop, signals)
     before = {number: signal.signal(number, stop) for number in _WORD_OF}
     try:
         result: Any = app(arguments, standalone_mode=False)
@@ -111,7 +109,7 @@ def _stopped(number: int) -> int:
     return _failed(f"{_WORD_OF[number]}; what was recorded is saved, go on with: nas resume RUN", 128 + number)
 
 
-def _stop(number: int, frame: FrameType | None, signals: list[int]) -> None:
+def _stop(signals: list[int], number: int, frame: FrameType | None) -> None:
     if _is_importing(frame):
         # an exception inside the start of a native module, such as torch's, would abort the process: try again later
         again = threading.Timer(_RETRY_SECONDS, os.kill, (os.getpid(), number))

@@ -17,9 +17,9 @@ from nas.run import StoredRun
 from nas.storage.files import write_atomically
 from nas.training.checkpoint import weights_file
 from predictors.hardware.counts import MAC_CONVENTIONS
+from search_spaces.blocks import stitched_network
 from search_spaces.core.errors import WrongUse
 
-_MODULE = "search_spaces.blocks.stitched_network"
 _NETWORK = '''
 
 def network() -> ElasticNetwork:
@@ -101,8 +101,8 @@ def export_run(run: StoredRun, out: Path, *, force: bool = False) -> Path:
     open_folder(out, force)
     routes = [space.route_spec(space.route(t.architecture), int(t.metrics["macs"]), t.metrics["top1"]) for t in trials]
     arguments = {"anchors": space.anchors, "routes": routes}
-    elastic = _merged(space.family.network_class(), arguments, supernet, plain)
-    source = inspect.getsource(importlib.import_module(_MODULE)).rstrip()
+    elastic = _merged(space.family.build, arguments, supernet, plain)
+    source = inspect.getsource(stitched_network).rstrip()
     write_atomically(out / "model.py", source + "\n" + _NETWORK.format(factory=space.family.factory))
     write_atomically(out / "parts.py", inspect.getsource(importlib.import_module(space.family.module)))
     write_atomically(out / "routes.json", json.dumps(arguments, indent=1) + "\n")
@@ -121,7 +121,7 @@ def next_step(written: Path) -> str:
 @torch.no_grad()
 def _merged(build: Any, arguments: dict[str, Any], supernet: Any, plain: list[nn.Module]) -> nn.Module:
     """The elastic network with plain stitch layers, and the batch-norm statistics of each route's plain network."""
-    elastic: Any = importlib.import_module(_MODULE).ElasticNetwork(build, **arguments)
+    elastic: Any = stitched_network.ElasticNetwork(build, **arguments)
     shared = dict(supernet.anchors.named_parameters())
     for name, parameter in elastic.anchors.named_parameters():
         parameter.copy_(shared[name])

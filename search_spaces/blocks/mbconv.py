@@ -147,6 +147,7 @@ class MbconvNetwork(nn.Module):
         self.stem = ConvNorm(self.input_size[0], stem["out"], stem["kernel"], stem["stride"], activation=activation)
         gate = (squeeze[0], squeeze[1])
         self.blocks = nn.ModuleList(InvertedResidual(spec, activation, gate) for spec in blocks)
+        # channels of what each block reads and, last, of what the last one makes
         self.widths = [spec["in"] for spec in blocks] + [spec["out"] for spec in blocks[-1:]]
         self.stitched = [spec["after"] for spec in stitches]
         self.stitches = nn.ModuleList(nn.Conv2d(blocks[s["after"] - 1]["out"], s["out"], 1) for s in stitches)
@@ -183,10 +184,6 @@ class MbconvNetwork(nn.Module):
         for block in self.blocks[first:end]:
             x = block(x)
         return x
-
-    def width(self, place: int) -> int:
-        """Channels of what the block of that number reads, or of what the last one makes."""
-        return self.widths[place]
 
     def classify(self, x: Tensor) -> Tensor:
         """What the last block made -> logits (N, classes)."""

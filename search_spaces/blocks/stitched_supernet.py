@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.blocks.stitch_fitting import fit_stitches
-from search_spaces.blocks.stitched_network import RouteSpec, StitchedNetwork
+from search_spaces.blocks.stitched_network import RouteSpec, StitchedNetwork, pieces
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse
 
@@ -44,15 +44,9 @@ class StitchedSupernet(StitchedNetwork):
         """The plain network with copies of its weights. Draws no random number and changes nothing here."""
         with torch.device("meta"):  # initial weights would be thrown away
             network: Any = self._build(**self._arguments_of(architecture))
-        route, anchors = self.routes[self._number_of(architecture)], self._anchors()
-        first, last = anchors[route["parts"][0][0]], anchors[route["parts"][-1][0]]
-        network.to_empty(device=last.classifier.weight.device)
-        for name in network.begins:
-            _copy(getattr(network, name), getattr(first, name))
-        for name in network.ends:
-            _copy(getattr(network, name), getattr(last, name))
-        blocks = (block for anchor, start, end in route["parts"] for block in anchors[anchor].stack[start:end])
-        for own, shared in zip(network.stack, blocks, strict=True):
+        route = self.routes[self._number_of(architecture)]
+        network.to_empty(device=next(self.parameters()).device)
+        for own, shared in zip(pieces(network, network.stack, network), self.pieces_of(route), strict=True):
             _copy(own, shared)
         for own, number in zip(network.stitches, route["stitches"], strict=True):
             stitch: Any = self.stitches[str(number)]
@@ -66,12 +60,9 @@ class StitchedSupernet(StitchedNetwork):
         A classifier for another number of classes is left as it is, with its random weights. `WrongUse` where tensors
         are missing, unknown or of another shape.
         """
-        for anchor, tensors in zip(self._anchors(), weights, strict=True):
+        for anchor, tensors in zip(self.anchors, weights, strict=True):
             load_anchor(anchor, tensors)
         fit_stitches(self, images)
-
-    def _anchors(self) -> list[Any]:
-        return list(self.anchors)
 
 
 def _copy(own: nn.Module | Tensor | None, shared: Any) -> None:

@@ -226,7 +226,9 @@ class TransformerNetwork(nn.Module):
         self.after = check_places("reductions", reductions, len(layers))
         self.stitched = check_places("stitches", stitches, len(layers))
         self.layers, self.reductions, self.stitches = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        self.widths: list[int] = []  # channels of what each layer reads and, last, of what the last one makes
         for number, spec in enumerate(layers, start=1):
+            self.widths.append(dim)
             self.layers.append(EncoderLayer(dim, spec, residual_of_norm, reach, epsilon))
             if number in self.stitched:
                 out = stitches[len(self.stitches)]["out"]
@@ -234,6 +236,7 @@ class TransformerNetwork(nn.Module):
                 dim = out
             if number in self.after:
                 dim = self._add_reduction(dim, reductions[len(self.reductions)]["out"], epsilon)
+        self.widths.append(dim)
         self.norm = nn.LayerNorm(dim, eps=epsilon)
         self.pool = SequencePool(dim) if pool == "sequence" else None
         self.of_patches = pool == "patches"
@@ -282,10 +285,6 @@ class TransformerNetwork(nn.Module):
         for layer in self.layers[first:end]:
             x = layer(x, places)
         return x
-
-    def width(self, place: int) -> int:
-        """Channels of what the layer of that number reads, or of what the last one makes."""
-        return int(self.norm.normalized_shape[0])
 
     def classify(self, x: Tensor) -> Tensor:
         """What the last layer made (N, tokens, dim) -> logits (N, classes)."""

@@ -97,9 +97,9 @@ def check_family(anchors: Sequence[Anchor], facts: InputFacts | None) -> None:
     first = _traits(anchors[0])
     for anchor in anchors:
         for name, value in _traits(anchor).items():
-            if value != first.get(name):
+            if value != first[name]:
                 raise WrongUse(
-                    f"anchors have one {name}; {anchors[0].name} has {first.get(name)}, {anchor.name} has {value}: "
+                    f"anchors have one {name}; {anchors[0].name} has {first[name]}, {anchor.name} has {value}: "
                     "take networks of one family, trained on the same data"
                 )
         unfit = anchor.family.unfit(anchor.network)
@@ -111,6 +111,7 @@ def check_family(anchors: Sequence[Anchor], facts: InputFacts | None) -> None:
 
 
 def _traits(anchor: Anchor) -> dict[str, Any]:
+    """What all share, by name; the class first, since what follows depends on it."""
     return {"class of networks": anchor.factory, **anchor.family.traits(anchor.network)}
 
 

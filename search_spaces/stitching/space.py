@@ -105,14 +105,13 @@ class Stitching(SearchSpace[S]):
         return channels, height, width
 
     def blueprint(self, architecture: Architecture) -> Blueprint:
-        arguments = self._arguments(self.route(architecture))
-        return Blueprint(self.family.module, self.family.factory, arguments)
+        return self.family.blueprint(self._arguments(self.route(architecture)))
 
     def supernet(self) -> "StitchedSupernet":
         from search_spaces.blocks.stitched_supernet import StitchedSupernet
 
         return StitchedSupernet(
-            self.family.network_class(),
+            self.family.build,
             self.anchors,
             [self.route_spec(route, work) for route, work in zip(self.routes, self.works, strict=True)],
             self.rank,

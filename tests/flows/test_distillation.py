@@ -1,5 +1,6 @@
 """A teacher's answers written once, students trained on them."""
 
+import json
 import shutil
 import signal
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nas import torchvision_door
@@ -142,7 +144,10 @@ def test_a_supernet_learns_from_answers_too(nas, teacher):
     result = nas(*searched, "--run", "taught")
     assert result.code == 0, result.err
     assert "the stored answers of signs:" in result.err
-    assert "epoch 2/2" in result.err  # as many as are stored
+    with safe_open("runs/taught/checkpoints/supernet.safetensors", "pt") as file:
+        header = json.loads(file.metadata()["fitnas"])
+    assert header["progress"]["epochs"] == len(header["progress"]["losses"]) == 2  # as many as are stored
+    assert header["identity"]["teacher"] == json.loads(Path("logits/manifest.json").read_text())["teacher_hash"]
     assert nas("train", "taught", "--epochs", "1").code == 0
     assert tomllib.loads(Path("runs/taught/config.toml").read_text())["distill"] == str(Path("logits").absolute())
 

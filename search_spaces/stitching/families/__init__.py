@@ -1,12 +1,22 @@
 """Kinds of networks that can be stitched. One file is one kind: it exports `FAMILY`."""
 
+import importlib
+import pkgutil
+
 from search_spaces.core.errors import WrongUse
-from search_spaces.stitching.families import mbconv, transformer
 from search_spaces.stitching.families.family import Family
 
 __all__ = ["Family", "family_of"]
 
-_FAMILIES: dict[str, Family] = {module.FAMILY.factory: module.FAMILY for module in (transformer, mbconv)}
+_NOT_FAMILIES = {"family"}
+_FAMILIES: dict[str, Family] = {
+    family.factory: family
+    for family in (
+        importlib.import_module(f"{__name__}.{module.name}").FAMILY
+        for module in pkgutil.iter_modules(__path__)
+        if module.name not in _NOT_FAMILIES
+    )
+}
 
 
 def family_of(factory: str, name: str) -> Family:

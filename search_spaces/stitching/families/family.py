@@ -1,11 +1,11 @@
 """The base of every kind of networks that can be stitched."""
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from search_spaces.core.layer_table import LayerTable
+from search_spaces.core.space import Blueprint
 
 Network = Mapping[str, Any]
 Parts = Sequence[Sequence[int]]
@@ -53,10 +53,10 @@ class Family(ABC):
     def table(self, networks: Sequence[Network]) -> LayerTable:
         """One row for each of some networks that have all traits in common."""
 
-    def depth(self, network: Network) -> int:
-        """Number of blocks."""
-        return sum(self.stages(network))
+    def blueprint(self, network: Network) -> Blueprint:
+        """How to build it."""
+        return Blueprint(self.module, self.factory, dict(network))
 
-    def network_class(self) -> Any:
-        """The class itself; loads torch."""
-        return getattr(importlib.import_module(self.module), self.factory)
+    def build(self, **network: Any) -> Any:
+        """The network of these arguments with random weights; loads torch."""
+        return self.blueprint(network).build()

@@ -5,12 +5,11 @@ and those behind it on maps of its size; a stitch leads from a block's map to a 
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
-import numpy as np
-
 from search_spaces.blocks.mbconv_layers import mbconv_layers
-from search_spaces.core.layer_table import Kind, LayerTable
+from search_spaces.core.layer_table import Kind, Layer, LayerTable
 from search_spaces.stitching.families.family import Family, Network, Parts
 
 _COMMON: dict[str, Any] = {
@@ -32,27 +31,24 @@ class Mbconvs(Family):
     def traits(self, network: Network) -> dict[str, Any]:
         stem = network["stem"]
         return {
-            **{name: _plain(network.get(name, default)) for name, default in _COMMON.items()},
+            **{name: network.get(name, default) for name, default in _COMMON.items()},
             "stem": {"kernel": stem["kernel"], "stride": stem["stride"]},
             "number of stages": len(self.stages(network)),
+            "stride of each stage": [network["blocks"][start]["stride"] for start in _starts(network)],
         }
 
     def unfit(self, network: Network) -> str:
         return "stitches between its blocks" if network.get("stitches") else ""
 
     def stages(self, network: Network) -> tuple[int, ...]:
-        starts = [n for n, block in enumerate(network["blocks"]) if n == 0 or block["stride"] > 1]
-        return tuple(np.diff([*starts, len(network["blocks"])]).tolist())
+        return tuple(end - start for start, end in pairwise([*_starts(network), len(network["blocks"])]))
 
     def widths(self, network: Network) -> str:
         return f"{network['blocks'][0]['in']} to {network['blocks'][-1]['out']}"
 
     def work(self, network: Network) -> int:
         """Of convolutions and linear operators."""
-        table = self.table([network])
-        each = table.out_channels * (table.in_channels // table.groups) * table.kernel.astype(np.int64) ** 2
-        each = each * table.out_height * table.out_width * table.present
-        return int(each[:, table.mask_of(*_WORKING)].sum())
+        return sum(_work(layer) for layer in mbconv_layers(network) if layer.kind in _WORKING)
 
     def route(self, anchors: Sequence[Network], parts: Parts) -> dict[str, Any]:
         blocks: list[Any] = []
@@ -69,8 +65,14 @@ class Mbconvs(Family):
         return LayerTable.stack([mbconv_layers(network) for network in networks])
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, list | tuple) else value
+def _work(layer: Layer) -> int:
+    each = layer.in_channels // layer.groups * layer.out_channels * layer.kernel**2
+    return each * layer.out_height * layer.out_width
+
+
+def _starts(network: Network) -> list[int]:
+    """The first block of each stage."""
+    return [number for number, block in enumerate(network["blocks"]) if number == 0 or block["stride"] > 1]
 
 
 FAMILY = Mbconvs()
