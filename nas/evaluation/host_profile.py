@@ -30,7 +30,7 @@ RUNTIMES = ("onnxruntime", "torch")
 PASSES, MOST_PASSES = 4, 8
 WARM_UP_RUNS = 2
 FEWEST_RUNS, MOST_RUNS, SECONDS_A_PASS = 5, 50, 0.4
-_GROUP = 8  # networks in memory at once, whose runs are taken in turns
+_GROUP = 4  # networks in memory at once, whose runs are taken in turns
 
 
 def check_host(target: Target) -> None:
