@@ -13,6 +13,7 @@ from torch import nn
 
 from nas.assembly import restore_space
 from nas.member import load_weights, network_of
+from nas.onnx_door import FILE_NAME, OnnxNetwork
 from nas.run import StoredRun
 from nas.training.data import Reading, to_float
 from search_spaces.core.architecture import Architecture
@@ -87,7 +88,15 @@ def classifier_of_folder(folder: Path) -> Classifier:
         ) from None
     except (ValueError, KeyError, TypeError, StopIteration) as error:
         raise FitnasError(f"{folder}: preprocessing.json is damaged ({error!r}); export the network again") from None
-    network = space.build(architecture)
-    load_weights(network, folder / "model.safetensors")
+    network = _network_of_folder(folder, space.build(architecture))
     remark = f"network {architecture.id}"
     return Classifier(network.eval(), reading, normalise["mean"], normalise["std"], names, remark)
+
+
+def _network_of_folder(folder: Path, network: nn.Module) -> nn.Module:
+    """The network with the folder's weights; where they are an ONNX file alone, that file."""
+    weights, onnx = folder / "model.safetensors", folder / FILE_NAME
+    if onnx.is_file() and not weights.is_file():
+        return OnnxNetwork(onnx)
+    load_weights(network, weights)
+    return network

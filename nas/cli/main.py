@@ -21,6 +21,7 @@ from nas.cli import (
     export,
     list_runs,
     predict,
+    profile,
     report,
     resume,
     search,
@@ -55,6 +56,7 @@ for _name, _command in (
     ("predict", predict.predict),
     ("export", export.export),
     ("cost", cost.cost),
+    ("profile", profile.profile),
     ("spaces", spaces.spaces),
     ("devices", devices.devices),
     ("strategies", strategies.strategies),
@@ -90,10 +92,10 @@ def main(arguments: list[str]) -> int:
         result: Any = app(arguments, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except Stopped as stopped:
-        return _stopped(stopped.number)
+        return _stopped(stopped.number, arguments)
     except Exception as error:
         if signals:  # native code, such as a comparison of NumPy, puts an error of its own in the place of `Stopped`
-            return _stopped(signals[0])
+            return _stopped(signals[0], arguments)
         if isinstance(error, BrokenPipeError):
             sys.stderr.close()  # the reader of stdout has gone, as with `nas show RUN | head`: there is nobody to tell
             return 0
@@ -107,8 +109,9 @@ def main(arguments: list[str]) -> int:
             signal.signal(number, handler)
 
 
-def _stopped(number: int) -> int:
-    return _failed(f"{_WORD_OF[number]}; what was recorded is saved, go on with: nas resume RUN", 128 + number)
+def _stopped(number: int, arguments: list[str]) -> int:
+    way = "the same command" if arguments[:1] == ["profile"] else "nas resume RUN"
+    return _failed(f"{_WORD_OF[number]}; what was recorded is saved, go on with: {way}", 128 + number)
 
 
 def _stop(signals: list[int], number: int, frame: FrameType | None) -> None:

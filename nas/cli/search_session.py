@@ -34,7 +34,7 @@ class Session:
         flags = {name: value for name, value in named.items() if value is not None and value is not False}
         if "budget" in flags:
             Budget.parse(flags["budget"])  # an empty --budget is a mistake in a script, not a wish for no budget
-        changes = flags | ({"set": _parsed(settings)} if settings else {})
+        changes = flags | ({"set": parsed_settings(settings)} if settings else {})
         if file is None and "space" not in changes:
             raise WrongUse("name a search space, for example: nas search --space mcunetv2; nas spaces lists them")
         self.config = RunConfig.from_toml(file, **changes) if file else RunConfig.checked(**changes)
@@ -166,7 +166,8 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
-def _parsed(settings: list[str]) -> dict[str, str]:
+def parsed_settings(settings: list[str]) -> dict[str, str]:
+    """The values of repeated `--set KEY=VALUE`; `WrongUse` where one is malformed or given twice."""
     result: dict[str, str] = {}
     for text in settings:
         key, equals, value = text.partition("=")

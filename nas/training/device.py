@@ -53,6 +53,26 @@ def torch_threads(count: int | None) -> Iterator[None]:
 
 
 @contextmanager
+def pinned(count: int) -> Iterator[None]:
+    """Runs the body, and what threads it starts, on the last `count` processors of this process; then as before.
+
+    The first ones serve most interrupts. Where the system cannot pin, the body runs as it is. `WrongUse` where there
+    are fewer processors than that.
+    """
+    if count > cores():
+        raise WrongUse(f"{count} threads want as many processors, and this process may use {cores()}; ask for fewer")
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[-count:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
 def random_numbers(seed: int) -> Iterator[None]:
     """Runs the body with torch's generators (CPU and CUDA) started at `seed`, then puts the CPU's back as it was."""
     state = torch.get_rng_state()

@@ -269,7 +269,8 @@ class TransformerNetwork(nn.Module):
         """(N, channels, height, width) -> what the first layer reads (N, tokens, dim)."""
         x = as_tokens(self.tokenizer(x))
         if self.class_token is not None:
-            x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
+            # a tensor's len() is a plain number, which would freeze the batch of an exported network
+            x = torch.cat([self.class_token.expand(x.shape[0], -1, -1), x], dim=1)
         place = self.sine if self.position is None else self.position
         return x if place is None else x + place
 
@@ -335,7 +336,7 @@ def check_places(what: str, specs: Sequence[ReductionSpec] | Sequence[StitchSpec
 
 def as_map(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Tokens (N, tokens, dim), a class token first or not, -> (N, dim, high, wide) without it."""
-    return x[:, x.shape[1] - size[0] * size[1] :].transpose(1, 2).reshape(len(x), -1, *size)
+    return x[:, x.shape[1] - size[0] * size[1] :].transpose(1, 2).reshape(x.shape[0], -1, *size)
 
 
 def as_tokens(x: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ def member_folder(name: str, folder: Path) -> Path:
 
 
 def test_there_are_formats() -> None:
-    assert {"pytorch", "timm", "optuna"} <= set(format_names())
+    assert {"pytorch", "timm", "onnx", "optuna"} <= set(format_names())
     with pytest.raises(WrongUse, match="did you mean 'pytorch'"):
         exporter("pytorc")
 
@@ -82,13 +82,14 @@ def test_the_manifest_promises_the_trials_figures(member_folder: Path, tiny_run:
     assert manifest["data"]["source"] == "pictures"
 
 
-def test_the_weights_load_and_give_equal_logits(member_folder: Path, tiny_run: Run) -> None:
+def test_the_weights_load_and_give_equal_logits(name: str, member_folder: Path, tiny_run: Run) -> None:
     network, _ = network_of(tiny_run, tiny_run.knee())
     found = classifier_of_folder(member_folder)
     size = tiny_run.parts.space.input_size(tiny_run.knee().architecture)
     probe = torch.from_numpy(np.random.default_rng(0).normal(size=(3, *size)).astype(np.float32))
     with torch.no_grad():
-        assert float((network(probe) - found.network(probe)).abs().max()) <= 1e-5
+        allowed = 1e-4 if name == "onnx" else 1e-5  # other kernels than torch's
+        assert float((network(probe) - found.network(probe)).abs().max()) <= allowed
     assert list(found.class_names) == ["disc", "square"]
 
 

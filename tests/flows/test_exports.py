@@ -1,4 +1,4 @@
-"""`nas export` for timm and Optuna."""
+"""`nas export` for timm, ONNX and Optuna."""
 
 import json
 import shutil
@@ -40,6 +40,22 @@ def test_optuna(nas, signs):
     inside = nas("export", "signs", "--to", "optuna")
     assert inside.code == 0, inside.err
     assert Path("runs/signs/export/optuna/study.db").is_file()
+
+
+def test_onnx(nas, signs):
+    import onnxruntime
+
+    result = nas("export", "signs", "--pick", "knee", "--to", "onnx", "--out", "m/")
+    assert result.code == 0, result.err
+    assert {"model.onnx", "architecture.json", "preprocessing.json"} <= {path.name for path in Path("m").iterdir()}
+    [pictures] = onnxruntime.InferenceSession("m/model.onnx").get_inputs()
+    size = signs.parts.space.input_size(signs.knee().architecture)
+    assert pictures.shape[1:] == [*size]
+    assert isinstance(pictures.shape[0], str)  # any number of pictures
+    assert "onnxruntime" in Path("m/README.md").read_text()
+    told = nas("predict", "m/", str(signs.path.parents[1] / "pictures" / "disc" / "0.png"))
+    assert told.code == 0, told.err
+    assert "disc" in told.out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""`nas profile`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.options import Force, Json, Quiet
+
+
+def profile(
+    space: Annotated[str, typer.Option("--space", help="Search space; nas spaces lists them.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", help="CSV file, a row a network. One that was begun goes on.", show_default=False)
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Setting of the space; repeatable.", show_default=False),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Data whose input is meant; default: the published one.", show_default=False),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", help="Only networks within exact limits, e.g. macs=30M.", show_default=False),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", help="host: this machine's CPU; any other name with --export.")
+    ] = "host",
+    runtime: Annotated[
+        str, typer.Option("--runtime", help="onnxruntime or torch; with --export whatever runs there.")
+    ] = "onnxruntime",
+    threads: Annotated[int, typer.Option("--threads", help="Each on a processor of its own.")] = 1,
+    batch: Annotated[int, typer.Option("--batch", help="Pictures at once; a latency is that of all.")] = 1,
+    samples: Annotated[int, typer.Option("--samples", help="Networks, spread over the space's operators.")] = 30,
+    seed: Annotated[int, typer.Option("--seed", help="Of the choice of networks.")] = 0,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", metavar="DIR", help="Write each network as .onnx, to be measured elsewhere.", show_default=False
+        ),
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure latencies of networks that span a space, for a predictor; or write them for your own board."""
+    from nas.cli.console import TerminalReporter, stdout
+    from nas.cli.search_session import parsed_settings, print_json
+    from nas.config import RunConfig
+    from nas.core.latency import Target
+    from nas.profiling import prepare_profile
+    from nas.reporting.profile import print_profile, profile_document
+
+    given = {"data": data, "budget": budget}
+    named = {name: value for name, value in given.items() if value is not None}
+    config = RunConfig.checked(space=space, set=parsed_settings(set_ or []), seed=seed, **named)
+    target = Target(device, runtime, threads=threads, batch=batch)
+    reporter = TerminalReporter(quiet)
+    job = prepare_profile(config, target, samples, out, export, force, reporter)
+    for line in job.lines(samples):
+        reporter.note(line)
+    rows = job.run(reporter)
+    document = profile_document(job, rows)
+    if document["noise"]:
+        reporter.note(f"warning: {document['noise']}")
+    if json:
+        print_json(document)
+    else:
+        print_profile(stdout(), document)
