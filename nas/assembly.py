@@ -1,6 +1,6 @@
 """The one place where a name becomes a part."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nas.config import RunConfig
 from nas.core.budget import Budget
 from nas.core.objective import Objective
+from nas.device_predictor import DevicePredictor
 from nas.gate import Gate
 from nas.pricing import EXACT_COLUMNS, Pricer
 from nas.tracking import parse_sinks
@@ -75,6 +76,12 @@ class Parts:
     evaluator: str
     sampling: str
     gate: Gate | None = None
+    predictor: DevicePredictor | None = None
+
+    @property
+    def whose(self) -> Mapping[str, str]:
+        """Whose the figures are that are not exact, by column: measured or predicted ones, other than accuracy."""
+        return {**(self.gate.whose if self.gate else {}), **self.pricer.predicted}
 
     @property
     def measure(self) -> Gate | None:
@@ -99,15 +106,18 @@ def assemble(config: RunConfig, facts: InputFacts | None, options: Mapping[str, 
 
 def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     """The same for a space that is made already."""
-    device = load_device(config.device) if config.device else None
+    predictor = DevicePredictor.load(Path(config.predictor)) if config.predictor else None
+    forecast = predictor.forecast(space) if predictor else None
+    device = device_of(config, predictor)
     runtime = config.runtime or (device.runtime if device else space.default_runtime)
     memory_rule(runtime)
+    _check_runtime(runtime, predictor)
     if config.reserve and device is None:
         raise WrongUse("--reserve is what the firmware keeps of a device's memory; name one with --device")
     budget = config.limits
     if device is not None:
         budget = budget.merged_with(device_budget(device, config.reserve))
-    check_columns(budget, config, runtime)
+    check_columns(budget, config, runtime, forecast.whose if forecast else ())
     evaluator = evaluator_name(config, space)
     strategy_class(config.strategy)
     if config.strategy == PROPOSE and not space.has_rule():
@@ -119,15 +129,44 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     sampling = config.sampling or space.default_sampling
     sampling_class(sampling).number(config.subnets)
     schedule = parse_schedule(config.schedule)
-    gate = gate_of(space, budget, config)
-    budget = budget.judged_by(gate.whose) if gate else budget
-    pricer = Pricer(space, runtime, budget, schedule, config.count_input, config.mac_convention)
-    return Parts(space, device, runtime, budget, config.parsed_objectives, pricer, evaluator, sampling, gate)
+    gate = gate_of(space, budget, config, forecast.whose if forecast else ())
+    budget = budget.judged_by({**(gate.whose if gate else {}), **(forecast.whose if forecast else {})})
+    pricer = Pricer(space, runtime, budget, schedule, config.count_input, config.mac_convention, forecast)
+    return Parts(space, device, runtime, budget, config.parsed_objectives, pricer, evaluator, sampling, gate, predictor)
 
 
-def gate_of(space: SearchSpace[Any], budget: Budget, config: RunConfig) -> Gate | None:
-    """What measures speed on this machine; None where neither a limit nor an objective is about it."""
-    named = {*budget.limits, *(objective.column for objective in config.parsed_objectives)}
+def device_of(config: RunConfig, predictor: DevicePredictor | None) -> Device | None:
+    """The device whose memory is the budget; None where none is named, or one of which a predictor alone knows.
+
+    `WrongUse` where the predictor is of another device.
+    """
+    name = config.device
+    if name is None or predictor is None:
+        return load_device(name) if name else None
+    if predictor.target.device not in (name, Path(name).stem):
+        raise WrongUse(
+            f"--device {name}: the predictor is of the device {predictor.target.device}; name that, or leave --device "
+            "away, or fit a predictor from rows of yours"
+        )
+    return load_device(name) if name in device_names() or Path(name).is_file() else None
+
+
+def _check_runtime(runtime: str, predictor: DevicePredictor | None) -> None:
+    """`WrongUse` where memory is that of one runtime and latency that of another that has a memory rule too."""
+    theirs = predictor.target.runtime if predictor else runtime
+    if theirs != runtime and theirs in runtime_names():
+        raise WrongUse(
+            f"--runtime {runtime}: the predictor is of the runtime {theirs}, so that memory and latency would be of two "
+            f"programs; give --runtime {theirs}, or fit a predictor from rows of {runtime}"
+        )
+
+
+def gate_of(space: SearchSpace[Any], budget: Budget, config: RunConfig, predicted: Collection[str] = ()) -> Gate | None:
+    """What measures speed on this machine; None where neither a limit nor an objective is about it.
+
+    What is `predicted` is not measured.
+    """
+    named = {*budget.limits, *(objective.column for objective in config.parsed_objectives)} - set(predicted)
     columns = [column for column in SPEED_COLUMNS if column in named]
     if not columns:
         if config.measure:
@@ -150,9 +189,9 @@ def device_budget(device: Device, reserve: str | None) -> Budget:
     return Budget.from_limits(device.limits(reserve), f"device {device.name}")
 
 
-def check_columns(budget: Budget, config: RunConfig, runtime: str) -> None:
-    """`WrongUse` where a limit or an objective is neither exact nor measured: it says what is missing."""
-    known = (*EXACT_COLUMNS, *MEASURED_COLUMNS, *(() if config.device else SPEED_COLUMNS))
+def check_columns(budget: Budget, config: RunConfig, runtime: str, predicted: Collection[str] = ()) -> None:
+    """`WrongUse` where a limit or an objective is neither exact nor measured nor predicted: it says what is missing."""
+    known = (*EXACT_COLUMNS, *MEASURED_COLUMNS, *predicted, *(() if config.device else SPEED_COLUMNS))
     named = [(column, "--budget") for column in budget.limits]
     named += [(objective.column, "--objectives") for objective in config.parsed_objectives]
     key_of = {metric.column: metric.key for metric in METRICS.values()}
@@ -167,7 +206,10 @@ def check_columns(budget: Budget, config: RunConfig, runtime: str) -> None:
 
 
 def _without_device(column: str) -> str:
-    return "; without --device it is measured on this machine" if column in SPEED_COLUMNS else ""
+    if column not in SPEED_COLUMNS:
+        return ""
+    learnt = "; nas profile and nas predictor fit learn latency of your own device" if column == "latency_ms" else ""
+    return f"{learnt}; without --device it is measured on this machine"
 
 
 def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:

@@ -101,6 +101,7 @@ class RunConfig(BaseModel):
     set: dict[StrictStr, StrictStr] = {}
     budget: Annotated[StrictStr, _if_it_parses(_parse_budget)] = ""
     device: _Text | None = None
+    predictor: _Text | None = None
     reserve: Annotated[StrictStr, _if_it_parses(parse_reserve)] | None = None
     runtime: _Text | None = None
     data: _Text = "digits"
@@ -168,7 +169,7 @@ class RunConfig(BaseModel):
         """
         anchors = [Path(name.partition("@")[0]).name for name in self.set.get("anchors", "").split(",")]
         named = {**self.set, "anchors": ",".join(anchors)} if "anchors" in self.set else self.set
-        paths = {"data": self.data, "table": self.table, "distill": self.distill}
+        paths = {"data": self.data, "table": self.table, "distill": self.distill, "predictor": self.predictor}
         names = {key: Path(path).name or path for key, path in paths.items() if path}
         return self.updated(**names, set=named, store=None, ray_address=None)
 

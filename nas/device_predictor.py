@@ -122,7 +122,7 @@ class DevicePredictor:
     def cross_validated(self) -> Scores:
         """Of each row predicted from others."""
         model = self.model
-        predicted = model.left_out
+        predicted = self._milliseconds / np.exp(model.left_out_ratios)
         interval = model.predict(_features(self.rows)[1])
         return self._scores(self.rows, predicted, _width(interval.low, interval.high), None, model.outliers, 0)
 
@@ -192,7 +192,7 @@ class DevicePredictor:
         except (OSError, ValueError, ValidationError) as error:
             raise FitnasError(f"{folder / _FACTS} is damaged ({error}); fit the predictor again") from None
         if not (folder / _ROWS).is_file() or _hash(folder / _ROWS) != facts.rows_sha256:
-            raise FitnasError(f"{folder / _ROWS} is not what {_FACTS} beside it was written for; fit the predictor again")
+            raise FitnasError(f"{folder / _ROWS} is not what {_FACTS} was written for; fit the predictor again")
         return cls(LatencyRows.read(folder / _ROWS), facts.model)
 
     def forecast(self, space: SearchSpace[Any]) -> "LatencyForecast":

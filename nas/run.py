@@ -57,7 +57,8 @@ class StoredRun:
         """Space, budget, runtime and objectives of the run, exactly as it was started."""
         recorded = json.loads(self.record.space_json)
         space = space_class(self.config.space_name).restored(recorded["settings"])
-        return assemble_for(space, self.config).remembering(self.directory.slow_figures)
+        own = {"predictor": str(self.directory.predictor)} if self.config.predictor else {}
+        return assemble_for(space, self.config.updated(**own)).remembering(self.directory.slow_figures)
 
     @contextmanager
     def store(self) -> Iterator[Store]:

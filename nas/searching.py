@@ -18,6 +18,7 @@ from nas.core.trial import Trial
 from nas.execution import backend_class
 from nas.execution.backend import Accounting, Backend, Settings, usable_cores
 from nas.feasibility import Feasibility, ends_that_fit, least_figures, survey
+from nas.front_latency import measure_front
 from nas.gate import Gate
 from nas.measuring import Measuring, known_results, measuring, shared_bytes
 from nas.pricing import EXACT_COLUMNS
@@ -110,17 +111,21 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
     anchors = anchor_weights(parts.space, prepared.anchors, prepared.config.seed) if from_scratch else []
     directory = RunDirectory.create(root, prepared.config.run, prepared.config.space, force=force)
     with directory.lock():
-        table, distill = (_absolute(path) for path in (prepared.config.table, prepared.config.distill))
+        paths = (prepared.config.table, prepared.config.distill, prepared.config.predictor)
+        table, distill, predictor = (_absolute(path) for path in paths)
         config = prepared.config.updated(
             run=directory.name,
             data=description.source,
             runtime=parts.runtime,
             table=table,
             distill=distill,
+            predictor=predictor,
             evaluator=parts.evaluator,
             sampling=parts.sampling if from_scratch else None,
         )
         run = StoredRun(directory)
+        if parts.predictor is not None:
+            parts.predictor.save(directory.predictor)
         parts = parts.remembering(directory.slow_figures)
         if other is not None:
             take_supernet(parts.space, run, other)
@@ -241,6 +246,7 @@ class _Search:
         recorded = store.trials(self.run.name)
         if len(recorded) >= self.config.trials:
             self._export()
+            measure_front(self.run, self.reporter)
             return Outcome(self.run, StopReason.TRIALS, StopReason.TRIALS.value, time.monotonic() - self.began)
         self.tracker.trials(recorded)
         pictures = self._pictures()
@@ -255,6 +261,8 @@ class _Search:
             accounting = backend.run(conductor, how.make)
         self._export()
         reason = conductor.reason or StopReason.TRIALS
+        if reason not in (StopReason.INTERRUPTED, StopReason.TERMINATED):
+            measure_front(self.run, self.reporter)
         return Outcome(self.run, reason, conductor.conclusion, time.monotonic() - self.began, trained, accounting)
 
     def _pictures(self) -> "Pictures":

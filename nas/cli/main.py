@@ -21,6 +21,7 @@ from nas.cli import (
     export,
     list_runs,
     predict,
+    predictor,
     profile,
     report,
     resume,
@@ -64,6 +65,7 @@ for _name, _command in (
     ("doctor", doctor.doctor),
 ):
     app.command(_name)(_command)
+app.add_typer(predictor.predictor)
 
 
 class Stopped(BaseException):
@@ -145,7 +147,7 @@ def _is_usage_error(error: Exception) -> bool:
 
 def _usage_message(error: Any, arguments: list[str]) -> str:
     message: str = error.format_message()
-    names = [command.name for command in app.registered_commands if command.name]
+    names = [command.name for command in app.registered_commands if command.name] + ["predictor"]
     if arguments and not arguments[0].startswith("-") and arguments[0] not in names:
         hint = did_you_mean(arguments[0], names) or "."
         return f"no such command '{arguments[0]}'{hint} Known: {', '.join(names)}"

@@ -21,10 +21,16 @@ _Budget = Annotated[
     _option(
         "--budget",
         help="Hard limits, e.g. sram=256k,macs=30M,accuracy=90%,throughput=200/s. Throughput and latency are measured "
-        "on this machine's CPU, whatever --accelerator says.",
+        "on this machine's CPU, whatever --accelerator says, unless a --predictor knows them.",
     ),
 ]
 _Device = Annotated[Text, _option("--device", help="A device whose memory is the budget; nas devices lists them.")]
+_Predictor = Annotated[
+    Text,
+    _option(
+        "--predictor", metavar="FOLDER", help="Predicts latency on a device from measured rows; nas predictor fit."
+    ),
+]
 _Reserve = Annotated[Text, _option("--reserve", help="Memory kept for other firmware, e.g. sram=32k.")]
 _Runtime = Annotated[Text, _option("--runtime", help="Whose memory rule holds: analytic, tinyengine, c.")]
 _Schedule = Annotated[Text, _option("--schedule", help="auto, none or PxN patches; default auto.")]
@@ -114,6 +120,7 @@ def search(
     set_: _Set = None,
     budget: _Budget = None,
     device: _Device = None,
+    predictor: _Predictor = None,
     reserve: _Reserve = None,
     runtime: _Runtime = None,
     schedule: _Schedule = None,

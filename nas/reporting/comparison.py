@@ -58,7 +58,7 @@ def not_comparable(views: Sequence[RunView]) -> list[str]:
 
 def _measured(view: RunView) -> str:
     """Whose the objectives' measured figures are."""
-    whose = view.parts.gate.whose if view.parts.gate else {}
+    whose = view.parts.whose
     return "; ".join(whose[o.column] for o in view.parts.objectives if o.column in whose)
 
 

@@ -1,8 +1,10 @@
 """How a search ended: the front, the hypervolume, where the results lie, what to type next."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nas.assembly import SUPERNET
+from nas.front_latency import promise_line, promises
 from nas.reporting.commands import next_commands
 from nas.reporting.stitching import anchor_lines
 from nas.reporting.tables import front_table, marks_of, measured_words
@@ -26,7 +28,7 @@ def print_front(console: "Console", run: StoredRun) -> None:
     shown = front.trials[:_LONGEST_FRONT]
     marks = marks_of(front.best(), front.knee())
     balanced = bool(run.data_document().get("imbalanced"))
-    whose = run.parts.gate.whose if run.parts.gate else {}
+    whose = run.parts.whose
     console.print(front_table(shown, front.objectives, marks, balanced, whose))
     if len(front) > len(shown):
         console.print(f"... and {len(front) - len(shown)} more in {run.directory.front}")
@@ -49,6 +51,9 @@ def print_outcome(console: "Console", outcome: Outcome) -> None:
         f"{len(trials)} networks evaluated{f' ({failed} failed)' if failed else ''}, {rejected:,} candidates rejected "
         f"before evaluation, in {outcome.seconds:.0f} s{_of_these(outcome)}"
     )
+    promised = promise_line(run)
+    if promised:
+        console.print(promised, markup=False)
     for line in anchor_lines(run, trials):
         console.print(line, markup=False)
     kept = [path.stat().st_size for path in run.kept_weights.glob("*.safetensors")]
@@ -97,9 +102,10 @@ def run_document(run: StoredRun) -> dict[str, Any]:
         "space": run.config.space,
         "runtime": run.parts.runtime,
         "budget": run.parts.budget.describe(run.parts.runtime),
-        "measured": dict(run.parts.gate.whose) if run.parts.gate else {},
+        "measured": dict(run.parts.whose),
         "trials": len(trials),
         "failed": sum(trial.state == "failed" for trial in trials),
         "rejected": sum(trial.rejected for trial in trials),
         "front": run.pareto.to_dict(),
+        "front_latency": [asdict(each) for each in promises(run)],
     }

@@ -48,7 +48,7 @@ class Proposals:
             "space": self.parts.space.name,
             "runtime": self.parts.runtime,
             "budget": self.parts.budget.describe(self.parts.runtime),
-            "measured": dict(self.parts.gate.whose) if self.parts.gate else {},
+            "measured": dict(self.parts.whose),
             "proposals": [
                 {
                     "id": architecture.id,

@@ -255,7 +255,7 @@ def commands(view: RunView) -> str:
     following = [f"nas resume {view.name}"] if len(view.trials) < view.config.trials else []
     following += next_commands(view.run) if view.marked else [f"nas report {view.name}"]
     metrics = [m for m in METRICS.values() if m.column in view.metric_columns]
-    measured = measured_words(view.parts.gate.whose if view.parts.gate else {})
+    measured = measured_words(view.parts.whose)
     conventions = (
         f"SRAM and flash are for int8 and runtime {view.parts.runtime}{measured}; MACs count "
         f"{MAC_CONVENTIONS[view.config.mac_convention]}, with what patches compute again; accuracy is on validation "

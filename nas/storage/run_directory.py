@@ -64,6 +64,16 @@ class RunDirectory:
         return self.path / "slow_figures.json"
 
     @property
+    def predictor(self) -> Path:
+        """`predictor/`: a copy of what predicts latency, whatever becomes of the one that was named."""
+        return self.path / "predictor"
+
+    @property
+    def front_latency(self) -> Path:
+        """`front_latency.csv`: what was measured of the front at the end, where a predictor promised it."""
+        return self.path / "front_latency.csv"
+
+    @property
     def front(self) -> Path:
         """`pareto.json`: an export."""
         return self.path / "pareto.json"

@@ -119,6 +119,11 @@ class LatencyPredictor(ABC):
         low, high = cross_conformal(answers, self._folds, np.abs(self._ratios), coverage)
         return LatencyPrediction(mean, np.minimum(np.exp(low), mean), np.maximum(np.exp(high), mean), outside)
 
+    @property
+    def left_out_ratios(self) -> Floats:
+        """Of each network learnt from `(n,)`: log(measured / predicted), by models that were not shown it."""
+        return self._ratios
+
     def _cross_validate(self, features: Floats, details: Floats, measured: Floats) -> None:
         """Models that were not shown a fold, for intervals and outliers; networks that are alike share a fold."""
         self._folds = grouped_folds(alike(features, details), _FOLDS, seed=0)

@@ -1,0 +1,91 @@
+"""Latency of a search's front, measured on this machine once the search is over: what was promised beside what is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from nas.core.latency import HOST, Latency
+from nas.device_predictor import COLUMN
+from nas.pricing import PROMISED
+from nas.progress import Reporter
+from nas.run import StoredRun
+from nas.storage.latency_rows import LatencyRows
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A member of the front: milliseconds as predicted, the upper end of the interval, and as measured."""
+
+    id: str
+    predicted: float
+    promised: float
+    measured: float
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what was measured is within what was promised."""
+        return self.measured <= self.promised
+
+
+def measure_front(run: StoredRun, reporter: Reporter) -> None:
+    """Measures what is not measured yet; nothing where latency was not predicted, or for another device.
+
+    Stopped in between, it goes on with the next `nas resume`.
+    """
+    predictor = run.parts.predictor
+    if predictor is None or predictor.target.device != HOST:
+        return
+    from nas.evaluation.host_profile import host_profile, passes_left
+
+    population = run.parts.space.population([trial.architecture for trial in run.pareto])
+    known = measured_front(run)
+    latencies = tuple(known.get(architecture.id) for architecture in population)
+    if not any(map(passes_left, latencies)):
+        return
+    rows = LatencyRows(predictor.target, tuple(population), latencies)
+
+    def keep(found: list[Latency | None]) -> None:
+        replace(rows, latencies=tuple(found)).write(run.directory.front_latency)
+
+    with reporter.progress("measuring the front") as report:
+        host_profile(run.parts.space, population, predictor.target, latencies, keep, report)
+
+
+def measured_front(run: StoredRun) -> Mapping[str, Latency]:
+    """By id, what was measured; empty where nothing was."""
+    if not run.directory.front_latency.is_file():
+        return {}
+    rows = LatencyRows.read(run.directory.front_latency)
+    pairs = zip(rows.architectures, rows.latencies, strict=True)
+    return {architecture.id: latency for architecture, latency in pairs if latency is not None}
+
+
+def promises(run: StoredRun) -> list[Promise]:
+    """Of the members of the front that were measured, in its order."""
+    known = measured_front(run)
+    return [
+        Promise(
+            trial.architecture.id,
+            trial.metrics[COLUMN],
+            trial.metrics[COLUMN + PROMISED],
+            known[trial.architecture.id].milliseconds,
+        )
+        for trial in run.pareto
+        if trial.architecture.id in known
+    ]
+
+
+def promise_line(run: StoredRun) -> str:
+    """How the promises came out, in a sentence; empty where none was measured."""
+    found = promises(run)
+    if not found:
+        return ""
+    errors = sorted(abs(each.predicted / each.measured - 1) for each in found)
+    broken = [each for each in found if not each.is_kept]
+    median, most = (f"{100 * error:.1f} %" for error in (errors[len(errors) // 2], errors[-1]))
+    line = (
+        f"latency of {len(found)} networks of the front measured here: predicted to {median} (median; at most {most})"
+    )
+    if not broken:
+        return f"{line}, every promise kept"
+    told = ", ".join(f"{each.id} {each.measured:.4g} ms instead of at most {each.promised:.4g}" for each in broken)
+    return f"{line}; beyond what was promised: {told}"

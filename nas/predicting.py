@@ -1,0 +1,39 @@
+"""`nas predictor fit`: from a file of rows to a folder that a search takes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from nas.device_predictor import DevicePredictor, Scores
+from nas.storage.files import check_free
+from nas.storage.latency_rows import LatencyRows
+from predictors.hardware.latency import DEFAULT
+from search_spaces.core.errors import WrongUse, unknown
+
+_METRICS = ("latency",)
+
+
+def fit_predictor(
+    rows: Path,
+    out: Path,
+    metric: str = "latency",
+    device: str | None = None,
+    model: str | None = None,
+    force: bool = False,
+) -> tuple[DevicePredictor, Scores]:
+    """Learns and writes; gives the predictor and how well each row is predicted from the others.
+
+    `device`: the name of what was measured, where the rows call it otherwise. `WrongUse`, with row and column, for rows
+    that cannot be learnt from; nothing is written then.
+    """
+    if metric not in _METRICS:
+        raise WrongUse(unknown("metric of measured rows", metric, _METRICS))
+    check_free(out, force)
+    known = LatencyRows.read(rows)
+    if device is not None:
+        known = replace(known, target=replace(known.target, device=device))
+    try:
+        made = DevicePredictor(known, model or DEFAULT)
+        made.cross_validated()
+    except WrongUse as error:
+        raise WrongUse(f"{rows}: {error}") from None
+    return made, made.save(out)
