@@ -156,7 +156,7 @@ def _check_runtime(runtime: str, predictor: DevicePredictor | None) -> None:
     theirs = predictor.target.runtime if predictor else runtime
     if theirs != runtime and theirs in runtime_names():
         raise WrongUse(
-            f"--runtime {runtime}: the predictor is of the runtime {theirs}, so that memory and latency would be of two "
+            f"--runtime {runtime}: the predictor is of the runtime {theirs}, so memory and latency would be of two "
             f"programs; give --runtime {theirs}, or fit a predictor from rows of {runtime}"
         )
 
