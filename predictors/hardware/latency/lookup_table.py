@@ -1,7 +1,7 @@
 """Tables of times that were measured operator by operator, as a sum that is ready without any network.
 
-A CSV with the columns `operator` and `milliseconds`. Operators are named as the columns of the features that it is asked
-with: those of `operator_shapes`, or the user's own names for plain counts.
+A CSV with the columns `operator` and `milliseconds`. Operators are named as the columns of the features that it is
+asked with: those of `operator_shapes`, or the user's own names for plain counts.
 """
 
 import csv
