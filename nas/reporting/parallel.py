@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.reporting.run_view import DOMINATED, FRONT, RunView
+from predictors.core.scores import spearman
 
 MOST_CHOICES = 9
 MOST_LINES = 800
@@ -26,7 +27,8 @@ def parallel_axes(view: RunView) -> list[Axis]:
     rows = view.of_kind(FRONT, DOMINATED)
     score = view.column(view.parts.objectives[0].column)[rows]
     choices = [axis for axis in _choice_axes(view) if np.ptp(axis.values[rows]) > 0]
-    strength = [abs(rank_correlation(axis.values[rows], score)) for axis in choices]
+    # NaN, of a score that is the same everywhere, orders nothing
+    strength = [np.nan_to_num(abs(spearman(axis.values[rows], score))) for axis in choices]
     strongest = sorted(np.argsort(-np.asarray(strength), kind="stable")[:MOST_CHOICES]) if choices else []
     metrics = list(dict.fromkeys([*(o.column for o in view.parts.objectives[::-1]), *view.parts.budget.limits]))
     columns = [view.column(column) for column in metrics]
@@ -39,24 +41,6 @@ def parallel_rows(view: RunView) -> NDArray[np.intp]:
     others, front = view.of_kind(DOMINATED), view.of_kind(FRONT)
     spread = np.linspace(0, len(others) - 1, min(len(others), MOST_LINES)).astype(int)
     return np.concatenate([others[np.unique(spread)], front]).astype(np.intp)
-
-
-def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Spearman's: that of the ranks, equal values sharing the mean rank; 0 where either does not vary.
-
-    >>> round(rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0])), 3)
-    0.5
-    """
-    ranks = [_ranks(values) - (len(values) - 1) / 2 for values in (first, second)]
-    scale = float(np.sqrt((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
-    return float((ranks[0] * ranks[1]).sum()) / scale if scale else 0.0
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    mean: NDArray[np.float64] = (ends - 1 + ends - counts) / 2
-    return np.asarray(mean[places], dtype=np.float64)
 
 
 def _choice_axes(view: RunView) -> list[Axis]:

@@ -7,8 +7,8 @@ import numpy as np
 from predictors.hardware.latency.learnt import Answers, Floats, Learnt
 
 _MANY = 300
-_FEW_NETWORKS: dict[str, Any] = {"n_estimators": 100, "max_depth": 2}
-_MANY_NETWORKS: dict[str, Any] = {"n_estimators": 300, "max_depth": 5}
+_FEW_NETWORKS: dict[str, Any] = {"n_estimators": 60, "max_depth": 2}
+_MANY_NETWORKS: dict[str, Any] = {"n_estimators": 200, "max_depth": 5}
 
 
 class BoostedTrees(Learnt):
@@ -24,7 +24,7 @@ class BoostedTrees(Learnt):
 
         size = _MANY_NETWORKS if len(inputs) >= _MANY else _FEW_NETWORKS
         model = GradientBoostingRegressor(
-            learning_rate=0.05, subsample=0.8, max_features=0.5, random_state=0, **size
+            learning_rate=0.08, subsample=0.8, max_features=0.3, random_state=0, **size
         ).fit(inputs, targets, sample_weight=weights)
         return lambda asked: np.asarray(model.predict(asked), dtype=np.float64)
 

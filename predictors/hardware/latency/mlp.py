@@ -7,9 +7,9 @@ import numpy as np
 
 from predictors.hardware.latency.learnt import Answers, Floats, Learnt, standardiser
 
-_HIDDEN = (32, 32)
+_HIDDEN = (16,)
 _MEMBERS = 3
-_ITERATIONS = 200
+_ITERATIONS = 60
 _DECAY = 1.0
 
 

@@ -83,9 +83,9 @@ class LatencyPredictor(ABC):
         positive, and where there is nothing to learn from; `ValueError` where shapes do not match.
         """
         self._columns = None
-        rows = _matrix(features, "feature", columns)
+        rows = read_features(features, columns)
         finer = _matrix(details, "detail") if details is not None else np.empty((len(rows), 0))
-        known = _figures(measured, len(rows))
+        known = read_figures(measured, len(rows))
         if len(finer) != len(rows):
             raise ValueError(f"expected details of {len(rows)} networks, got {len(finer)}")
         self._bounds = [_bounds(rows), _bounds(finer)]
@@ -103,7 +103,7 @@ class LatencyPredictor(ABC):
         """Of networks `(m, f)`, `(m, g)`; `ValueError` before `fit`, or where columns are not as learnt from."""
         if self._columns is None:
             raise ValueError(f"the predictor '{self.name}' has learnt nothing yet; call fit first")
-        rows = _matrix(features, "feature", self._columns)
+        rows = read_features(features, self._columns)
         finer = _matrix(details, "detail") if details is not None else np.empty((len(rows), 0))
         for what, given, bounds in zip(("features", "details"), (rows, finer), self._bounds, strict=True):
             if given.shape != (len(rows), len(bounds[0])):
@@ -163,6 +163,11 @@ def alike(features: Floats, details: Floats) -> NDArray[np.intp]:
     return np.unique(np.hstack([features, details]), axis=0, return_inverse=True)[1].reshape(-1)
 
 
+def read_features(features: ArrayLike, columns: Sequence[str] | None) -> Floats:
+    """`(n, f)`, checked: `WrongUse` with network and column for a value that is negative or not finite."""
+    return _matrix(features, "feature", columns)
+
+
 def _matrix(values: ArrayLike, what: str, columns: Sequence[str] | None = None) -> Floats:
     rows = np.asarray(values, dtype=np.float64)
     if rows.ndim != 2:
@@ -183,7 +188,8 @@ def _matrix(values: ArrayLike, what: str, columns: Sequence[str] | None = None) 
     return rows
 
 
-def _figures(measured: ArrayLike, count: int) -> Floats:
+def read_figures(measured: ArrayLike, count: int) -> Floats:
+    """`(count,)`, checked: `WrongUse` with the network whose figure is not finite and above 0."""
     known = np.asarray(measured, dtype=np.float64)
     if known.shape != (count,):
         raise ValueError(f"expected a measured figure of each of {count} networks, got the shape {known.shape}")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nas.reporting.figures import confusion, figures, most_confused
-from nas.reporting.parallel import MOST_CHOICES, parallel_axes, rank_correlation
+from nas.reporting.parallel import MOST_CHOICES, parallel_axes
 from nas.reporting.run_view import RunView, TrainedMember
 
 
@@ -83,13 +83,6 @@ def test_parallel_coordinates_stay_readable(plain_run):
     axes = parallel_axes(RunView.of(plain_run))
     assert sum(axis.options is not None for axis in axes) == MOST_CHOICES
     assert [axis.label for axis in axes if axis.options is None] == ["macs", "top1", "peak_sram_bytes", "flash_bytes"]
-
-
-def test_rank_correlation_shares_ranks_among_equals():
-    first, second = np.array([1.0, 1, 2, 3]), np.array([10.0, 10, 20, 30])
-    assert rank_correlation(first, second) == pytest.approx(1)
-    assert rank_correlation(first, -second) == pytest.approx(-1)
-    assert rank_correlation(first, np.ones(4)) == 0
 
 
 @pytest.mark.parametrize(("trials", "failed", "names"), [(0, 0, []), (2, 2, ["front", "hypervolume"]), (1, 0, None)])

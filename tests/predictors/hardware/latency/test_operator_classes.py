@@ -1,0 +1,62 @@
+"""Features of operators, counted by hand."""
+
+import numpy as np
+
+from predictors.hardware.latency.operator_classes import operator_classes, operator_shapes
+from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, Kind, Layer, LayerTable
+
+STEM = Layer("stem", Kind.CONV, NETWORK_INPUT, NO_INPUT, 3, 8, 16, 16, 8, 8, kernel=3, stride=2)
+DEPTHWISE = Layer("dw", Kind.DEPTHWISE, 0, NO_INPUT, 8, 8, 8, 8, 8, 8, kernel=5, groups=8)
+GROUPED = Layer("grouped", Kind.CONV, 1, NO_INPUT, 8, 8, 8, 8, 8, 8, groups=2)
+ADD = Layer("add", Kind.ADD, 2, 0, 8, 8, 8, 8, 8, 8)
+SHORT = [STEM, Layer("add", Kind.ADD, 0, 0, 8, 8, 8, 8, 8, 8)]
+TABLE = LayerTable.stack([[STEM, DEPTHWISE, GROUPED, ADD], SHORT])
+
+
+def test_classes() -> None:
+    features = operator_classes(TABLE)
+    named = dict(zip(features.columns, features.values.T.tolist(), strict=True))
+    stem, map_elements = 3 * 8 * 9, 8 * 64
+    assert named["macs conv 3x3"] == [stem * 64] * 2
+    assert named["macs depthwise 5x5"] == [8 * 25 * 64, 0]
+    assert named["macs conv grouped"] == [8 * 8 // 2 * 64, 0]
+    assert named["number products"] == [2, 1]
+    assert named["number depthwise"] == [1, 0]
+    assert named["number others"] == [1, 1]
+    moved_stem = 3 * 256 + map_elements + stem
+    assert named["moved products"] == [moved_stem + 2 * map_elements + 32, moved_stem]
+    assert named["moved depthwise"] == [2 * map_elements + 8 * 25, 0]
+    assert named["moved others"] == [3 * map_elements] * 2
+    used = {name for name, value in named.items() if any(value)}
+    assert used == {
+        *("macs conv 3x3", "macs depthwise 5x5", "macs conv grouped"),
+        *(f"{what} {group}" for what in ("number", "moved") for group in ("products", "depthwise", "others")),
+    }
+
+
+def test_columns_do_not_depend_on_the_networks() -> None:
+    whole = operator_classes(TABLE)
+    alone = operator_classes(LayerTable.from_layers(SHORT))
+    assert alone.columns == whole.columns
+    assert (alone.values[0] == whole.values[1]).all()
+
+
+def test_a_matrix_product_reads_both() -> None:
+    product = Layer("qk", Kind.MATMUL, 0, 0, 8, 8, 64, 1, 64, 1, groups=2)
+    tokens = Layer("tokens", Kind.LINEAR, NETWORK_INPUT, NO_INPUT, 4, 8, 64, 1, 64, 1)
+    features = operator_classes(LayerTable.from_layers([tokens, product]))
+    named = dict(zip(features.columns, features.values[0].tolist(), strict=True))
+    assert named["macs matmul"] == 8 // 2 * 8 * 64
+    assert named["macs linear"] == 4 * 8 * 64
+    assert named["moved products"] == (4 * 64 + 8 * 64 + 32) + 3 * 8 * 64
+
+
+def test_shapes() -> None:
+    features = operator_shapes(TABLE)
+    assert dict(zip(features.columns, features.values.T.tolist(), strict=True)) == {
+        "conv 1x1 s1 g2 8x8x8 > 8x8x8": [1, 0],
+        "conv 3x3 s2 g1 3x16x16 > 8x8x8": [1, 1],
+        "depthwise 5x5 s1 g8 8x8x8 > 8x8x8": [1, 0],
+        "add 1x1 s1 g1 8x8x8 > 8x8x8": [1, 1],
+    }
+    assert features.values.dtype == np.float64
