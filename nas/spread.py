@@ -7,8 +7,7 @@ smallest networks or an unusual mix of operators, is what a predictor then knows
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.counts import macs_by_slot, products_by_slot
-from search_spaces.core.layer_table import LayerTable
+from predictors.hardware.latency.operator_classes import operator_classes
 from search_spaces.core.population import Population
 
 Floats = NDArray[np.float64]
@@ -17,7 +16,8 @@ Floats = NDArray[np.float64]
 def spread_out(pool: Population, count: int, first: int = 0) -> NDArray[np.intp]:
     """Up to `count` distinct rows of a pool: the `first` rows of it, then always the row farthest from all taken.
 
-    Distance is that of `operator_features`, standardised over the pool; of equally far rows the first is taken. So the
+    Distance is that of what a sum over operators runs over (`operator_classes`), in logarithms, because what matters of
+    a latency is its relative error, and standardised over the pool; of equally far rows the first is taken. So the
     networks for a smaller count are the first of those for a larger one. With none given the first is the one nearest
     to the middle. This is the algorithm of Kennard and Stone, Computer Aided Design of Experiments, Technometrics
     11(1), 1969, begun with given points (its farthest-point step is Gonzalez', TCS 38, 1985).
@@ -25,7 +25,7 @@ def spread_out(pool: Population, count: int, first: int = 0) -> NDArray[np.intp]
     if not len(pool) or count < 1:
         return np.zeros(0, dtype=np.intp)
     distinct = np.sort(np.unique(pool.matrix, axis=0, return_index=True)[1])
-    points = _standardised(operator_features(pool.space.decode(pool[distinct])))
+    points = _standardised(np.log1p(operator_classes(pool.space.decode(pool[distinct])).values))
     count = min(count, len(distinct))
     given = np.flatnonzero(distinct < first)[:count]
     taken = given.tolist() or [int(np.argmin((points**2).sum(axis=1)))]
@@ -37,24 +37,6 @@ def spread_out(pool: Population, count: int, first: int = 0) -> NDArray[np.intp]
         taken.append(int(np.argmax(nearest)))
         nearest = np.minimum(nearest, ((points - points[taken[-1]]) ** 2).sum(axis=1))
     return distinct[np.array(taken, dtype=np.intp)]
-
-
-def operator_features(table: LayerTable) -> Floats:
-    """Logarithms `(n, features)` of how many operators of a class there are, of their multiply-accumulates and outputs.
-
-    A class is a kind and a kernel size. Logarithms, because what matters of a latency is its relative error.
-    """
-    macs = macs_by_slot(table, products_by_slot(table))
-    outputs = table.out_channels.astype(np.int64) * table.out_height * table.out_width
-    columns = []
-    for kind in sorted(set(table.kinds)):
-        slots = table.slots_of(kind)
-        present, kernel = table.present[:, slots], table.kernel[:, slots]
-        for size in np.unique(kernel[present]):
-            of_class = present & (kernel == size)
-            columns += [(of_class * values).sum(axis=1) for values in (1, macs[:, slots], outputs[:, slots])]
-    found: Floats = np.log1p(np.stack(columns, axis=1).astype(np.float64))
-    return found
 
 
 def _standardised(features: Floats) -> Floats:

@@ -1,6 +1,7 @@
 """Expected hypervolume improvement, by models of what was measured, of the front's neighbours and random networks."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from nas.strategies.evolution import best_rows
 from nas.strategies.improvement import best_together
 from nas.strategies.moves import distinct, neighbourhood, within_limits, without
 from nas.strategies.planning import Planning
+from nas.strategies.surrogates import raw_volume
 from search_spaces.core.population import Population
 
 MANY_CHOICES = 60  # beyond which all networks are about equally far apart for a Gaussian process
@@ -20,7 +22,8 @@ _MOST_LEARNT = 600  # trials: the work of a Gaussian process grows with their cu
 class EHVI(Planning):
     """Expected hypervolume improvement: what a Gaussian process expects to add most to the front; batches of five.
 
-    Candidates are neighbours of the front and random networks, all of which fit. Objectives that are exact are priced;
+    Candidates are neighbours of the front and random networks, all of which fit. Models learn on a log scale; what is
+    added is the volume of the front as searches report it. Objectives that are exact are priced;
     of each measured one a model learns (a Gaussian process; above 60 choices boosted trees). The deviation of a model
     holds its error too: what is left over is a network's own luck, which a front keeps.
     """
@@ -35,7 +38,8 @@ class EHVI(Planning):
         values, worst = self.values(told), self.worst(told)
         inside = self.admitted(told) & (values <= worst).all(axis=1)
         front = values[inside][non_dominated(values[inside])]
-        chosen = best_together(expected.mean, expected.std, front, worst, self.length, expected.chance)
+        volume = partial(raw_volume, self.objectives)
+        chosen = best_together(expected.mean, expected.std, front, worst, self.length, expected.chance, volume)
         return candidates[np.array(chosen, dtype=np.intp)]
 
     @property

@@ -7,6 +7,8 @@ a sum over points of a lattice. It lets a batch be chosen greedily: what the fir
 for the next by the probability that it does not.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,25 +22,42 @@ _OPTIMISTIC = 2.5  # deviations better than expected: nothing beyond is thought 
 _SHARP = 1e-9  # deviation of what is known exactly, as a share of the objective's extent
 
 
+Density = Callable[[Floats], Floats]
+
+
+def even(points: Floats) -> Floats:
+    """Volume counts the same everywhere."""
+    return np.ones(len(points))
+
+
 def best_together(
-    mean: Floats, std: Floats, front: Floats, worst: Floats, count: int, chance: Floats | None = None
+    mean: Floats,
+    std: Floats,
+    front: Floats,
+    worst: Floats,
+    count: int,
+    chance: Floats | None = None,
+    density: Density = even,
 ) -> list[int]:
     """Rows of the `count` candidates that are expected to add most to the front together, the best first.
 
     `mean`, `std`: predictions `(n, objectives)`, less is better, independent, 0 deviation for what is known exactly.
     `front` `(m, objectives)`: what is dominated already, may be empty. `worst`: the box's corner, beyond which nothing
-    counts. `chance` `(n,)`: with which probability a candidate is within limits that are no objectives. Where no
-    candidate can add anything, those that miss the box by fewest deviations. At most `n` are given.
+    counts. `chance` `(n,)`: with which probability a candidate is within limits that are no objectives. `density`: how
+    much volume around points `(p, objectives)` counts. Where no candidate can add anything, those that miss the box by
+    fewest deviations. At most `n` are given.
     """
     chance = np.ones(len(mean)) if chance is None else chance
     extent = np.maximum(np.ptp(np.concatenate([mean, worst[None]]), axis=0), np.finfo(float).tiny)
     std = np.maximum(std, _SHARP * extent)
     rows = np.arange(len(mean))
     if len(mean) > _MOST_CANDIDATES:
-        gains = _gains(mean, std, _points(mean, std, front, worst, _COARSE)).sum(axis=1) * chance
+        points = _points(mean, std, front, worst, _COARSE)
+        gains = (_gains(mean, std, points) @ density(points)) * chance
         rows = np.sort(np.argsort(-gains, kind="stable")[:_MOST_CANDIDATES])
-    gains = _gains(mean[rows], std[rows], _points(mean[rows], std[rows], front, worst, _FINE)) * chance[rows, None]
-    chosen = _greedy(gains, min(count, len(rows)))
+    points = _points(mean[rows], std[rows], front, worst, _FINE)
+    gains = _gains(mean[rows], std[rows], points) * chance[rows, None]
+    chosen = _greedy(gains, density(points), min(count, len(rows)))
     if len(chosen) < min(count, len(rows)):
         misses = (np.maximum(mean[rows] - worst, 0.0) / std[rows]).sum(axis=1) - np.log(np.maximum(chance[rows], 1e-12))
         rest = [row for row in np.argsort(misses, kind="stable").tolist() if row not in chosen]
@@ -59,9 +78,11 @@ def normal_cdf(z: Floats) -> Floats:
     return np.asarray(np.where(z < 0, tail, 1.0 - tail))
 
 
-def _greedy(gains: Floats, count: int) -> list[int]:
-    """Rows of `gains` `(n, points)`, each the best after those before it; ends where nothing is gained."""
-    left = np.ones(gains.shape[1])
+def _greedy(gains: Floats, left: Floats, count: int) -> list[int]:
+    """Rows of `gains` `(n, points)`, each the best after those before it; ends where nothing is gained.
+
+    `left` `(points,)`: what each point counts.
+    """
     free = np.ones(len(gains), dtype=bool)
     chosen: list[int] = []
     while len(chosen) < count:

@@ -42,6 +42,19 @@ def on_log_scale(objective: Objective, values: ArrayLike) -> Floats:
     return np.asarray(logarithm if objective.minimise else -logarithm)
 
 
+def raw_volume(objectives: Sequence[Objective], points: Floats) -> Floats:
+    """Volume of the hypervolume's own, not logarithmic box around points `(p, objectives)` of the log scale, relative.
+
+    >>> [latency] = [Objective(METRIC_OF_COLUMN["latency_ms"])]
+    >>> raw_volume([latency], np.log([[1.0], [2.0]])).tolist()
+    [0.5, 1.0]
+    """
+    # d raw / d logarithm is the raw figure itself, or what is wrong of a fraction
+    falling = [not o.minimise and o.metric.unit != "fraction" for o in objectives]
+    sums = points @ np.where(falling, -1.0, 1.0)
+    return np.asarray(np.exp(sums - sums.max(initial=-np.inf)))
+
+
 def descriptions(population: Population, figures: Figures) -> Floats:
     """What is learnt from, `(n, features)`: the space's features, how often each option occurs, logs of exact figures.
 

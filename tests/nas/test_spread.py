@@ -3,25 +3,10 @@
 import numpy as np
 import pytest
 
-from nas.spread import operator_features, spread_out
-from search_spaces.core.layer_table import Kind, Layer, LayerTable
+from nas.spread import spread_out
+from predictors.hardware.latency.operator_classes import operator_classes
 from search_spaces.core.population import Population
 from search_spaces.core.registry import space_class
-
-
-def conv(name: str, channels: int, kernel: int, kind: Kind = Kind.CONV) -> Layer:
-    return Layer(name, kind, -1, -2, channels, channels, 4, 4, 4, 4, kernel=kernel, groups=1)
-
-
-def test_features_are_of_each_kind_and_kernel() -> None:
-    table = LayerTable.stack(
-        [[conv("a", 2, 1), conv("b", 2, 1), conv("c", 2, 3)], [conv("a", 2, 1), conv("d", 2, 3, Kind.DEPTHWISE)]]
-    )
-    expected = [
-        [2, 2 * 16 * 4, 2 * 32, 1, 16 * 36, 32, 0, 0, 0],
-        [1, 16 * 4, 32, 0, 0, 0, 1, 16 * 18, 32],
-    ]
-    assert np.expm1(operator_features(table)) == pytest.approx(np.array(expected))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +21,8 @@ def test_the_first_rows_are_kept_and_the_rest_lie_apart(pool: Population) -> Non
     assert len(set(rows.tolist())) == 20
 
     def nearest(chosen: np.ndarray) -> float:
-        points = operator_features(pool.space.decode(pool))
+        points = np.log1p(operator_classes(pool.space.decode(pool)).values)
+        points = points[:, np.ptp(points, axis=0) > 0]
         points = (points - points.mean(axis=0)) / points.std(axis=0).clip(1e-9)
         apart = np.linalg.norm(points[chosen, None] - points[None, chosen], axis=2)
         return float((apart + np.eye(len(chosen)) * 1e9).min())
