@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nas.device_predictor import DevicePredictor, Scores
-from nas.storage.files import check_free
+from nas.storage.files import check_free_folder
 from nas.storage.latency_rows import LatencyRows
 from predictors.hardware.latency import DEFAULT
 from search_spaces.core.errors import WrongUse, unknown
@@ -27,7 +27,7 @@ def fit_predictor(
     """
     if metric not in _METRICS:
         raise WrongUse(unknown("metric of measured rows", metric, _METRICS))
-    check_free(out, force)
+    check_free_folder(out, force)
     known = LatencyRows.read(rows)
     if device is not None:
         known = replace(known, target=replace(known.target, device=device))

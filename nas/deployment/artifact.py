@@ -9,12 +9,11 @@ from typing import Any
 from nas.core.trial import Trial
 from nas.pricing import EXACT_COLUMNS
 from nas.run import StoredRun
-from nas.storage.files import os_errors_explained, write_atomically
+from nas.storage.files import check_free_folder, os_errors_explained, write_atomically
 from nas.training.data import OWN_RECIPE, Reading, preprocessing, preprocessing_source, spectrogram_preprocessing
 from predictors.core.metric import METRICS, format_quantity
 from predictors.hardware.counts import MAC_CONVENTIONS
 from search_spaces.combinators.recipe import recipe_of
-from search_spaces.core.errors import WrongUse
 
 _PACKAGES = ("fitnas", "torch", "torchvision", "numpy")
 _SOUND_USAGE = {
@@ -29,10 +28,7 @@ _SOUND_USAGE = {
 
 def open_folder(folder: Path, force: bool) -> None:
     """Makes the folder; one that holds files is refused without `force`, which replaces files of equal names alone."""
-    if folder.exists() and not folder.is_dir():
-        raise WrongUse(f"{folder} is not a folder; give another --out")
-    if folder.is_dir() and any(folder.iterdir()) and not force:
-        raise WrongUse(f"{folder} exists and is not empty; give another --out, or replace its files with --force")
+    check_free_folder(folder, force)
     with os_errors_explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
 

@@ -76,6 +76,14 @@ def check_free(out: Path, force: bool) -> None:
         raise WrongUse(f"the folder {out.parent} does not exist; make it first, or give another name")
 
 
+def check_free_folder(folder: Path, force: bool) -> None:
+    """`WrongUse` where files are in the way of a folder's: with `force` those of equal names are replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise WrongUse(f"{folder} is not a folder; give another --out")
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise WrongUse(f"{folder} exists and is not empty; give another --out, or replace its files with --force")
+
+
 def remove_leftovers(folder: Path) -> None:
     """Removes the temporary files that a killed process left in `folder`. Only for who alone writes there."""
     for leftover in folder.glob(f"{_TEMPORARY_PREFIX}*"):

@@ -1,0 +1,40 @@
+"""Rows of a board that does not exist: a time for every multiply-accumulate and every operator, and some noise."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas.core.latency import Latency, Target
+from nas.pricing import Pricer
+from nas.storage.latency_rows import LatencyRows
+from search_spaces.core.population import Population
+from search_spaces.core.space import SearchSpace
+
+BOARD = Target("my-board", "tflm", "int8")
+NANOSECONDS_A_MAC, MILLISECONDS_AN_OPERATOR = 20.0, 0.05
+
+
+def milliseconds(population: Population) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """What the board takes, `(n,)`."""
+    macs = Pricer(population.space, population.space.default_runtime, schedule="none")(population)["macs"]
+    operators = population.space.decode(population).present.sum(axis=1)
+    return np.asarray(1e-6 * NANOSECONDS_A_MAC * macs + MILLISECONDS_AN_OPERATOR * operators, dtype=np.float64)
+
+
+def measured_rows(
+    space: SearchSpace[Any], count: int, seed: int = 0, target: Target = BOARD, noise: float = 0.01
+) -> LatencyRows:
+    """Random networks of a space, each once, as the board would have measured them."""
+    rng = np.random.default_rng(seed)
+    drawn = space.population(space.extremes()).concatenate(space.sample(rng, 3 * count))
+    first = np.sort(np.unique(drawn.matrix, axis=0, return_index=True)[1])[:count]
+    population = drawn[first]
+    found = milliseconds(population) * np.exp(noise * rng.standard_normal(len(population)))
+    return LatencyRows(target, tuple(population), tuple(Latency(float(one)) for one in found))
+
+
+def write_rows(path: Path, space: SearchSpace[Any], count: int, seed: int = 0, target: Target = BOARD) -> Path:
+    """The same as a file."""
+    measured_rows(space, count, seed, target).write(path)
+    return path
