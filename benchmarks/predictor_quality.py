@@ -4,7 +4,7 @@ Parts: `nb201` (100 networks learnt from, 3,000 asked, split by architecture wit
 (FBNet and OFA-MobileNetV3, 100 learnt from), `timm` (throughput, 5 folds, one model in one fold), `accuracy`
 (NAS-Bench-201, CIFAR-100). Peers: a sum by plain least squares of the relative error, boosted trees alone, ridge alone.
 
-    FITNAS_DATA=... python benchmarks/predictors.py [--parts nb201 tables timm accuracy] [--seeds 5]
+    FITNAS_DATA=... python benchmarks/predictor_quality.py [--parts nb201 tables timm accuracy] [--seeds 5]
 """
 
 import argparse
@@ -200,7 +200,7 @@ def accuracy(folder: Path, seeds: int) -> None:
     top1 = table["c100_eval_acc_200ep"].to_numpy() / 100
     rows = _accuracy_rows("all 15,625", inputs, top1, lambda n, seed: networks.split(n, ASKED, seed), seeds)
     rows += _with_nwot(folder, seeds)
-    reached = [row for row in rows if row["features"] == "and counts of operations"][0]["random_forest"]
+    reached = next(row for row in rows if row["features"] == "and counts of operations")["random_forest"]
     notes = [
         f"asked of random_forest with cheap scalars, 100 / 400 rows: Kendall at least .68 / .73; reached {reached}",
         f"cells: Kendall of 100 / 400 learnt from, others asked (at most {ASKED:,}, of other architectures once what "
