@@ -1,4 +1,4 @@
-"""A small gate of `benchmarks/predictor_quality.py`: published tables of measured networks, 100 learnt from, a few seeds."""
+"""A small gate of `benchmarks/predictor_quality.py`: published tables, 100 networks learnt from, a few seeds."""
 
 from pathlib import Path
 
