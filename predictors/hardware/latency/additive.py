@@ -46,8 +46,8 @@ class Additive(LatencyPredictor):
 
     def _fit(self, features: Floats, details: Floats, measured: Floats) -> None:
         if self._signed is None:
-            errors = [_left_out_error(signed, features, measured) for signed in (False, True)]
-            self._signed = errors[1] < _CLEARLY * errors[0]
+            positive, free = (_left_out_error(signed, features, measured) for signed in (False, True))
+            self._signed = free < _CLEARLY * positive
         columns = np.hstack([np.ones((len(features), 1)), features]) / measured[:, None]
         scale = np.sqrt(np.mean(columns**2, axis=0))
         scale[scale == 0] = 1

@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from predictors.hardware.latency.learnt import Answers, Floats, Learnt
+from predictors.hardware.latency.learnt import Answers, Learnt
+from predictors.hardware.latency.predictor import Floats
 
 _MANY = 300
 _FEW_NETWORKS: dict[str, Any] = {"n_estimators": 60, "max_depth": 2}

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from predictors.hardware.latency.learnt import Answers, Floats, Learnt, standardiser
+from predictors.hardware.latency.learnt import Answers, Learnt, standardiser
+from predictors.hardware.latency.predictor import Floats
 
 _SHORTEST, _LONGEST = 0.3, 100.0  # of a length, in distances between networks
 

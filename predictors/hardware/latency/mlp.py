@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from predictors.hardware.latency.learnt import Answers, Floats, Learnt, standardiser
+from predictors.hardware.latency.learnt import Answers, Learnt, standardiser
+from predictors.hardware.latency.predictor import Floats
 
 _HIDDEN = (16,)
 _MEMBERS = 3

@@ -17,6 +17,17 @@ from search_spaces.core.layer_table import BoolArray, Kind, LayerTable
 Floats = NDArray[np.float64]
 
 _KERNELS = (1, 3, 5, 7)
+_SHAPE = (
+    "kernel",
+    "stride",
+    "groups",
+    "in_channels",
+    "in_height",
+    "in_width",
+    "out_channels",
+    "out_height",
+    "out_width",
+)
 _BY_KERNEL = (Kind.CONV, Kind.DEPTHWISE)
 _GROUPS = {
     "products": (Kind.CONV, Kind.LINEAR, Kind.MATMUL),
@@ -54,10 +65,8 @@ def operator_shapes(table: LayerTable) -> OperatorFeatures:
     A column is named `kind KERNELxKERNEL sSTRIDE gGROUPS INxHEIGHTxWIDTH > OUTxHEIGHTxWIDTH`, in channels x height x
     width, such as `conv 1x1 s1 g1 16x112x112 > 24x112x112`; those that occur in no network have none.
     """
-    cells = ("kernel", "stride", "groups", "in_channels", "in_height", "in_width")
-    cells += ("out_channels", "out_height", "out_width")
     kinds = np.broadcast_to(np.array([int(kind) for kind in table.kinds]), table.present.shape)
-    keys = np.stack([kinds, *(getattr(table, cell) for cell in cells)], axis=-1)[table.present]
+    keys = np.stack([kinds, *(getattr(table, cell) for cell in _SHAPE)], axis=-1)[table.present]
     shapes, places = np.unique(keys, axis=0, return_inverse=True)
     counts = np.zeros((len(table), len(shapes)))
     np.add.at(counts, (np.nonzero(table.present)[0], places.reshape(-1)), 1)
@@ -93,4 +102,4 @@ def _moved_by_slot(table: LayerTable) -> NDArray[np.int64]:
 
 
 def _sum(values: NDArray[np.int64], chosen: BoolArray) -> Floats:
-    return np.where(chosen, values, 0).sum(axis=1, dtype=np.float64)
+    return np.asarray(np.where(chosen, values, 0).sum(axis=1), dtype=np.float64)

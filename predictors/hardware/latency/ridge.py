@@ -4,7 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from predictors.hardware.latency.learnt import Answers, Floats, Learnt, standardiser
+from predictors.hardware.latency.learnt import Answers, Learnt, standardiser
+from predictors.hardware.latency.predictor import Floats
 
 _PENALTIES = np.logspace(-1, 6, 29)
 

@@ -50,7 +50,7 @@ def test_names_and_assembly_load_no_scikit_learn(run_python: Callable[[str], str
         ("extra_trees", 2e-2),
         ("linear_matern", 2e-3),
         ("boosted_trees", 2e-2),
-        ("random_forest", 2e-2),
+        ("random_forest", 3e-2),
         ("mlp_ensemble", 5e-3),
     ],
 )
@@ -101,7 +101,8 @@ def test_the_same_data_give_the_same_predictor(predictor: AccuracyPredictor) -> 
 def test_ties_and_repeated_networks_are_learnt_from(predictor: AccuracyPredictor) -> None:
     rows = np.repeat(np.arange(5.0), 3)[:, None]
     found = predictor.fit(rows, np.repeat([0.5, 0.5, 0.6, 0.7, 0.7], 3)).predict(rows)
-    assert found.mean[::3] == pytest.approx([0.5, 0.5, 0.6, 0.7, 0.7], abs=0.01)
+    smooth_ones = {"ridge": 0.05, "mlp_ensemble": 0.03}
+    assert found.mean[::3] == pytest.approx([0.5, 0.5, 0.6, 0.7, 0.7], abs=smooth_ones.get(predictor.name, 0.01))
 
 
 def test_what_was_not_measured_is_left_out(predictor: AccuracyPredictor) -> None:
