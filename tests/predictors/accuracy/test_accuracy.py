@@ -101,7 +101,7 @@ def test_the_same_data_give_the_same_predictor(predictor: AccuracyPredictor) -> 
 def test_ties_and_repeated_networks_are_learnt_from(predictor: AccuracyPredictor) -> None:
     rows = np.repeat(np.arange(5.0), 3)[:, None]
     found = predictor.fit(rows, np.repeat([0.5, 0.5, 0.6, 0.7, 0.7], 3)).predict(rows)
-    smooth_ones = {"ridge": 0.05, "mlp_ensemble": 0.03}
+    smooth_ones = {"ridge": 0.05, "mlp_ensemble": 0.03, "boosted_trees": 0.02}
     assert found.mean[::3] == pytest.approx([0.5, 0.5, 0.6, 0.7, 0.7], abs=smooth_ones.get(predictor.name, 0.01))
 
 
