@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 if TYPE_CHECKING:
-    from nas.api import load, price, search, space
+    from nas.api import fit_predictor, load, price, profile, search, space
 
-__all__ = ["load", "price", "search", "space"]
+__all__ = ["fit_predictor", "load", "price", "profile", "search", "space"]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,7 @@ from search_spaces.core.registry import space_class
 from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
+    from nas.device_predictor import DevicePredictor
     from nas.member import MemberReport
     from nas.reporting.figures import Figure
 
@@ -132,6 +133,46 @@ def search(
     reporter = reporter or Silent()
     prepared = prepare(config, Path(root), reporter)
     return Run(start(prepared, reporter, Path(root), force).run.directory)
+
+
+def profile(
+    space: str,
+    out: str | Path,
+    data: str | None = None,
+    *,
+    budget: str = "",
+    set: Mapping[str, str] | None = None,  # noqa: A002 - the configuration's own word
+    runtime: str = "onnxruntime",
+    threads: int = 1,
+    batch: int = 1,
+    samples: int = 30,
+    seed: int = 0,
+    reporter: Reporter | None = None,
+) -> pd.DataFrame:
+    """Latencies of networks that span a space, measured on this machine: the rows of `out`, a CSV file that goes on
+    where it was begun.
+    """
+    from nas.core.latency import Target
+    from nas.profiling import prepare_profile
+
+    given = {"data": str(data)} if data is not None else {}
+    config = RunConfig.checked(space=space, budget=budget, set=dict(set or {}), seed=seed, **given)
+    target = Target(runtime=runtime, threads=threads, batch=batch)
+    prepare_profile(config, target, samples, Path(out), reporter=reporter).run(reporter)
+    return pd.read_csv(out)
+
+
+def fit_predictor(
+    rows: str | Path, out: str | Path, device: str | None = None, model: str | None = None, force: bool = False
+) -> "DevicePredictor":
+    """Learns latency on a device from rows such as `profile` writes, and keeps it in the folder `out`.
+
+    That is what `nas.search(..., predictor=out)` takes. `cross_validated()` and `evaluate(rows)` of what is given tell
+    how good it is.
+    """
+    from nas.predicting import fit_predictor as learn
+
+    return learn(Path(rows), Path(out), device=device, model=model, force=force)[0]
 
 
 def load(path: str | Path) -> Run:
