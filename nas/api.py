@@ -152,7 +152,7 @@ def profile(
     """Latencies of networks that span a space, measured on this machine: the rows of `out`, a CSV file that goes on
     where it was begun.
     """
-    from nas.core.latency import Target
+    from nas.core.measured import Target
     from nas.profiling import prepare_profile
 
     given = {"data": str(data)} if data is not None else {}

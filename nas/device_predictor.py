@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nas.core.latency import Target
+from nas.core.measured import Target
 from nas.pricing import Columns
 from nas.storage.files import os_errors_explained, write_atomically
-from nas.storage.latency_rows import LatencyRows
+from nas.storage.measured_rows import MeasuredRows
+from predictors.core.metric import METRIC_OF_COLUMN
 from predictors.core.scores import kendall, mape, rmspe, within
 from predictors.hardware.latency import COVERAGE, DEFAULT, LatencyPredictor, latency_predictor
 from predictors.hardware.latency.operator_classes import operator_classes
@@ -33,7 +34,6 @@ from search_spaces.core.space import SearchSpace
 
 Floats = NDArray[np.float64]
 
-COLUMN = "latency_ms"
 _FACTS, _ROWS = "predictor.json", "rows.csv"
 _CHUNK = 2000  # networks decoded at once
 
@@ -65,7 +65,7 @@ class _Facts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     format: Literal[1]
-    metric: Literal["latency"]
+    metric: str
     model: str
     space: str
     target: dict[str, Any]
@@ -77,14 +77,14 @@ class _Facts(BaseModel):
 class DevicePredictor:
     """Rows of networks that were all measured, and the name of the model that learns from them."""
 
-    rows: LatencyRows
+    rows: MeasuredRows
     model_name: str = DEFAULT
 
     def __post_init__(self) -> None:
-        unmeasured = [row for row, latency in enumerate(self.rows.latencies, start=2) if latency is None]
+        unmeasured = [row for row, latency in enumerate(self.rows.figures, start=2) if latency is None]
         if unmeasured:
             raise WrongUse(
-                f"row {unmeasured[0]}, column {COLUMN}: empty ({len(unmeasured)} such rows in all); measure these "
+                f"row {unmeasured[0]}, column {self.column}: empty ({len(unmeasured)} such rows in all); measure these "
                 "networks, or leave the rows out"
             )
         for row, architecture in enumerate(self.rows.architectures, start=2):
@@ -100,8 +100,13 @@ class DevicePredictor:
         return self.rows.architectures[0].space
 
     @property
+    def column(self) -> str:
+        """What is predicted, and its unit: `latency_ms` or `energy_mj`."""
+        return self.rows.column
+
+    @property
     def target(self) -> Target:
-        """Whose latency it is."""
+        """Whose figure it is."""
         return self.rows.target
 
     @property
@@ -113,24 +118,26 @@ class DevicePredictor:
     def model(self) -> LatencyPredictor:
         """Learnt from the rows; `WrongUse` where they are too few or all alike."""
         columns, features = _features(self.rows)
-        return latency_predictor(self.model_name).fit(features, self._milliseconds, columns=columns)
+        return latency_predictor(self.model_name).fit(features, self._measured, columns=columns)
 
     @property
-    def _milliseconds(self) -> Floats:
-        return np.array([latency.milliseconds for latency in self.rows.latencies if latency is not None])
+    def _measured(self) -> Floats:
+        return _values(self.rows)
 
     def cross_validated(self) -> Scores:
         """Of each row predicted from others."""
         model = self.model
-        predicted = self._milliseconds / np.exp(model.left_out_ratios)
+        predicted = self._measured / np.exp(model.left_out_ratios)
         interval = model.predict(_features(self.rows)[1])
         return self._scores(self.rows, predicted, _width(interval.low, interval.high), None, model.outliers, 0)
 
-    def evaluate(self, others: LatencyRows) -> Scores:
+    def evaluate(self, others: MeasuredRows) -> Scores:
         """Of rows that were measured on the same target; `WrongUse` where they were not, or are of another space."""
+        if others.column != self.column:
+            raise WrongUse(f"the rows are of {others.column}, the predictor of {self.column}")
         if others.target != self.target:
             raise WrongUse(f"the rows are of {others.target}, the predictor of {self.target}; compare like with like")
-        measured = DevicePredictor(others, self.model_name)._milliseconds
+        measured = DevicePredictor(others, self.model_name)._measured
         if others.architectures[0].space != self.space_name:
             raise WrongUse(
                 f"the rows are of the space '{others.architectures[0].space}', the predictor of '{self.space_name}'"
@@ -143,14 +150,14 @@ class DevicePredictor:
 
     def _scores(
         self,
-        rows: LatencyRows,
+        rows: MeasuredRows,
         predicted: Floats,
         interval: float,
         covered: float | None,
         far: NDArray[np.bool_],
         extrapolated: int,
     ) -> Scores:
-        measured = np.array([latency.milliseconds for latency in rows.latencies if latency is not None])
+        measured = _values(rows)
         return Scores(
             len(measured),
             kendall(measured, predicted),
@@ -172,7 +179,7 @@ class DevicePredictor:
         self.rows.write(folder / _ROWS)
         facts = _Facts(
             format=1,
-            metric="latency",
+            metric=METRIC_OF_COLUMN[self.column].key,
             model=self.model_name,
             space=self.space_name,
             target=asdict(self.target),
@@ -193,20 +200,20 @@ class DevicePredictor:
             raise FitnasError(f"{folder / _FACTS} is damaged ({error}); fit the predictor again") from None
         if not (folder / _ROWS).is_file() or _hash(folder / _ROWS) != facts.rows_sha256:
             raise FitnasError(f"{folder / _ROWS} is not what {_FACTS} was written for; fit the predictor again")
-        return cls(LatencyRows.read(folder / _ROWS), facts.model)
+        return cls(MeasuredRows.read(folder / _ROWS), facts.model)
 
-    def forecast(self, space: SearchSpace[Any]) -> "LatencyForecast":
+    def forecast(self, space: SearchSpace[Any]) -> "DeviceForecast":
         """For a space's pricer; `WrongUse` for another space than the rows are of."""
         if space.name != self.space_name:
             raise WrongUse(
                 f"the predictor was learnt from networks of '{self.space_name}', not of '{space.name}'; profile the "
                 f"space: nas profile --space {space.name} --out rows.csv"
             )
-        return LatencyForecast(self)
+        return DeviceForecast(self)
 
 
 @dataclass(frozen=True)
-class LatencyForecast:
+class DeviceForecast:
     """A predictor as `nas.pricing.Forecast`."""
 
     predictor: DevicePredictor
@@ -215,20 +222,21 @@ class LatencyForecast:
     def whose(self) -> Mapping[str, str]:
         """By column, for people."""
         promise = f"held to the upper end of a {100 * COVERAGE:.0f} % interval"
-        return {COLUMN: f"{self.predictor.whose}, {promise}"}
+        return {self.predictor.column: f"{self.predictor.whose}, {promise}"}
 
     def __call__(self, population: Population) -> Columns:
-        """`latency_ms`, the ends of its interval, and 1 where a network is unlike those learnt from; each `(n,)`."""
+        """The figure, the ends of its interval, and 1 where a network is unlike those learnt from; each `(n,)`."""
+        column = self.predictor.column
         found = self.predictor.model.predict(_of_population(population)[1])
         return {
-            COLUMN: found.mean,
-            f"{COLUMN}_low": found.low,
-            f"{COLUMN}_high": found.high,
-            f"{COLUMN}_extrapolated": found.extrapolated.astype(np.int64),
+            column: found.mean,
+            f"{column}_low": found.low,
+            f"{column}_high": found.high,
+            f"{column}_extrapolated": found.extrapolated.astype(np.int64),
         }
 
 
-def _features(rows: LatencyRows) -> tuple[Sequence[str], Floats]:
+def _features(rows: MeasuredRows) -> tuple[Sequence[str], Floats]:
     """Names and values of the features of networks, whose settings may differ."""
     names: Sequence[str] = ()
     found: list[Floats] = []
@@ -249,6 +257,10 @@ def _of_population(population: Population) -> tuple[Sequence[str], Floats]:
     starts = range(0, max(len(population), 1), _CHUNK)
     parts = [operator_classes(population.space.decode(population[start : start + _CHUNK])) for start in starts]
     return parts[0].columns, np.concatenate([part.values for part in parts])
+
+
+def _values(rows: MeasuredRows) -> Floats:
+    return np.array([figure.value for figure in rows.figures if figure is not None])
 
 
 def _width(low: Floats, high: Floats) -> float:

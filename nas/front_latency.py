@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from nas.core.latency import HOST, Latency
-from nas.device_predictor import COLUMN
+from nas.core.measured import HOST, Measured
 from nas.pricing import PROMISED
 from nas.progress import Reporter
 from nas.run import StoredRun
-from nas.storage.latency_rows import LatencyRows
+from nas.storage.measured_rows import LATENCY, MeasuredRows
 
 
 @dataclass(frozen=True)
@@ -32,30 +31,30 @@ def measure_front(run: StoredRun, reporter: Reporter) -> None:
     Stopped in between, it goes on with the next `nas resume`.
     """
     predictor = run.parts.predictor
-    if predictor is None or predictor.target.device != HOST:
+    if predictor is None or predictor.column != LATENCY or predictor.target.device != HOST:
         return
     from nas.evaluation.host_profile import host_profile, passes_left
 
     population = run.parts.space.population([trial.architecture for trial in run.pareto])
     known = measured_front(run)
-    latencies = tuple(known.get(architecture.id) for architecture in population)
-    if not any(map(passes_left, latencies)):
+    figures = tuple(known.get(architecture.id) for architecture in population)
+    if not any(map(passes_left, figures)):
         return
-    rows = LatencyRows(predictor.target, tuple(population), latencies)
+    rows = MeasuredRows(predictor.target, tuple(population), figures)
 
-    def keep(found: list[Latency | None]) -> None:
-        replace(rows, latencies=tuple(found)).write(run.directory.front_latency)
+    def keep(found: list[Measured | None]) -> None:
+        replace(rows, figures=tuple(found)).write(run.directory.front_latency)
 
     with reporter.progress("measuring the front") as report:
-        host_profile(run.parts.space, population, predictor.target, latencies, keep, report)
+        host_profile(run.parts.space, population, predictor.target, figures, keep, report)
 
 
-def measured_front(run: StoredRun) -> Mapping[str, Latency]:
+def measured_front(run: StoredRun) -> Mapping[str, Measured]:
     """By id, what was measured; empty where nothing was."""
     if not run.directory.front_latency.is_file():
         return {}
-    rows = LatencyRows.read(run.directory.front_latency)
-    pairs = zip(rows.architectures, rows.latencies, strict=True)
+    rows = MeasuredRows.read(run.directory.front_latency)
+    pairs = zip(rows.architectures, rows.figures, strict=True)
     return {architecture.id: latency for architecture, latency in pairs if latency is not None}
 
 
@@ -65,9 +64,9 @@ def promises(run: StoredRun) -> list[Promise]:
     return [
         Promise(
             trial.architecture.id,
-            trial.metrics[COLUMN],
-            trial.metrics[COLUMN + PROMISED],
-            known[trial.architecture.id].milliseconds,
+            trial.metrics[LATENCY],
+            trial.metrics[LATENCY + PROMISED],
+            known[trial.architecture.id].value,
         )
         for trial in run.pareto
         if trial.architecture.id in known

@@ -1,4 +1,4 @@
-"""`nas profile`: latencies of networks that span a space, measured on this machine or to be measured on another."""
+"""`nas profile`: figures of networks that span a space, measured on this machine or to be measured on another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.config import RunConfig
-from nas.core.latency import HOST, Latency, Target, noise
+from nas.core.measured import HOST, Measured, Target, noise
 from nas.feasibility import ends_that_fit
 from nas.pricing import EXACT_COLUMNS
 from nas.progress import Reporter, Silent
@@ -16,7 +16,7 @@ from nas.searching import Admitted, admit, prepare
 from nas.shared_weights import curriculum
 from nas.spread import spread_out
 from nas.storage.files import check_free, os_errors_explained, write_atomically
-from nas.storage.latency_rows import LatencyRows
+from nas.storage.measured_rows import MeasuredRows
 from predictors.core.metric import METRIC_OF_COLUMN
 from search_spaces.core.errors import FitnasError, WrongUse
 from search_spaces.core.population import Population
@@ -31,27 +31,27 @@ _MOST_SAMPLES = 1000
 
 @dataclass(frozen=True)
 class Profile:
-    """Networks of a space and where their latencies are kept.
+    """Networks of a space and where their figures are kept.
 
     `rows` are those of `out` at the moment; a profile that was stopped goes on from what stands there. `folder` gets an
     .onnx file of each network, where they are for another device than this machine.
     """
 
     space: SearchSpace[Any]
-    rows: LatencyRows
+    rows: MeasuredRows
     out: Path
     folder: Path | None = None
 
     def lines(self, samples: int) -> list[str]:
         """What to tell before it runs: the input, what is kept, whether fewer networks were found than asked for."""
         channels, height, width = self.space.input_size(self.space.extremes()[1])
-        found, kept = len(self.rows.architectures), sum(latency is not None for latency in self.rows.latencies)
+        found, kept = len(self.rows.architectures), sum(latency is not None for latency in self.rows.figures)
         lines = [f"space {self.space.name}: {channels} channels, up to {height}x{width} pixels"]
         lines += [f"{self.out} goes on: {kept} networks have figures"] if kept else []
         lines += [f"only {found} networks were found within the budget, of {samples} asked for"] * (found < samples)
         return lines
 
-    def run(self, reporter: Reporter | None = None) -> LatencyRows:
+    def run(self, reporter: Reporter | None = None) -> MeasuredRows:
         """Measures what is not measured yet, or writes the networks' files; `out` is written after every few."""
         reporter = reporter or Silent()
         self.rows.write(self.out)
@@ -61,19 +61,19 @@ class Profile:
             return self.rows
         return self._measured(population, reporter)
 
-    def _measured(self, population: Population, reporter: Reporter) -> LatencyRows:
+    def _measured(self, population: Population, reporter: Reporter) -> MeasuredRows:
         from nas.evaluation.host_profile import host_profile, passes_left
 
-        if not any(map(passes_left, self.rows.latencies)):
+        if not any(map(passes_left, self.rows.figures)):
             reporter.note(f"{self.out} is complete; nothing is left to measure")
             return self.rows
 
         def keep(found: "Known") -> None:
-            replace(self.rows, latencies=tuple(found)).write(self.out)
+            replace(self.rows, figures=tuple(found)).write(self.out)
 
         with reporter.progress(f"profiling {len(population)} networks") as report:
-            found = host_profile(self.space, population, self.rows.target, self.rows.latencies, keep, report)
-        return replace(self.rows, latencies=tuple(found))
+            found = host_profile(self.space, population, self.rows.target, self.rows.figures, keep, report)
+        return replace(self.rows, figures=tuple(found))
 
     def _write_networks(self, population: Population, folder: Path, reporter: Reporter) -> None:
         from nas.evaluation.host_profile import random_network
@@ -88,9 +88,9 @@ class Profile:
                 write_atomically(folder / f"{architecture.id}.onnx", content)
                 report(row + 1, len(population), architecture.id)
 
-    def noise(self, rows: LatencyRows) -> str:
+    def noise(self, rows: MeasuredRows) -> str:
         """What to say of this machine where it was too busy; empty where it was quiet, or another is to be measured."""
-        return "" if self.folder is not None else noise([latency for latency in rows.latencies if latency])
+        return "" if self.folder is not None else noise([latency for latency in rows.figures if latency])
 
 
 def prepare_profile(
@@ -119,8 +119,8 @@ def prepare_profile(
         wanted = representatives(admitted, samples)
         new = [architecture for architecture in wanted if architecture not in set(chosen)]
         chosen = chosen.concatenate(space.population(new[: samples - len(chosen)]))
-    latencies = (*known, *[None] * (len(chosen) - len(known)))
-    return Profile(space, LatencyRows(target, tuple(chosen), latencies), out, folder)
+    figures = (*known, *[None] * (len(chosen) - len(known)))
+    return Profile(space, MeasuredRows(target, tuple(chosen), figures), out, folder)
 
 
 def representatives(admitted: Admitted, count: int) -> Population:
@@ -162,7 +162,7 @@ def _check(config: RunConfig, target: Target, samples: int, folder: Path | None)
         check_host(target)
 
 
-def _kept(out: Path, target: Target, force: bool) -> LatencyRows | None:
+def _kept(out: Path, target: Target, force: bool) -> MeasuredRows | None:
     """The rows to go on from; None where `out` begins anew."""
     if force or not out.exists():
         check_free(out, force)
@@ -170,7 +170,7 @@ def _kept(out: Path, target: Target, force: bool) -> LatencyRows | None:
     if out.is_dir():
         raise WrongUse(f"{out} is a folder; give the name of a file in it")
     try:
-        found = LatencyRows.read(out)
+        found = MeasuredRows.read(out)
     except FitnasError as error:
         raise WrongUse(f"{error}\nbegin anew with --force, or give another --out") from None
     if found.target != target:
@@ -178,11 +178,11 @@ def _kept(out: Path, target: Target, force: bool) -> LatencyRows | None:
     return found
 
 
-def _of_space(kept: LatencyRows | None, space: SearchSpace[Any], out: Path) -> Sequence[Latency | None]:
+def _of_space(kept: MeasuredRows | None, space: SearchSpace[Any], out: Path) -> Sequence[Measured | None]:
     if kept is None:
         return ()
     try:
         space.population(kept.architectures)
     except WrongUse as error:
         raise WrongUse(f"{out} holds rows of something else: {error}; give another --out, or --force") from None
-    return kept.latencies
+    return kept.figures

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from nas.core.latency import Latency, Target
+from nas.core.measured import Measured, Target
 from nas.pricing import Pricer
-from nas.storage.latency_rows import LatencyRows
+from nas.storage.measured_rows import MeasuredRows
 from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
 
@@ -24,14 +24,14 @@ def milliseconds(population: Population) -> np.ndarray[Any, np.dtype[np.float64]
 
 def measured_rows(
     space: SearchSpace[Any], count: int, seed: int = 0, target: Target = BOARD, noise: float = 0.01
-) -> LatencyRows:
+) -> MeasuredRows:
     """Random networks of a space, each once, as the board would have measured them."""
     rng = np.random.default_rng(seed)
     drawn = space.population(space.extremes()).concatenate(space.sample(rng, 3 * count))
     first = np.sort(np.unique(drawn.matrix, axis=0, return_index=True)[1])[:count]
     population = drawn[first]
     found = milliseconds(population) * np.exp(noise * rng.standard_normal(len(population)))
-    return LatencyRows(target, tuple(population), tuple(Latency(float(one)) for one in found))
+    return MeasuredRows(target, tuple(population), tuple(Measured(float(one)) for one in found))
 
 
 def write_rows(path: Path, space: SearchSpace[Any], count: int, seed: int = 0, target: Target = BOARD) -> Path:

@@ -25,7 +25,10 @@ def fit(
         str | None,
         typer.Option("--device", help="Name of the device, instead of that in the rows.", show_default=False),
     ] = None,
-    metric: Annotated[str, typer.Option("--metric", help="What the rows hold: latency.")] = "latency",
+    metric: Annotated[
+        str | None,
+        typer.Option("--metric", help="latency or energy; default: whose column the rows have.", show_default=False),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option("--model", help="Default: a robust sum over operators, and trees on top where they help."),
@@ -38,6 +41,7 @@ def fit(
     from nas.cli.search_session import print_json
     from nas.predicting import fit_predictor
     from nas.reporting.predictors import predictor_document, print_scores_of
+    from predictors.core.metric import METRIC_OF_COLUMN
 
     made, scores = fit_predictor(rows, out, metric, device, model, force)
     if json:
@@ -46,7 +50,8 @@ def fit(
     console = stdout()
     console.print(f"{out}/: model {made.model_name}, {made.whose}", markup=False)
     print_scores_of(console, scores, "each predicted from the others")
-    console.print(f"next: nas search --space {made.space_name} --predictor {out} --budget latency=...", markup=False)
+    limit = METRIC_OF_COLUMN[made.column].key
+    console.print(f"next: nas search --space {made.space_name} --predictor {out} --budget {limit}=...", markup=False)
 
 
 @predictor.command("evaluate")
@@ -56,10 +61,10 @@ def evaluate(folder: _Folder, rows: _Rows, json: Json = False) -> None:
     from nas.cli.search_session import print_json
     from nas.device_predictor import DevicePredictor
     from nas.reporting.predictors import predictor_document, print_scores_of
-    from nas.storage.latency_rows import LatencyRows
+    from nas.storage.measured_rows import MeasuredRows
 
     known = DevicePredictor.load(folder)
-    scores = known.evaluate(LatencyRows.read(rows))
+    scores = known.evaluate(MeasuredRows.read(rows))
     if json:
         print_json(predictor_document(known, scores, str(folder)))
     else:

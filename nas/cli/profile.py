@@ -49,7 +49,7 @@ def profile(
     from nas.cli.console import TerminalReporter, stdout
     from nas.cli.search_session import parsed_settings, print_json
     from nas.config import RunConfig
-    from nas.core.latency import Target
+    from nas.core.measured import Target
     from nas.profiling import prepare_profile
     from nas.reporting.profile import print_profile, profile_document
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nas.core.latency import FP32, HOST, Latency, Target
+from nas.core.measured import FP32, HOST, Measured, Target
 from nas.evaluation.host_speed import Clock
 from nas.progress import Report
 from nas.training.device import cores, pinned, random_numbers, torch_threads
@@ -24,7 +24,7 @@ from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
 
 Run = Callable[[], object]
-Known = list[Latency | None]
+Known = list[Measured | None]
 
 RUNTIMES = ("onnxruntime", "torch")
 PASSES, MOST_PASSES = 4, 8
@@ -53,11 +53,11 @@ def host_profile(
     space: SearchSpace[Any],
     population: Population,
     target: Target,
-    known: Sequence[Latency | None] = (),
+    known: Sequence[Measured | None] = (),
     told: Callable[[Known], None] = lambda found: None,
     report: Report = lambda done, total, remark: None,
     clock: Clock = time.perf_counter,
-) -> list[Latency]:
+) -> list[Measured]:
     """Measures networks with random weights, in this process on processors of its own; one figure a network.
 
     `known`: figures of earlier passes here, by row; only the passes that they lack are taken. `told` is given all
@@ -84,24 +84,24 @@ def host_profile(
             for start in range(0, len(now), _GROUP):
                 group = now[start : start + _GROUP]
                 for row, seconds in zip(group, _timed([host.run(row) for row in group], clock), strict=True):
-                    found[row] = _joined(found[row], Latency.of_pass(seconds))
+                    found[row] = _joined(found[row], Measured.of_pass(seconds))
                 told(found)
                 step(f"pass {number + 1}", len(group))
     return [latency for latency in found if latency is not None]
 
 
-def passes_left(latency: Latency | None) -> int:
+def passes_left(latency: Measured | None) -> int:
     """Passes that a network still wants at least: until there are `PASSES`, then while no two agree."""
     taken = _taken(latency)
     unsure = latency is None or not latency.is_confirmed
     return max(PASSES - taken, int(unsure and taken < MOST_PASSES))
 
 
-def _taken(latency: Latency | None) -> int:
+def _taken(latency: Measured | None) -> int:
     return 0 if latency is None else latency.taken
 
 
-def _joined(before: Latency | None, after: Latency) -> Latency:
+def _joined(before: Measured | None, after: Measured) -> Measured:
     return after if before is None else before.joined(after)
 
 

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from nas.assembly import ACCURACY_OF
 from nas.core.trial import Trial
-from nas.device_predictor import COLUMN
 from nas.front_latency import measured_front
 from nas.pricing import PROMISED
 from nas.reporting.tables import quantity, schedule
 from nas.run import StoredRun
-from predictors.core.metric import METRICS, format_quantity
+from predictors.core.metric import METRIC_OF_COLUMN, METRICS, format_quantity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +34,7 @@ def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
         if metric.column in trial.metrics:
             limit = f"   limit {format_quantity(metric, limits[metric.column])}" if metric.column in limits else ""
             console.print(f"  {metric.key:<9} {format_quantity(metric, trial.metrics[metric.column])}{limit}")
-    for line in _latency_lines(run, trial):
+    for line in _predicted_lines(run, trial):
         console.print(f"  {line}", markup=False)
     layerwise = trial.metrics.get("macs_layerwise")
     recomputed = f", {quantity('macs', layerwise)} MACs without recomputation" if layerwise and trial.split else ""
@@ -55,15 +54,17 @@ def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
         )
 
 
-def _latency_lines(run: StoredRun, trial: Trial) -> list[str]:
-    """Of a predicted latency: its interval, whether the network is like those learnt from, and what was measured."""
-    if COLUMN not in run.parts.pricer.predicted or COLUMN not in trial.metrics:
-        return []
-    low, high = (trial.metrics[COLUMN + end] for end in ("_low", PROMISED))
-    unlike = "; unlike all that was learnt from" if trial.metrics[f"{COLUMN}_extrapolated"] else ""
-    lines = [f"          interval {low:.4g} to {high:.4g} ms{unlike}; {run.parts.pricer.predicted[COLUMN]}"]
+def _predicted_lines(run: StoredRun, trial: Trial) -> list[str]:
+    """Of predicted figures: the interval, whether the network is like those learnt from, and what was measured."""
+    lines = []
+    for column, whose in run.parts.pricer.predicted.items():
+        if column in trial.metrics:
+            low, high = (trial.metrics[column + end] for end in ("_low", PROMISED))
+            unlike = "; unlike all that was learnt from" if trial.metrics[f"{column}_extrapolated"] else ""
+            unit = METRIC_OF_COLUMN[column].unit
+            lines.append(f"          interval {low:.4g} to {high:.4g} {unit}{unlike}; {whose}")
     measured = measured_front(run).get(trial.architecture.id)
-    return [*lines, *([f"          measured {measured.milliseconds:.4g} ms"] if measured else [])]
+    return [*lines, *([f"          measured {measured.value:.4g} ms"] if measured else [])]
 
 
 def choices_table(options: Mapping[str, Any]) -> Any:

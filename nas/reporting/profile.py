@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.profiling import Profile
-from nas.storage.latency_rows import LatencyRows
+from nas.storage.measured_rows import MeasuredRows
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-def profile_document(job: Profile, rows: LatencyRows) -> dict[str, Any]:
+def profile_document(job: Profile, rows: MeasuredRows) -> dict[str, Any]:
     """Plain JSON values; `networks` in the order of the file, those without figures not measured yet."""
     networks = [
         {"id": architecture.id} | ({} if latency is None else asdict(latency))
-        for architecture, latency in zip(rows.architectures, rows.latencies, strict=True)
+        for architecture, latency in zip(rows.architectures, rows.figures, strict=True)
     ]
     return {
         "space": job.space.name,
@@ -41,7 +41,7 @@ def print_profile(console: "Console", document: dict[str, Any]) -> None:
         )
         return
     latency, spread, drift = (
-        np.array([network[name] for network in networks]) for name in ("milliseconds", "spread", "drift")
+        np.array([network[name] for network in networks]) for name in ("value", "spread", "drift")
     )
     console.print(
         f"latency {latency.min():.3g} to {latency.max():.3g} ms; a typical run takes "

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import nas as fitnas
-from nas.core.latency import Target
+from nas.core.measured import Target
 from nas.evaluation import host_profile
-from nas.storage.latency_rows import LatencyRows
+from nas.storage.measured_rows import MeasuredRows
 from tests.measured_rows import write_rows
 
 SPACE = ("--space", "mcunetv2", "--set", "backbone=micro", "--set", "resolutions=16,24")
@@ -79,7 +79,7 @@ def test_the_front_is_measured_where_the_device_is_this_machine(nas, pictures, t
     told = result.document["front_latency"]
     assert {each["id"] for each in told} == {trial["id"] for trial in result.document["front"]["trials"]}
     assert all(each["measured"] > 0 for each in told)
-    measured = LatencyRows.read(Path("runs/r/front_latency.csv"))
+    measured = MeasuredRows.read(Path("runs/r/front_latency.csv"))
     assert measured.target == Target(runtime="torch")
     assert "measured" in nas("show", "r", "best").out
     before = Path("runs/r/front_latency.csv").read_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nas.evaluation import host_profile
-from nas.storage.latency_rows import COLUMNS, LatencyRows
+from nas.storage.measured_rows import COLUMNS, MeasuredRows
 from tests.flows.warm_process import PATIENCE_S, wait_until
 
 SMALL = ("profile", "--space", "tinynet", "--set", "resolutions=16")
@@ -92,9 +92,9 @@ def test_networks_for_a_board(nas):
     result = nas(*board, "--budget", "params=1500k", "--samples", "2")
     assert result.code == 0, result.err
     assert "fill in the column latency_ms" in result.out
-    written = LatencyRows.read(Path("board.csv"))
+    written = MeasuredRows.read(Path("board.csv"))
     assert str(written.target) == "device my-board, tflite fp32, batch 1, 1 thread"
-    assert written.latencies == (None, None)
+    assert written.figures == (None, None)
     assert {path.stem for path in Path("nets").iterdir()} == {network.id for network in written.architectures}
     for network in written.architectures:
         [pictures] = onnxruntime.InferenceSession(f"nets/{network.id}.onnx").get_inputs()
@@ -131,7 +131,7 @@ def test_ctrl_c_keeps_what_is_measured(nas, warm_process, tmp_path):
         (("--device", "pi5"), "add --export DIR"),
         (("--export", "nets"), "name it, as --device my-board"),
         (("--runtime", "onnx"), "did you mean 'onnxruntime'"),
-        (("--threads", "0"), "threads of a latency: 1 to 1,024, got 0"),
+        (("--threads", "0"), "threads of a measurement: 1 to 1,024, got 0"),
         (("--threads", "1000"), "want as many processors"),
         (("--batch", "5000"), "1 to 4,096"),
         (("--samples", "0"), "--samples is 1 to 1,000, got 0"),

@@ -8,9 +8,9 @@ import pytest
 
 from nas.assembly import Parts, assemble_for, make_space
 from nas.config import RunConfig
-from nas.core.latency import Target
+from nas.core.measured import Target
 from nas.device_predictor import DevicePredictor
-from nas.storage.latency_rows import LatencyRows
+from nas.storage.measured_rows import MeasuredRows
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.mcunetv2 import Mcunetv2
@@ -72,11 +72,24 @@ def test_the_figure_says_whose_it_is(predictor: DevicePredictor, space: Mcunetv2
     assert predictor.forecast(space).whose["latency_ms"].startswith(expected)
 
 
+def test_energy_is_learnt_the_same_way(space: Mcunetv2, tmp_path: Path) -> None:
+    DevicePredictor(replace(measured_rows(space, 40), column="energy_mj")).save(tmp_path)
+    again = DevicePredictor.load(tmp_path)
+    assert again.column == "energy_mj"
+    config = RunConfig.checked(space="mcunetv2", predictor=str(tmp_path), budget="energy=20mJ")
+    parts = assemble_for(space, config)
+    columns = parts.pricer(space.sample(np.random.default_rng(0), 100))
+    np.testing.assert_array_equal(columns["fits"], columns["energy_mj_high"] <= 20)
+    assert 0 < columns["fits"].sum() < 100
+    with pytest.raises(WrongUse, match="rows are of latency_ms, the predictor of energy_mj"):
+        again.evaluate(measured_rows(space, 10))
+
+
 class TestRefused:
     def test_a_row_that_nobody_measured(self, space: Mcunetv2) -> None:
         rows = measured_rows(space, 20)
         with pytest.raises(WrongUse, match="row 5, column latency_ms: empty"):
-            DevicePredictor(replace(rows, latencies=(*rows.latencies[:3], None, *rows.latencies[4:])))
+            DevicePredictor(replace(rows, figures=(*rows.figures[:3], None, *rows.figures[4:])))
 
     def test_rows_of_two_spaces(self, space: Mcunetv2) -> None:
         rows = measured_rows(space, 20)
@@ -118,8 +131,8 @@ class TestKept:
             DevicePredictor.load(folder)
 
     def test_rows_that_were_changed_behind_its_back(self, folder: Path) -> None:
-        rows = LatencyRows.read(folder / "rows.csv")
-        replace(rows, architectures=rows.architectures[:-1], latencies=rows.latencies[:-1]).write(folder / "rows.csv")
+        rows = MeasuredRows.read(folder / "rows.csv")
+        replace(rows, architectures=rows.architectures[:-1], figures=rows.figures[:-1]).write(folder / "rows.csv")
         with pytest.raises(FitnasError, match="is not what"):
             DevicePredictor.load(folder)
 

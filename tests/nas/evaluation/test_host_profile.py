@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from nas.core.latency import Latency, Target
+from nas.core.measured import Measured, Target
 from nas.evaluation import host_profile as module
 from nas.evaluation.host_profile import MOST_PASSES, PASSES, check_host, host_profile, passes_left
 from search_spaces.core.errors import WrongUse
@@ -60,7 +60,7 @@ def three() -> Any:
 def test_the_quickest_run_counts_and_runs_are_taken_in_turns(made_up: tuple[Clock, list[int]]) -> None:
     clock, log = made_up
     found = host_profile(space(), three(), Target(runtime="torch"), clock=clock)
-    assert [latency.milliseconds for latency in found] == pytest.approx([1.0, 2.0, 3.0])
+    assert [latency.value for latency in found] == pytest.approx([1.0, 2.0, 3.0])
     assert {latency.passes for latency in found} == {PASSES}
     assert [latency.drift for latency in found] == pytest.approx([0, 0, 0], abs=1e-9)
     # a pass: two runs of each that nobody counts, then 10, 5 and 5 in turns
@@ -78,7 +78,7 @@ def test_a_network_of_which_no_two_passes_agree_gets_more(made_up: tuple[Clock, 
     clock.factor = 1.3
     [latency] = host_profile(space(), three()[:1], Target(runtime="torch"), told=told, clock=clock)
     # passes at 1.3, 1.0, and four at 1.3: the seventh, at 1.02, confirms the second
-    assert latency.milliseconds == pytest.approx(1.0)
+    assert latency.value == pytest.approx(1.0)
     assert latency.passes == 7
     assert latency.drift == pytest.approx(0.02)
 
@@ -96,8 +96,8 @@ def test_passes_have_an_end(made_up: tuple[Clock, list[int]]) -> None:
 
 def test_only_what_is_missing_is_measured(made_up: tuple[Clock, list[int]]) -> None:
     clock, log = made_up
-    complete = Latency(0.5, 0.1, 0.01, PASSES, 80)
-    begun = Latency(9.0, 0.1, 0.2, PASSES - 1, 30)
+    complete = Measured(0.5, 0.1, 0.01, PASSES, 80)
+    begun = Measured(9.0, 0.1, 0.2, PASSES - 1, 30)
     told: list[int] = []
     steps: list[tuple[int, int]] = []
     found = host_profile(
@@ -113,7 +113,7 @@ def test_only_what_is_missing_is_measured(made_up: tuple[Clock, list[int]]) -> N
     assert set(log) == {1, 2}
     # the begun one lacked a pass, which disagrees with its others, so that it got one more
     assert [latency.passes for latency in found] == [PASSES, PASSES + 1, PASSES]
-    assert found[1].milliseconds == pytest.approx(2.0)
+    assert found[1].value == pytest.approx(2.0)
     assert told == [3] * len(told)
     assert steps[0] == (1, 7)
     assert steps[-1][0] == steps[-1][1]
@@ -121,10 +121,10 @@ def test_only_what_is_missing_is_measured(made_up: tuple[Clock, list[int]]) -> N
 
 def test_how_many_passes_are_left() -> None:
     assert passes_left(None) == PASSES
-    assert passes_left(Latency(1.0)) == PASSES  # of somebody who did not count
-    assert passes_left(Latency(1.0, 0.0, 0.01, PASSES, 9)) == 0
-    assert passes_left(Latency(1.0, 0.0, 0.2, PASSES, 9)) == 1
-    assert passes_left(Latency(1.0, 0.0, 0.2, MOST_PASSES, 9)) == 0
+    assert passes_left(Measured(1.0)) == PASSES  # of somebody who did not count
+    assert passes_left(Measured(1.0, 0.0, 0.01, PASSES, 9)) == 0
+    assert passes_left(Measured(1.0, 0.0, 0.2, PASSES, 9)) == 1
+    assert passes_left(Measured(1.0, 0.0, 0.2, MOST_PASSES, 9)) == 0
 
 
 @pytest.mark.parametrize("runtime", module.RUNTIMES)
@@ -136,7 +136,7 @@ def test_a_real_measurement_leaves_this_process_as_it_was(runtime: str, monkeypa
     small = small.concatenate(space().neighbours(small[0])[:1])
     found = host_profile(space(), small, Target(runtime=runtime, batch=2))
     assert len(found) == 2
-    assert all(0 < latency.milliseconds < 1e4 for latency in found)
+    assert all(0 < latency.value < 1e4 for latency in found)
     assert all((latency.runs or 0) >= PASSES * module.FEWEST_RUNS for latency in found)
     assert (torch.get_num_threads(), os.sched_getaffinity(0)) == before[:2]
     assert torch.equal(torch.get_rng_state(), before[2])

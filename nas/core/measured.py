@@ -1,4 +1,4 @@
-"""How long a network takes, and of whom that is said."""
+"""What a network takes on a device, time or energy, and of whom that is said."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _MOST = {"threads": 1024, "batch": 4096}
 
 @dataclass(frozen=True)
 class Target:
-    """Who runs the networks. Latencies of two targets are never mixed: all five belong to the figure."""
+    """Who runs the networks. Figures of two targets are never mixed: all five belong to a figure."""
 
     device: str = HOST
     runtime: str = "onnxruntime"
@@ -28,10 +28,10 @@ class Target:
         for name, most in _MOST.items():
             value = getattr(self, name)
             if not 1 <= value <= most:
-                raise WrongUse(f"{name} of a latency: 1 to {most:,}, got {value}")
+                raise WrongUse(f"{name} of a measurement: 1 to {most:,}, got {value}")
         for name in ("device", "runtime", "precision"):
             if not getattr(self, name).strip():
-                raise WrongUse(f"the {name} of a latency is a name, such as {getattr(Target, name)}; got nothing")
+                raise WrongUse(f"the {name} of a measurement is a name, such as {getattr(Target, name)}; got nothing")
 
     def __str__(self) -> str:
         """For people.
@@ -44,33 +44,33 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Latency:
-    """Time of a network for one batch, from some passes of several runs each.
+class Measured:
+    """What a network takes for one batch, milliseconds or millijoules; from some passes of several runs each.
 
-    `milliseconds`: its quickest run, for other processes only ever make a run slower. `spread`: how much longer a
+    `value`: of its quickest run, for other processes only ever make a run slower. `spread`: how much longer a
     typical run takes (the mean of the passes' medians), as a fraction. `drift`: how much longer the quickest run of the
     second quickest pass took; None after a single pass. `passes` and `runs` that counted. `spread` and what follows are
     unknown (None) of a figure that somebody else measured.
     """
 
-    milliseconds: float
+    value: float
     spread: float | None = None
     drift: float | None = None
     passes: int | None = None
     runs: int | None = None
 
     @classmethod
-    def of_pass(cls, seconds: Sequence[float]) -> "Latency":
+    def of_pass(cls, seconds: Sequence[float]) -> "Measured":
         """From the runs of one pass, at least one."""
         quickest = min(seconds)
         return cls(1e3 * quickest, float(np.median(seconds)) / quickest - 1, None, 1, len(seconds))
 
-    def joined(self, other: "Latency") -> "Latency":
+    def joined(self, other: "Measured") -> "Measured":
         """Of the passes of both, which were measured here."""
         least, second = sorted([*self._quickest_two(), *other._quickest_two()])[:2]
         runs = (self.runs or 0), (other.runs or 0)
         typical = float(np.average([self._typical(), other._typical()], weights=runs))
-        return Latency(least, typical / least - 1, second / least - 1, self.taken + other.taken, sum(runs))
+        return Measured(least, typical / least - 1, second / least - 1, self.taken + other.taken, sum(runs))
 
     @property
     def taken(self) -> int:
@@ -83,18 +83,18 @@ class Latency:
         return self.drift is not None and self.drift <= QUIET
 
     def _typical(self) -> float:
-        return self.milliseconds * (1 + (self.spread or 0.0))
+        return self.value * (1 + (self.spread or 0.0))
 
     def _quickest_two(self) -> list[float]:
-        return [self.milliseconds, *([] if self.drift is None else [self.milliseconds * (1 + self.drift)])]
+        return [self.value, *([] if self.drift is None else [self.value * (1 + self.drift)])]
 
 
-def noise(latencies: Sequence[Latency]) -> str:
+def noise(figures: Sequence[Measured]) -> str:
     """What to say of a machine that was too busy; empty where it was quiet enough, or nothing was measured."""
-    unsure = [latency for latency in latencies if not latency.is_confirmed]
-    if not latencies or len(unsure) <= _NOISY_SHARE * len(latencies):
+    unsure = [figure for figure in figures if not figure.is_confirmed]
+    if not figures or len(unsure) <= _NOISY_SHARE * len(figures):
         return ""
     return (
-        f"this machine is too busy for close figures: of {len(latencies)} networks {len(unsure)} have no two passes "
+        f"this machine is too busy for close figures: of {len(figures)} networks {len(unsure)} have no two passes "
         f"within {100 * QUIET:.0f} %; stop other work and profile again with --force"
     )

@@ -1,8 +1,9 @@
-"""Latencies of whole networks as a CSV file: the one that `nas profile` writes, or of somebody's own board.
+"""What whole networks take, as a CSV file: the one that `nas profile` writes, or of somebody's own board.
 
 One row a network. `architecture` is its canonical JSON, which holds the space, all its settings and the input; `id` and
-`space` repeat what people look for. `latency_ms` is the time of one batch, empty where nobody has measured yet; the
-columns behind it may be empty as well. The last five name the target and are the same in every row.
+`space` repeat what people look for. `latency_ms` is the time of one batch (in its place `energy_mj`: the energy), empty
+where nobody has measured yet; the columns behind it may be empty as well. The last five name the target and are the
+same in every row.
 """
 
 import csv
@@ -13,39 +14,45 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.core.latency import Latency, Target
+from nas.core.measured import Measured, Target
 from nas.storage.files import os_errors_explained, write_atomically
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse, did_you_mean, shown
 
 _OF_NETWORK = ("id", "space", "architecture")
-_OF_LATENCY = ("latency_ms", "spread", "drift", "passes", "runs")
+LATENCY, ENERGY = FIGURES = ("latency_ms", "energy_mj")
+_OF_FIGURE = ("spread", "drift", "passes", "runs")
 _OF_TARGET = tuple(Target.__dataclass_fields__)
-COLUMNS = (*_OF_NETWORK, *_OF_LATENCY, *_OF_TARGET)
-_NEEDED = ("architecture", "latency_ms", *_OF_TARGET)
+COLUMNS = (*_OF_NETWORK, LATENCY, *_OF_FIGURE, *_OF_TARGET)
+_NEEDED = ("architecture", *_OF_TARGET)
 _LARGEST_FILE_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
-class LatencyRows:
-    """Networks of one target, in the order of the file, each once; None: not measured yet."""
+class MeasuredRows:
+    """Networks of one target, in the order of the file, each once; None: not measured yet.
+
+    `column` says what was measured, and its unit.
+    """
 
     target: Target
     architectures: tuple[Architecture, ...]
-    latencies: tuple[Latency | None, ...]
+    figures: tuple[Measured | None, ...]
+    column: str = LATENCY
 
     def write(self, path: Path) -> None:
         """Writes the file so that it holds the old rows or the new ones, never a part."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        columns = [self.column if column == LATENCY else column for column in COLUMNS]
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
-        for architecture, latency in zip(self.architectures, self.latencies, strict=True):
+        for architecture, figure in zip(self.architectures, self.figures, strict=True):
             named = {"id": architecture.id, "space": architecture.space, "architecture": architecture.to_json()}
-            writer.writerow(named | _cells(latency) | asdict(self.target))
+            writer.writerow(named | _cells(self.column, figure) | asdict(self.target))
         write_atomically(path, text.getvalue())
 
     @classmethod
-    def read(cls, path: Path) -> "LatencyRows":
+    def read(cls, path: Path) -> "MeasuredRows":
         """`NotFound` where there is no file; `WrongUse`, naming row and column, where a cell is not what it should be.
 
         Row 1 is the header. Columns may stand in any order; those about passes, `id` and `space` may be missing.
@@ -64,17 +71,19 @@ class LatencyRows:
                     "one of them"
                 )
             first[network.id] = number
-        return cls(targets[0], tuple(networks), tuple(_latency(path, number, row) for number, row in rows))
+        column = ENERGY if ENERGY in rows[0][1] else LATENCY
+        figures = tuple(_figure(path, number, row, column) for number, row in rows)
+        return cls(targets[0], tuple(networks), figures, column)
 
 
-def _cells(latency: Latency | None) -> dict[str, Any]:
-    if latency is None:
+def _cells(column: str, figure: Measured | None) -> dict[str, Any]:
+    if figure is None:
         return {}
-    figures = (latency.milliseconds, latency.spread, latency.drift, latency.passes, latency.runs)
+    known = {column: figure.value} | {name: getattr(figure, name) for name in _OF_FIGURE}
     shares = ("spread", "drift")
     return {
-        column: "" if figure is None else f"{figure:.4f}" if column in shares else f"{figure:.6g}"
-        for column, figure in zip(_OF_LATENCY, figures, strict=True)
+        name: "" if value is None else f"{value:.4f}" if name in shares else f"{value:.6g}"
+        for name, value in known.items()
     }
 
 
@@ -91,10 +100,13 @@ def _table(path: Path) -> list[tuple[int, Mapping[str, str]]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise WrongUse(f"{path} is no CSV file ({error}); its columns are {','.join(COLUMNS)}") from None
     for name in names:
-        if name not in COLUMNS or names.count(name) > 1:
-            why = f"unknown{did_you_mean(name, COLUMNS)}" if name not in COLUMNS else "there twice"
+        if name not in (*COLUMNS, ENERGY) or names.count(name) > 1:
+            why = f"unknown{did_you_mean(name, COLUMNS)}" if name not in (*COLUMNS, ENERGY) else "there twice"
             raise WrongUse(f"{path}, row 1: the column {shown(name)} is {why}; the columns are {','.join(COLUMNS)}")
+    if set(FIGURES) <= set(names):
+        raise WrongUse(f"{path}, row 1: {' and '.join(FIGURES)} are two things; give each a file of its own")
     missing = [name for name in _NEEDED if name not in names]
+    missing += [] if set(FIGURES) & set(names) else [LATENCY]
     if missing:
         raise WrongUse(f"{path}, row 1: the columns {','.join(missing)} are missing; all are {','.join(COLUMNS)}")
     if not rows:
@@ -127,15 +139,15 @@ def _architecture(path: Path, number: int, row: Mapping[str, str]) -> Architectu
     return found
 
 
-def _latency(path: Path, number: int, row: Mapping[str, str]) -> Latency | None:
-    milliseconds = _number(path, number, row, "latency_ms", float)
-    if milliseconds is None:
+def _figure(path: Path, number: int, row: Mapping[str, str], column: str) -> Measured | None:
+    value = _number(path, number, row, column, float)
+    if value is None:
         return None
-    if milliseconds == 0:
-        raise WrongUse(f"{path}, row {number}, column latency_ms: no network takes 0 ms; leave it empty, or measure")
+    if value == 0:
+        raise WrongUse(f"{path}, row {number}, column {column}: no network takes 0; leave it empty, or measure")
     shares = (_number(path, number, row, name, float) for name in ("spread", "drift"))
     counts = (_number(path, number, row, name, int) for name in ("passes", "runs"))
-    return Latency(milliseconds, *shares, *counts)
+    return Measured(value, *shares, *counts)
 
 
 def _number(path: Path, number: int, row: Mapping[str, str], column: str, kind: Callable[[str], Any]) -> Any:
