@@ -24,8 +24,9 @@ _LARGEST_ERROR = 0.5  # of one network, where models are compared
 
 
 class Additive(LatencyPredictor):
-    """`constant` and `coefficients` `(f,)` of the features that differ, in the unit learnt from; `weights` `(n,)` of the
-    networks learnt from; `signed`: whether coefficients could be negative.
+    """`constant` and `coefficients` `(f,)` of the features that differ, in the unit learnt from.
+
+    `weights` `(n,)` of the networks learnt from; `signed`: whether coefficients could be negative.
     """
 
     name: ClassVar[str] = "additive"
