@@ -71,6 +71,25 @@ def nas_bench_201(folder: Path, connected: bool = True) -> MeasuredNetworks:
     return MeasuredNetworks("NAS-Bench-201", counts(edges, 5), details, table, groups)
 
 
+def nas_bench_201_accuracy(networks: MeasuredNetworks) -> dict[str, Floats]:
+    """Features `(n, f)` for predictors of accuracy, by what they are: from the plain one-hot to the best.
+
+    The best looks only at what lies between input and output. Zen adds up a logarithm a convolution, so that it grows
+    with their number; trees cannot divide, so zen a convolution is a feature, too.
+    """
+    edges = networks.columns[[f"op{i}" for i in range(6)]].to_numpy()
+    scalars = networks.columns[["params_m_c100", "flops_m_c10", "zen_c10"]].to_numpy()
+    used = without_unconnected(edges)
+    each = scalars[:, 2:] / (1 + networks.features[:, 2:4].sum(axis=1, keepdims=True))
+    return {
+        "one-hot": one_hot(edges, 5),
+        "one-hot, parameters, MACs, zen": np.hstack([one_hot(edges, 5), scalars]),
+        "of what is connected: one-hot, counts; parameters, MACs, zen, zen a convolution": np.hstack(
+            [one_hot(used, 5), counts(used, 5), scalars, each]
+        ),
+    }
+
+
 def without_unconnected(edges: NDArray[Any]) -> NDArray[Any]:
     """NAS-Bench-201's operations `(n, 6)`, those on no path from input to output become none."""
     on = edges != 0

@@ -24,7 +24,10 @@ _LARGEST_ERROR = 0.5  # of one network, where models are compared
 
 
 class Additive(LatencyPredictor):
-    """`constant` and `coefficients` `(f,)` of the features that differ, in the unit learnt from; `weights` `(n,)`."""
+    """`constant` and `coefficients` `(f,)` of the features that differ, in the unit learnt from.
+
+    `weights` `(n,)` of the networks learnt from; `signed`: whether coefficients could be negative.
+    """
 
     name: ClassVar[str] = "additive"
     title: ClassVar[str] = "robust sum over operators"
@@ -32,29 +35,31 @@ class Additive(LatencyPredictor):
     constant: float
     coefficients: Floats
     weights: Floats
+    signed: bool
 
     def __init__(self, signed: bool | None = None) -> None:
         """`signed`: coefficients may be negative; None: cross-validation says."""
-        self._signed = signed
+        self._wanted = signed
 
     def fewest(self, features: int) -> int:
         """One network for each coefficient, the constant among them."""
         return features + 1
 
     def _fresh(self) -> "Additive":
-        return Additive(self._signed)
+        return Additive(self.signed)
 
     def _fit(self, features: Floats, details: Floats, measured: Floats) -> None:
-        if self._signed is None:
+        self.signed = bool(self._wanted)
+        if self._wanted is None:
             positive, free = (_left_out_error(signed, features, measured) for signed in (False, True))
-            self._signed = free < _CLEARLY * positive
+            self.signed = free < _CLEARLY * positive
         columns = np.hstack([np.ones((len(features), 1)), features]) / measured[:, None]
         scale = np.sqrt(np.mean(columns**2, axis=0))
         scale[scale == 0] = 1
         columns /= scale
         self.weights = np.ones(len(measured))
         for _ in range(_ROUNDS):
-            found = _least_squares(columns, self.weights, self._signed)
+            found = _least_squares(columns, self.weights, self.signed)
             errors = columns @ found - 1
             spread = max(_NORMAL * float(np.median(np.abs(errors))), _LEAST_SPREAD)
             before, self.weights = self.weights, (_FREEDOM + 1) / (_FREEDOM + (errors / spread) ** 2)

@@ -36,10 +36,11 @@ class Stack(LatencyPredictor):
     title: ClassVar[str] = "robust sum over operators, then what it leaves by boosted trees"
 
     additive: Additive
+    residual: str
 
     def __init__(self, residual: str | None = None, additive: Additive | None = None) -> None:
         """`residual`: one of the known ones; None: cross-validation says."""
-        self.residual = residual
+        self._wanted = residual
         self.additive = additive or Additive()
 
     def fewest(self, features: int) -> int:
@@ -51,8 +52,9 @@ class Stack(LatencyPredictor):
 
     def _fit(self, features: Floats, details: Floats, measured: Floats) -> None:
         self.additive._fit(features, details, measured)
-        if self.residual is None:
-            self.residual = self._best(features, details, measured) if len(measured) >= ENOUGH else "none"
+        self.residual = self._wanted or "none"
+        if self._wanted is None and len(measured) >= ENOUGH:
+            self.residual = self._best(features, details, measured)
         inputs, left = np.hstack([features, details]), self._left(features, details, measured)
         self._reach = float(np.abs(left).max())
         self._parts = [learner(inputs, left, self.additive.weights) for learner in RESIDUALS[self.residual]]

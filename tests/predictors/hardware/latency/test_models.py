@@ -59,9 +59,11 @@ def test_it_learns_orders_and_flags(predictor: LatencyPredictor) -> None:
 def test_same_data_same_predictor(predictor: LatencyPredictor) -> None:
     counts, measured, details = drawn(30, 0)
     first = predictor.fit(counts, measured, details).predict(counts, details)
-    again = type(predictor)().fit(counts, measured, details).predict(counts, details)
-    for name in ("mean", "low", "high"):
-        assert (getattr(first, name) == getattr(again, name)).all(), name
+    other = type(predictor)().fit(*drawn(60, 1)[:2])
+    for again in (type(predictor)(), other):
+        found = again.fit(counts, measured, details).predict(counts, details)
+        for name in ("mean", "low", "high"):
+            assert (getattr(first, name) == getattr(found, name)).all(), name
 
 
 def test_the_unit_does_not_count(predictor: LatencyPredictor) -> None:
