@@ -53,8 +53,7 @@ def profile(
     from nas.profiling import prepare_profile
     from nas.reporting.profile import print_profile, profile_document
 
-    given = {"data": data, "budget": budget}
-    named = {name: value for name, value in given.items() if value is not None}
+    named = {name: value for name, value in (("data", data), ("budget", budget)) if value is not None}
     config = RunConfig.checked(space=space, set=parsed_settings(set_ or []), seed=seed, **named)
     target = Target(device, runtime, threads=threads, batch=batch)
     reporter = TerminalReporter(quiet)

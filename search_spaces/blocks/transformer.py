@@ -268,8 +268,7 @@ class TransformerNetwork(nn.Module):
     def embed(self, x: Tensor) -> Tensor:
         """(N, channels, height, width) -> what the first layer reads (N, tokens, dim)."""
         x = as_tokens(self.tokenizer(x))
-        if self.class_token is not None:
-            # a tensor's len() is a plain number, which would freeze the batch of an exported network
+        if self.class_token is not None:  # expanded by x.shape[0]: len(x) would freeze the batch of an exported network
             x = torch.cat([self.class_token.expand(x.shape[0], -1, -1), x], dim=1)
         place = self.sine if self.position is None else self.position
         return x if place is None else x + place
