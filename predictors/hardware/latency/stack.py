@@ -21,12 +21,15 @@ ENOUGH = 50  # networks from which something beyond the sum is looked for
 _FOLDS, _REPEATS = 5, 2
 _LARGEST_ERROR = 0.5  # of one network, where models are compared
 
-RESIDUALS: dict[str, tuple[Learner, ...]] = {
-    "none": (),
-    "boosted trees": (BoostedTrees.learner,),
-    "ridge and boosted trees": (Ridge.learner, BoostedTrees.learner),
+_BOTH = (Ridge.learner, BoostedTrees.learner)
+RESIDUALS: dict[str, tuple[float, tuple[Learner, ...]]] = {
+    "none": (0.0, ()),
+    "half of ridge and boosted trees": (0.5, _BOTH),
+    "ridge and boosted trees": (1.0, _BOTH),
+    "boosted trees": (1.0, (BoostedTrees.learner,)),
 }
-"""What may be learnt beyond the sum: the mean of these, for what one gets wrong in its own way is halved."""
+"""What may be learnt beyond the sum: a share of the mean of these, for what one gets wrong in its own way is halved;
+half of it where noise hides most."""
 
 
 class Stack(LatencyPredictor):
@@ -57,14 +60,15 @@ class Stack(LatencyPredictor):
             self.residual = self._best(features, details, measured)
         inputs, left = np.hstack([features, details]), self._left(features, details, measured)
         self._reach = float(np.abs(left).max())
-        self._parts = [learner(inputs, left, self.additive.weights) for learner in RESIDUALS[self.residual]]
+        self._share, learners = RESIDUALS[self.residual]
+        self._parts = [learner(inputs, left, self.additive.weights) for learner in learners]
 
     def _predict(self, features: Floats, details: Floats) -> Floats:
         total = self.additive._predict(features, details)
         if not self._parts:
             return total
         inputs = np.hstack([features, details])
-        beyond = np.mean([part(inputs) for part in self._parts], axis=0)
+        beyond = self._share * np.mean([part(inputs) for part in self._parts], axis=0)
         # what is linear could grow without bound far away from all that was measured
         return np.asarray(total * np.exp(np.clip(beyond, -self._reach, self._reach)), dtype=np.float64)
 
@@ -88,7 +92,7 @@ class Stack(LatencyPredictor):
     ) -> dict[str, Floats]:
         """Of each residual, the relative errors `(n,)` of networks that were left out by turns; a half at most."""
         errors = {name: np.empty(len(measured)) for name in RESIDUALS}
-        learners = dict.fromkeys(learner for several in RESIDUALS.values() for learner in several)
+        learners = dict.fromkeys(learner for _, several in RESIDUALS.values() for learner in several)
         inputs = np.hstack([features, details])
         for fold in range(folds.max() + 1):
             asked, known = folds == fold, folds != fold
@@ -99,8 +103,8 @@ class Stack(LatencyPredictor):
             beyond = {
                 learner: learner(inputs[known], left, model.additive.weights)(inputs[asked]) for learner in learners
             }
-            for name, parts in RESIDUALS.items():
-                found = total * np.exp(np.mean([beyond[part] for part in parts], axis=0)) if parts else total
+            for name, (share, parts) in RESIDUALS.items():
+                found = total * np.exp(share * np.mean([beyond[part] for part in parts], axis=0)) if parts else total
                 errors[name][asked] = np.minimum(np.abs(found / measured[asked] - 1), _LARGEST_ERROR)
         return errors
 
