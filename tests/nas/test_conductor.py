@@ -84,10 +84,10 @@ def test_proposal_i_is_asked_after_exactly_the_trials_below_i_minus_lag() -> Non
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             self.told: list[int] = []
-            self.seen: list[list[int]] = []
+            self.asked_after: list[list[int]] = []
 
         def ask(self, n: int, rng: np.random.Generator) -> Population:
-            self.seen.append(list(self.told))
+            self.asked_after.append(list(self.told))
             return self.space.sample(rng, n)
 
         def tell(self, trials: Sequence[Trial]) -> None:
@@ -97,7 +97,7 @@ def test_proposal_i_is_asked_after_exactly_the_trials_below_i_minus_lag() -> Non
     witness = Witness(space, OBJECTIVES, 20)
     conductor = make(20, space=space, limit=np.inf, strategy=witness, lag=3)
     work(conductor, workers=4, seed=5)
-    assert witness.seen == [list(range(max(0, i - 3))) for i in range(20)]
+    assert witness.asked_after == [list(range(max(0, i - 3))) for i in range(20)]
 
 
 def test_a_proposal_waits_for_the_result_it_needs_and_for_workers_that_may_be_lost() -> None:
