@@ -1,7 +1,7 @@
 """What zero-cost proxies cost and how they order networks, beside NASLib's published scores of the same networks.
 
-Networks of NAS-Bench-201 that NASLib scored (White et al., arXiv 2104.01177), built anew with fresh weights and shown 32
-pictures of CIFAR-100's; accuracy is that of CIFAR-10 after 200 epochs.
+Networks of NAS-Bench-201 that NASLib scored (White et al., arXiv 2104.01177), built anew with fresh weights and shown
+32 pictures of CIFAR-100; accuracy is that of CIFAR-10 after 200 epochs.
 
     PYTHONPATH=. FITNAS_DATA=... python benchmarks/proxies.py --networks 100
 """
