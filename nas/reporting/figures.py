@@ -21,7 +21,7 @@ from nas.reporting.parallel import Axis, parallel_axes, parallel_rows
 from nas.reporting.run_view import DOMINATED, FAILED, FRONT, OVER_BUDGET, RunView, TrainedMember
 from nas.reporting.stitching import anchor_outcomes
 from nas.reporting.tables import quantity, schedule, title
-from predictors.core.metric import METRICS
+from predictors.core.metric import METRIC_OF_COLUMN, METRICS
 
 ACCENT, SECOND, FAINT, LIMIT, TEXT = "#d9730d", "#3178c6", "rgba(139,148,158,0.55)", "#d1434b", "#768390"
 MOST_BARS = 24
@@ -345,13 +345,15 @@ def _layout(height: int) -> dict[str, Any]:
 def _axis(column: str) -> dict[str, Any]:
     """Title and number format of a column's axis; bytes are drawn in KiB."""
     name = {"number": "evaluations"}.get(column, title(column))
-    unit = next((metric.unit for metric in METRICS.values() if metric.column == column), "")
+    metric = METRIC_OF_COLUMN.get(column)
+    unit = metric.unit if metric else ""
     if unit == "fraction":
         return {"title": {"text": name}, "tickformat": ".1~%", **_LINES}
     if unit == "B":
         return {"title": {"text": f"{name}, KiB"}, **_LINES}
-    named = name if column in ("macs", "params", "number") else f"{name}, {unit}"
-    return {"title": {"text": named}, "tickformat": "~s", **_LINES}
+    named = name if column in ("macs", "params", "number") or name.endswith(unit) else f"{name}, {unit}"
+    # with prefixes 0.05 ms would be 50m
+    return {"title": {"text": named}, "tickformat": "~s" if metric is None or metric.whole else ".4~g", **_LINES}
 
 
 def _scaled(column: str, value: float) -> float:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from nas.assembly import ACCURACY_OF
+from nas.front_latency import promises
 from nas.reporting import html
 from nas.reporting.commands import next_commands, search_command
 from nas.reporting.drawing import drawing_of
@@ -127,6 +128,7 @@ def _front_table(view: RunView) -> str:
     shown = list(dict.fromkeys([*(o.column for o in view.parts.objectives), *_FIGURES_OF_A_MEMBER]))
     columns = [column for column in shown if any(column in trial.metrics for trial in view.front)]
     tested = {member.id: quantity("top1", member.document["test_top1"]) for member in view.trained}
+    kept = {each.id: [f"{figure:.4g}" for figure in (each.promised, each.measured)] for each in promises(view.run)}
     rows, telling = [], telling_choice(view.front)
     for trial in view.front:
         marks = [mark for mark, marked in view.marked.items() if marked.number == trial.number]
@@ -134,8 +136,18 @@ def _front_table(view: RunView) -> str:
         told = telling_option(trial, telling)
         id_ = trial.architecture.id
         last = [tested.get(id_, "not trained"), told, schedule(trial.patches, trial.split), str(trial.number)]
-        rows.append([id_, ", ".join(marks), *figures, *last])
-    headings = ["network", "", *(title(column) for column in columns), "test, trained", telling, "schedule", "trial"]
+        rows.append([id_, ", ".join(marks), *figures, *(kept.get(id_, ["-", "-"]) if kept else []), *last])
+    promised = ["promised ms", "measured ms"] if kept else []
+    headings = [
+        "network",
+        "",
+        *(title(column) for column in columns),
+        *promised,
+        "test, trained",
+        telling,
+        "schedule",
+        "trial",
+    ]
     return html.table(headings, rows, (0, 1, len(headings) - 2))
 
 

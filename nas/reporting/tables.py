@@ -22,6 +22,7 @@ _TITLES = {
     "params": "parameters",
     "images_per_second": "images/s",
     "latency_ms": "latency ms",
+    "energy_mj": "energy mJ",
 }
 
 

@@ -117,3 +117,11 @@ def test_figures_and_a_report_from_python(plain_run, tmp_path):
     run = nas.load(plain_run.path)
     assert "hypervolume" in run.figures()
     assert run.report(tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_an_axis_names_its_unit_once_and_a_small_time_is_not_a_thousandth_of_something() -> None:
+    from nas.reporting.figures import _axis
+
+    assert (_axis("latency_ms")["title"]["text"], _axis("latency_ms")["tickformat"]) == ("latency ms", ".4~g")
+    assert _axis("images_per_second")["title"]["text"] == "images/s"
+    assert (_axis("macs")["title"]["text"], _axis("macs")["tickformat"]) == ("MACs", "~s")
