@@ -112,7 +112,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _stopped(number: int, arguments: list[str]) -> int:
-    way = "the same command" if arguments[:1] == ["profile"] else "nas resume RUN"
+    way = "nas resume RUN" if arguments[:1] in (["search"], ["resume"]) else "the same command"
     return _failed(f"{_WORD_OF[number]}; what was recorded is saved, go on with: {way}", 128 + number)
 
 
