@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nas.core.budget import Budget
 from nas.gate import Gate, Halted
+from nas.pricing import PROMISED
 from nas.strategies.strategy import Strategy
 from predictors.core.metric import METRIC_OF_COLUMN, format_quantity
 from search_spaces.core.architecture import Architecture
@@ -269,7 +270,7 @@ class _Nearest:
         if not limits or not usable.any():
             return
         # what is predicted is held to a limit by the upper end of its interval
-        figures = {column: figures.get(f"{column}_high", figures[column]) for column in limits}
+        figures = {column: figures.get(column + PROMISED, figures[column]) for column in limits}
         ratios = [np.asarray(figures[column], dtype=np.float64) / limit for column, limit in limits.items()]
         less = [METRIC_OF_COLUMN[column].better == "less" for column in limits]
         with np.errstate(divide="ignore"):

@@ -117,8 +117,12 @@ class DevicePredictor:
     @cached_property
     def model(self) -> LatencyPredictor:
         """Learnt from the rows; `WrongUse` where they are too few or all alike."""
-        columns, features = _features(self.rows)
+        columns, features = self._described
         return latency_predictor(self.model_name).fit(features, self._measured, columns=columns)
+
+    @cached_property
+    def _described(self) -> tuple[Sequence[str], Floats]:
+        return _features(self.rows)
 
     @property
     def _measured(self) -> Floats:
@@ -128,7 +132,7 @@ class DevicePredictor:
         """Of each row predicted from others."""
         model = self.model
         predicted = self._measured / np.exp(model.left_out_ratios)
-        interval = model.predict(_features(self.rows)[1])
+        interval = model.predict(self._described[1])
         return self._scores(self.rows, predicted, _width(interval.low, interval.high), None, model.outliers, 0)
 
     def evaluate(self, others: MeasuredRows) -> Scores:

@@ -36,7 +36,6 @@ def fit_predictor(
         known = replace(known, target=replace(known.target, device=device))
     try:
         made = DevicePredictor(known, model or DEFAULT)
-        made.cross_validated()
+        return made, made.save(out)
     except WrongUse as error:
         raise WrongUse(f"{rows}: {error}") from None
-    return made, made.save(out)

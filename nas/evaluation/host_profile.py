@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from nas.core.measured import FP32, HOST, Measured, Target
-from nas.evaluation.host_speed import Clock
+from nas.evaluation.host_speed import Clock, in_turns
 from nas.progress import Report
 from nas.training.device import cores, pinned, random_numbers, torch_threads
 from search_spaces.core.errors import WrongUse, unknown
@@ -120,14 +120,7 @@ def _timed(runs: Sequence[Run], clock: Clock) -> list[list[float]]:
             run()
         seconds = max(clock() - began, 1e-9)
         repeats.append(int(np.clip(SECONDS_A_PASS / seconds, FEWEST_RUNS, MOST_RUNS)))
-    taken: list[list[float]] = [[] for _ in runs]
-    for turn in range(max(repeats, default=0)):
-        for run, times, most in zip(runs, taken, repeats, strict=True):
-            if turn < most:
-                began = clock()
-                run()
-                times.append(clock() - began)
-    return taken
+    return in_turns(runs, repeats, clock)
 
 
 class _Torch:

@@ -59,6 +59,11 @@ def host_speed(
 def median_seconds(runs: Sequence[Callable[[], object]], clock: Clock = time.perf_counter) -> list[float]:
     """Median seconds of each call. Repeats of all are taken in turns, so that a busy moment meets all alike."""
     repeats = [_repeats(_warmed_up(run, clock)) for run in runs]
+    return [float(np.median(times)) for times in in_turns(runs, repeats, clock)]
+
+
+def in_turns(runs: Sequence[Callable[[], object]], repeats: Sequence[int], clock: Clock) -> list[list[float]]:
+    """Seconds of each call, `repeats` of each, taken in turns."""
     taken: list[list[float]] = [[] for _ in runs]
     for turn in range(max(repeats, default=0)):
         for run, times, most in zip(runs, taken, repeats, strict=True):
@@ -66,7 +71,7 @@ def median_seconds(runs: Sequence[Callable[[], object]], clock: Clock = time.per
                 began = clock()
                 run()
                 times.append(clock() - began)
-    return [float(np.median(times)) for times in taken]
+    return taken
 
 
 def _warmed_up(run: Callable[[], object], clock: Clock) -> float:
