@@ -17,7 +17,7 @@ from search_spaces.core.space import SearchSpace
 
 Columns = dict[str, NDArray[Any]]
 
-EXACT_COLUMNS = ("macs", "macs_layerwise", "params", "weight_bytes", "flash_bytes", "peak_sram_bytes")
+EXACT_COLUMNS = ("macs", "macs_layerwise", "params", "weight_bytes", "flash_bytes", "peak_sram_bytes", "bitops")
 
 
 PROMISED = "_high"  # a network is within a limit on what is predicted where the upper end of its interval is

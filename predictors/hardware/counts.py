@@ -1,24 +1,25 @@
 """Exact counts from the operator table: multiply-accumulates, parameters, bytes of weights and flash.
 
 Three conventions of MACs circulate (`MAC_CONVENTIONS`); activations and additions count nothing in any of them.
-Weights are int8 (1 byte each).
+Weights are int8 (1 byte each) unless a quantization policy says otherwise.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.core.errors import WrongUse, unknown
-from search_spaces.core.layer_table import Kind, LayerTable
+from search_spaces.core.layer_table import WEIGHTED, Kind, LayerTable
 
 CODE_BYTES = 64 * 1024
 """Program beside the weights until a build measures it: published flash of MCUNet on an STM32H743 less the sum of
 its tensors is 63, 65 and 63 KiB (mit-han-lab/tinyengine README)."""
 
 _BYTES_PER_CHANNEL = 8  # int32 bias and float32 requantisation scale (tinyengine's code generator)
-_WEIGHTED = (Kind.CONV, Kind.DEPTHWISE, Kind.LINEAR)
+_FLOAT_BYTES = 4
+_INT8 = 8
 # Their learned values are tensors: position embeddings, class tokens, scales, biases of attention scores.
 _CONSTANT = (Kind.ADD, Kind.CONCAT, Kind.MULTIPLY, Kind.MATMUL)
-_MULTIPLYING = (*_WEIGHTED, Kind.MATMUL)
+_MULTIPLYING = (*WEIGHTED, Kind.MATMUL)
 
 PRODUCTS = "products"
 MAC_CONVENTIONS = {
@@ -92,15 +93,46 @@ def counts(table: LayerTable, products: Counts) -> dict[str, Counts]:
 
     params = weights + the learned values per channel (norm 2, bias 1, embeddings one a token); flash = weights, those
     of embeddings among them, + 8 bytes per output channel of a weighted operator or a norm of its own + `CODE_BYTES`.
+    Under a quantization policy `weight_bytes` is what a file holds: weights packed at their widths, 4 bytes a scale of
+    them, a bias (batch norms are folded) and any other learned value.
     """
     weights = products.sum(axis=1) - products[:, table.slots_of(Kind.MATMUL)].sum(axis=1)
     channel_values = table.out_channels * table.channel_params
     constants = channel_values[:, table.slots_of(*_CONSTANT)].sum(axis=1, dtype=np.int64)
     params = weights + channel_values.sum(axis=1, dtype=np.int64)
-    weights = weights + constants
-    channels = table.out_channels[:, table.slots_of(*_WEIGHTED, Kind.NORM)].sum(axis=1, dtype=np.int64)
+    packed = weights if table.widths is None else packed_bytes_by_slot(table, products).sum(axis=1)
+    channels = table.out_channels[:, table.slots_of(*WEIGHTED, Kind.NORM)].sum(axis=1, dtype=np.int64)
+    size = packed + constants
+    if table.widths is not None:
+        size = packed + _FLOAT_BYTES * (table.widths.scales.sum(axis=1, dtype=np.int64) + _other_values(table))
     return {
         "params": params,
-        "weight_bytes": weights,
-        "flash_bytes": weights + _BYTES_PER_CHANNEL * channels + CODE_BYTES,
+        "weight_bytes": size,
+        "flash_bytes": packed + constants + _BYTES_PER_CHANNEL * channels + CODE_BYTES,
     }
+
+
+def packed_bytes_by_slot(table: LayerTable, products: Counts) -> Counts:
+    """Bytes `(n, slots)` of the weights at their widths, those of each operator packed without gaps."""
+    bits = products * (_INT8 if table.widths is None else table.widths.weight_bits)
+    bits[:, table.slots_of(Kind.MATMUL)] = 0
+    return -(-bits // 8)
+
+
+def bitops(table: LayerTable, macs: Counts) -> Counts:
+    """Bit operations `(n,)`, layer by layer: multiply-accumulates times the bits of both factors (HAWQ, HAQ).
+
+    `macs` `(n, slots)`. A matrix product's factors are both activations.
+    """
+    if table.widths is None:
+        return _INT8 * _INT8 * macs.sum(axis=1)
+    first = table.widths.input_bits
+    second = np.where(table.mask_of(Kind.MATMUL), first, table.widths.weight_bits)
+    return np.asarray((macs * first * second).sum(axis=1), dtype=np.int64)
+
+
+def _other_values(table: LayerTable) -> Counts:
+    """Learned values `(n,)` of a file beside weights and scales: a bias a channel, norms, embeddings."""
+    weighted = table.mask_of(*WEIGHTED)
+    per_channel = np.where(weighted, np.minimum(table.channel_params, 1), table.channel_params)
+    return np.asarray((table.out_channels * per_channel).sum(axis=1), dtype=np.int64)

@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 T = TypeVar("T", bound=np.generic)
 
+_BYTE_BITS = 8
+
 
 def running(operation: np.ufunc, values: NDArray[T], *, backwards: bool = False) -> NDArray[T]:
     """`operation.accumulate(values, axis=0)`, which NumPy computes column by column, several times slower."""
@@ -45,6 +47,10 @@ def in_place(table: LayerTable, rule: MemoryRule) -> Bools:
     slots = table.slots_of(*rule.in_place)
     made = table.out_channels.T[slots] * table.out_height.T[slots] * table.out_width.T[slots]
     read = table.in_channels.T[slots] * table.in_height.T[slots] * table.in_width.T[slots]
+    if table.widths is not None:
+        kept = table.widths.kept_bits.T
+        made = made * kept[slots]
+        read = read * np.take_along_axis(kept, np.maximum(table.input_a.T[slots], 0), axis=0)
     result[slots] = (made <= read) & _reads_last(table, slots, table.input_a.T[slots])
     return result
 
@@ -99,9 +105,13 @@ class Liveness:
 def liveness(table: LayerTable, rule: MemoryRule, count_input: bool) -> Liveness:
     """The bytes alive at each operator; `count_input`: the whole image too, until its last reader has run."""
     channels = table.out_channels.T.astype(np.float64)
+    if table.widths is not None:
+        channels *= table.widths.kept_bits.T / _BYTE_BITS
     if rule.accumulates:
         channels *= ~accumulated(table)
     map_bytes = channels * (table.out_height * table.out_width).T
+    if table.widths is not None:
+        np.ceil(map_bytes, out=map_bytes)
     round_up(map_bytes, rule.alignment)
     overwrites = in_place(table, rule)
     work = alive(map_bytes, table.last_use.T)

@@ -298,7 +298,7 @@ def lifetimes(
     stage = network.stage_end(patches, split)
     result = network.image(stage, count_input)
     sides = network.patch_sides(stage, patches) if stage >= 0 else {}
-    result += [network.tensor(i, network.layers[i].out_channels * h * w, stage) for i, (h, w) in sorted(sides.items())]
+    result += [network.tensor(i, _bytes(network.layers[i], h * w), stage) for i, (h, w) in sorted(sides.items())]
     for i in range(max(stage, 0), len(network.layers)):
         result.append(network.whole_map(i, stage))
     return result + network.scratch(stage, sides)
@@ -351,7 +351,7 @@ class _Network:
 
     def whole_map(self, i: int, stage: int) -> Lifetime:
         layer = self.layers[i]
-        size = _elements(layer)
+        size = _bytes(layer, layer.out_height * layer.out_width)
         if i == stage:
             return Lifetime(layer.name, size, 0, self.last_use[i])
         return self.tensor(i, size, -1)
@@ -372,8 +372,10 @@ class _Network:
             if add.kind == Kind.ADD and add.input_a == i and earlier:
                 return add.input_b
         free = layer.input_a >= 0 and self.last_use[layer.input_a] == i
-        fits = _elements(layer) <= layer.in_channels * layer.in_height * layer.in_width
-        return layer.input_a if layer.kind in self.rule.in_place and free and fits else None
+        made = layer.out_channels * layer.out_height * layer.out_width * layer.kept_bits
+        read = layer.in_channels * layer.in_height * layer.in_width
+        fits = free and made <= read * self.layers[layer.input_a].kept_bits
+        return layer.input_a if layer.kind in self.rule.in_place and fits else None
 
     def scratch(self, stage: int, sides: Mapping[int, tuple[int, int]]) -> list[Lifetime]:
         """The rule's buffers, sized for the neediest operator, alive throughout."""
@@ -392,5 +394,6 @@ class _Network:
         return [Lifetime(name, size, 0, end) for name, size in buffers.items() if size]
 
 
-def _elements(layer: Layer) -> int:
-    return layer.out_channels * layer.out_height * layer.out_width
+def _bytes(layer: Layer, positions: int) -> int:
+    """Of so many positions of its output."""
+    return -(-layer.out_channels * positions * layer.kept_bits // 8)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.counts import PRODUCTS, counts
+from predictors.hardware.counts import PRODUCTS, bitops, counts, macs_by_slot
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.liveness import Bools, Liveness
 from predictors.hardware.memory import MemoryRule, memory_rule
@@ -30,7 +30,7 @@ _CHUNK = 2000
 # just below 32 MiB, the most that glibc takes for a hint; it then keeps twice as much
 _KEPT_BYTES = 31 << 20
 _SCHEDULED = ("peak_sram_bytes", "macs")
-_EXACT = ("macs_layerwise", "params", "weight_bytes", "flash_bytes")
+_EXACT = ("macs_layerwise", "params", "weight_bytes", "flash_bytes", "bitops")
 
 
 def parse_schedule(text: str) -> Schedule:
@@ -129,6 +129,7 @@ class _Pricing:
         table, live = layerwise.table, layerwise.live
         macs = layerwise.macs.sum(axis=1)
         columns: Columns = {"macs_layerwise": macs, **counts(table, layerwise.products), "macs": macs.copy()}
+        columns["bitops"] = bitops(table, macs_by_slot(table, layerwise.products))
         columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64)
         columns["patches"], columns["split"] = np.ones_like(macs), np.zeros_like(macs)
         columns["runs_in_tinyengine"] = np.ones(len(table), dtype=bool)

@@ -42,6 +42,10 @@ class Kind(enum.IntEnum):
     MULTIPLY = 9
 
 
+WEIGHTED = (Kind.CONV, Kind.DEPTHWISE, Kind.LINEAR)
+"""Operators with a matrix or kernels of weights."""
+
+
 class Layer(NamedTuple):
     """One operator of one network; sizes in elements. `input_a`, `input_b` are positions in the list of layers."""
 
@@ -60,10 +64,32 @@ class Layer(NamedTuple):
     groups: int = 1
     channel_params: int = 0
     cut: bool = False
+    weight_bits: int = 8
+    input_bits: int = 8
+    kept_bits: int = 8
 
 
-_INTEGER_CELLS = tuple(name for name in Layer._fields if name not in ("name", "kind", "cut"))
+_BITS = ("weight_bits", "input_bits", "kept_bits")
+_INTEGER_CELLS = tuple(name for name in Layer._fields if name not in ("name", "kind", "cut", *_BITS))
 _CELL_OF_ABSENT = {"input_a": NO_INPUT, "input_b": NO_INPUT, "kernel": 1, "stride": 1, "groups": 1}
+
+
+@dataclass(frozen=True, eq=False)
+class Widths:
+    """Bits under a quantization policy, columns `(n, slots)`; 0 where there is nothing.
+
+    `weight_bits`: of each weight, `scales` how many scales they have (0 where they are floats). `input_bits`: of the
+    activations that an operator multiplies. `kept_bits`: of each element of its output as it is kept.
+    """
+
+    weight_bits: IntArray
+    scales: IntArray
+    input_bits: IntArray
+    kept_bits: IntArray
+
+    def cut_to(self, rows: slice | NDArray[Any] = slice(None), slots: int | None = None) -> "Widths":
+        """Those of some rows and the first `slots` slots."""
+        return Widths(*(getattr(self, field.name)[rows][:, :slots] for field in fields(self)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +100,8 @@ class LayerTable:
     `NETWORK_INPUT` or `NO_INPUT`. `last_use`: last slot that reads this slot's output (its own index where nobody
     does). Heights and widths in pixels (tokens x 1 for transformers). `channel_params`: learned values per output
     channel beside the weights (batch norm 2, bias 1). `cut`: a patch schedule may end after this slot (one block of the
-    network ends here). Columns are read slot by slot, so they are best kept `(slots, n)` in memory and handed over
+    network ends here). `widths`: None without a quantization policy: then all is
+    int8. Columns are read slot by slot, so they are best kept `(slots, n)` in memory and handed over
     transposed.
     """
 
@@ -95,6 +122,7 @@ class LayerTable:
     groups: IntArray
     channel_params: IntArray
     cut: BoolArray
+    widths: Widths | None = None
 
     def __len__(self) -> int:
         return len(self.present)
@@ -110,14 +138,18 @@ class LayerTable:
             rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
         arrays = {name: _select(value, rows) for name, value in columns.items() if isinstance(value, np.ndarray)}
-        return LayerTable(**(columns | arrays))
+        widths = None if self.widths is None else self.widths.cut_to(rows)
+        return LayerTable(**(columns | arrays | {"widths": widths}))
 
     def first(self, slots: int) -> "LayerTable":
         """The table of the first `slots` slots, as views; `last_use` may lie behind them."""
         columns: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            columns[field.name] = value[:, :slots] if isinstance(value, np.ndarray) else value[:slots]
+            if isinstance(value, Widths):
+                columns[field.name] = value.cut_to(slots=slots)
+            elif value is not None:
+                columns[field.name] = value[:, :slots] if isinstance(value, np.ndarray) else value[:slots]
         return LayerTable(**columns)
 
     def slots_of(self, *kinds: Kind) -> SlotArray:
@@ -147,6 +179,8 @@ class LayerTable:
         for slot in slots:
             cells = {name: int(getattr(self, name)[row, slot]) for name in _INTEGER_CELLS}
             cells |= {name: position[cells[name]] for name in ("input_a", "input_b")}
+            if self.widths is not None:
+                cells |= {name: int(getattr(self.widths, name)[row, slot]) for name in _BITS}
             name, kind = self.slot_names[slot], self.kinds[slot]
             result.append(Layer(name=name, kind=kind, cut=bool(self.cut[row, slot]), **cells))
         return result
