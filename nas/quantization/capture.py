@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.fx.proxy import TraceError
 from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval
 
@@ -71,8 +72,7 @@ def capture(network: nn.Module, names: Sequence[str]) -> Captured:
     """
     try:
         graph = fx.symbolic_trace(copy.deepcopy(network).eval())
-    except Exception as error:
-        # whatever the network's own code raises when it is given a placeholder in place of pictures
+    except (TraceError, TypeError, ValueError, RuntimeError) as error:
         raise FitnasError(f"the network cannot be quantized: its graph depends on its input ({error})") from None
     _fold_norms(graph)
     _drop_identities(graph)
@@ -160,5 +160,6 @@ def _drop_identities(graph: fx.GraphModule) -> None:
 
 def weight_of(module: nn.Module) -> Tensor:
     """The weights of a convolution or linear operator, output channels first."""
-    weight: Any = module.weight
-    return weight.detach()
+    weights: Any = module.weight
+    detached: Tensor = weights.detach()
+    return detached

@@ -56,9 +56,10 @@ class Quantized:
             module.weight = nn.Parameter(weights.real(), requires_grad=False)
             graph.set_submodule(str(node.target), module)
         if node.name in self.read:
+            source: Any = node.args[0]
             with graph.graph.inserting_before(node):
-                rounded = _rounding(graph, node.args[0], self.read[node.name], in_place=False, trainable=trainable)
-            node.replace_input_with(node.args[0], rounded)
+                rounded = _rounding(graph, source, self.read[node.name], in_place=False, trainable=trainable)
+            node.replace_input_with(source, rounded)
 
 
 def quantize(
@@ -134,7 +135,7 @@ def _copied(graph: fx.GraphModule) -> fx.GraphModule:
 
 
 def _insert_after(graph: fx.GraphModule, node: fx.Node, how: Affine, trainable: bool) -> None:
-    made = node
+    made: Any = node
     module = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
     if isinstance(module, _CUTTING) and how.is_positive and not trainable:
         made = node.args[0]  # rounding cuts off below 0 too, and above at most where the activation does

@@ -29,9 +29,9 @@ def smooth(captured: Captured, policy: QuantizationPolicy, batches: Sequence[Ten
     for node in captured.graph.graph.nodes:
         readers = list(node.users)
         linear = all(isinstance(captured.module(reader), nn.Linear) for reader in readers)
-        if isinstance(captured.module(node), nn.LayerNorm) and readers and linear:
-            if any(reader.name in quantized for reader in readers):
-                pairs[node.name] = readers
+        few_bits = any(reader.name in quantized for reader in readers)
+        if isinstance(captured.module(node), nn.LayerNorm) and linear and few_bits:
+            pairs[node.name] = readers
     if not pairs:
         return
     low: dict[str, Tensor] = {}

@@ -63,11 +63,11 @@ class Strategy(ABC):
         self._seen: set[bytes] = set()
 
     def start(self) -> Population:
-        """Where to begin: what the space's own rule gives for the budget, else the space's anchors."""
+        """Where to begin: what the space's own rule gives for the budget, else the space's beginnings."""
         if self.space.has_rule() and self.price is not None:
             with contextlib.suppress(Infeasible):
                 return self.space.propose(self.budget.limits, self.price, measure=self.measure)
-        return self.space.population(self.space.anchors())
+        return self.space.population(self.space.beginnings())
 
     @property
     def may_exceed_budget(self) -> bool:

@@ -116,7 +116,8 @@ def packed_bytes_by_slot(table: LayerTable, products: Counts) -> Counts:
     """Bytes `(n, slots)` of the weights at their widths, those of each operator packed without gaps."""
     bits = products * (_INT8 if table.widths is None else table.widths.weight_bits)
     bits[:, table.slots_of(Kind.MATMUL)] = 0
-    return -(-bits // 8)
+    packed: Counts = -(-bits // 8)
+    return packed
 
 
 def bitops(table: LayerTable, macs: Counts) -> Counts:
@@ -125,7 +126,7 @@ def bitops(table: LayerTable, macs: Counts) -> Counts:
     `macs` `(n, slots)`. A matrix product's factors are both activations.
     """
     if table.widths is None:
-        return _INT8 * _INT8 * macs.sum(axis=1)
+        return np.asarray(_INT8 * _INT8 * macs.sum(axis=1), dtype=np.int64)
     first = table.widths.input_bits
     second = np.where(table.mask_of(Kind.MATMUL), first, table.widths.weight_bits)
     return np.asarray((macs * first * second).sum(axis=1), dtype=np.int64)

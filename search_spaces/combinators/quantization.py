@@ -138,9 +138,9 @@ class WithQuantization(ExtendedSpace):
         inner, own = self._parts(population.matrix)
         active = self.active(population.matrix)[:, len(self.inner.choices) :]
         count = len(self._groups.first)
+        here = active[:, :count]
         shares = [
-            ((own == code) & active)[:, :count].sum(axis=1, keepdims=True)
-            / active[:, :count].sum(axis=1, keepdims=True)
+            ((own[:, :count] == code) & here).sum(axis=1, keepdims=True) / here.sum(axis=1, keepdims=True)
             for code in range(len(self.widths))
         ]
         encoded = self.encode(population)[:, sum(len(choice.options) for choice in self.inner.choices) :]
@@ -159,9 +159,9 @@ class WithQuantization(ExtendedSpace):
         small, large = self.inner.extremes()
         return self.uniform(small, self.widths[0]), self.uniform(large, self.widths[-1])
 
-    def anchors(self) -> Sequence[Architecture]:
+    def beginnings(self) -> Sequence[Architecture]:
         """The base's, each with every operator at one width."""
-        return [self.uniform(one, each) for each in self.widths for one in self.inner.anchors()]
+        return [self.uniform(one, each) for each in self.widths for one in self.inner.beginnings()]
 
     def uniform(self, architecture: Architecture, each: Width) -> Architecture:
         """An architecture of the base with every operator at one width."""

@@ -134,7 +134,8 @@ class QuantizationPolicy:
 def quantizable(table: LayerTable) -> NDArray[np.bool_]:
     """Which slots `(slots,)` hold an operator that a policy gives a width: convolutions and linear ones."""
     looked_up = np.array([name.endswith(_LOOKED_UP) for name in table.slot_names], dtype=bool)
-    return table.mask_of(*WEIGHTED) & ~looked_up
+    chosen: NDArray[np.bool_] = table.mask_of(*WEIGHTED) & ~looked_up
+    return chosen
 
 
 def quantizable_names(table: LayerTable) -> list[str]:

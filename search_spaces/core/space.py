@@ -294,7 +294,7 @@ class SearchSpace(ABC, Generic[SettingsT]):
         last = np.array([len(choice.options) - 1 for choice in self.choices], dtype=np.int16)
         return self.architecture(np.zeros_like(last)), self.architecture(last)
 
-    def anchors(self) -> Sequence[Architecture]:
+    def beginnings(self) -> Sequence[Architecture]:
         """Where a search may begin: its ends, and what is worth a look before all else; may repeat itself."""
         return self.extremes()
 

@@ -30,6 +30,8 @@ def decode(layout: Layout, settings: Mcunetv2Settings, matrix: NDArray[np.int16]
     shape = (len(matrix), len(layout.slot_names))
     strides = _strides(layout)
     learned = [_LEARNED.get(kind, 0) for kind in layout.kinds]
+    columns: dict[str, Any] = {name: column.T for name, column in decoder.columns.items()}
+    columns |= _sizes(settings, strides, decoder.matrix[layout.resolution])
     return LayerTable(
         slot_names=layout.slot_names,
         kinds=layout.kinds,
@@ -37,8 +39,7 @@ def decode(layout: Layout, settings: Mcunetv2Settings, matrix: NDArray[np.int16]
         cut=decoder.cut.T,
         stride=np.broadcast_to(np.array(strides, dtype=np.int32), shape),
         channel_params=np.broadcast_to(np.array(learned, dtype=np.int32), shape),
-        **{name: column.T for name, column in decoder.columns.items()},
-        **_sizes(settings, strides, decoder.matrix[layout.resolution]),
+        **columns,
     )
 
 
