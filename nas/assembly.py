@@ -19,6 +19,7 @@ from predictors.core.metric import METRICS
 from predictors.hardware.device import Device, device_names, load_device
 from predictors.hardware.memory import memory_rule, runtime_names
 from predictors.hardware.price import parse_schedule
+from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.input_facts import InputFacts
@@ -39,6 +40,8 @@ ACCURACY_OF = {
     TABLE: "the table of known results",
 }
 MEASURED_COLUMNS = ("top1",)
+QUANTIZED_COLUMNS = ("int8_top1",)
+QUANTIZING = "onnxruntime"
 # Measured on this machine, before an evaluation; of another device nothing is known.
 SPEED_COLUMNS = ("images_per_second", "latency_ms")
 
@@ -101,6 +104,8 @@ def assemble(config: RunConfig, facts: InputFacts | None, options: Mapping[str, 
     options = dict(config.set if options is None else options)
     if config.recipe and config.fidelity:
         options.setdefault("recipe_epochs", "")  # the fidelity says how long
+    if config.quantize:
+        options.setdefault("quantize", config.quantize)
     return assemble_for(make_space(config.space_name, options, facts), config)
 
 
@@ -109,15 +114,16 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     predictor = DevicePredictor.load(Path(config.predictor)) if config.predictor else None
     forecast = predictor.forecast(space) if predictor else None
     device = device_of(config, predictor)
-    runtime = config.runtime or (device.runtime if device else space.default_runtime)
-    memory_rule(runtime)
+    runtime = config.runtime or (device.runtime if device else _usual_runtime(space))
+    _check_widths(space, runtime, config.allow_unexecutable)
     _check_runtime(runtime, predictor)
     if config.reserve and device is None:
         raise WrongUse("--reserve is what the firmware keeps of a device's memory; name one with --device")
     budget = config.limits
     if device is not None:
         budget = budget.merged_with(device_budget(device, config.reserve))
-    check_columns(budget, config, runtime, forecast.whose if forecast else ())
+    quantized = QUANTIZED_COLUMNS if isinstance(space, WithQuantization) else ()
+    check_columns(budget, config, runtime, (*quantized, *(forecast.whose if forecast else ())))
     evaluator = evaluator_name(config, space)
     strategy_class(config.strategy)
     if config.strategy == PROPOSE and not space.has_rule():
@@ -149,6 +155,26 @@ def device_of(config: RunConfig, predictor: DevicePredictor | None) -> Device | 
             "away, or fit a predictor from rows of yours"
         )
     return load_device(name) if name in device_names() or Path(name).is_file() else None
+
+
+def _usual_runtime(space: SearchSpace[Any]) -> str:
+    """The space's own; where architectures say their widths, one that executes more than one."""
+    return QUANTIZING if isinstance(space, WithQuantization) else space.default_runtime
+
+
+def _check_widths(space: SearchSpace[Any], runtime: str, allowed: bool) -> None:
+    """`WrongUse` where a width of the space is none that the runtime executes, unless that is allowed."""
+    executed = memory_rule(runtime).widths
+    lacking = (
+        [each.name for each in space.widths if each.name not in executed] if isinstance(space, WithQuantization) else []
+    )
+    if lacking and not allowed:
+        others = [name for name in runtime_names() if set(lacking) <= set(memory_rule(name).widths)]
+        raise WrongUse(
+            f"--quantize {','.join(lacking)}: the runtime {runtime} executes {', '.join(executed)}; "
+            + (f"give --runtime {others[0]}, or " if others else "")
+            + "price and score them all the same with --allow-unexecutable"
+        )
 
 
 def _check_runtime(runtime: str, predictor: DevicePredictor | None) -> None:

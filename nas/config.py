@@ -17,6 +17,7 @@ from pydantic import (
     StrictInt,
     StrictStr,
     ValidationError,
+    model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -27,9 +28,11 @@ from nas.core.objective import Objective, parse_objectives
 from nas.core.speed_setup import SpeedSetup
 from predictors.hardware.device import parse_reserve
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
+from search_spaces.core.policy import widths
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_SECONDS = 366 * 86400.0
+QUANTIZED_OBJECTIVES = "int8_accuracy,size"
 _LARGEST_SEED = 2**32 - 1  # what NumPy and torch both accept
 
 
@@ -90,9 +93,10 @@ class RunConfig(BaseModel):
     """One search. Build it with `checked`, `from_toml` or `updated`: their errors are `WrongUse`, a line a problem.
 
     None means: chosen later and printed (device: none; reserve: the device's; runtime and evaluator: the space's;
-    fidelity: 10 epochs, or the recipe's; sampling: the space's; subnets: the sampling's; measure: batch=32,threads=1;
-    backend: inline for a table, else ray_tune; workers: the usable processors, less those of `measure` where speed is
-    measured; store: `run.db` in the run's folder; run: numbered after the space; ray_address: a local cluster).
+    fidelity: 10 epochs, or the recipe's; objectives with `quantize`: int8_accuracy,size; sampling: the space's;
+    subnets: the sampling's; measure: batch=32,threads=1; backend: inline for a table, else ray_tune; workers: the
+    usable processors, less those of `measure` where speed is measured; store: `run.db` in the run's folder; run:
+    numbered after the space; ray_address: a local cluster).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -111,6 +115,8 @@ class RunConfig(BaseModel):
     fidelity: Annotated[StrictStr, _if_it_parses(Fidelity.parse)] | None = None
     table: _Text | None = None
     recipe: StrictBool = False
+    quantize: Annotated[StrictStr, _if_it_parses(widths)] | None = None
+    allow_unexecutable: StrictBool = False
     measure: Annotated[StrictStr, _if_it_parses(SpeedSetup.parse)] | None = None
     trials: _Count = 200
     time: _Seconds | None = None
@@ -132,6 +138,14 @@ class RunConfig(BaseModel):
     tracking: _Text = "tensorboard"
     # Proposal i uses the results of the trials below i - lag: more keeps more workers busy, less learns sooner.
     lag: Annotated[StrictInt, Field(ge=0, le=10_000)] = 8
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_objectives(cls, values: Any) -> Any:
+        """What is quantized is better or worse by its own accuracy and size, unless something else is asked for."""
+        if isinstance(values, dict) and values.get("quantize") and "objectives" not in values:
+            return {**values, "objectives": QUANTIZED_OBJECTIVES}
+        return values
 
     @classmethod
     def checked(cls, **values: Any) -> "RunConfig":
@@ -175,8 +189,9 @@ class RunConfig(BaseModel):
 
     @property
     def space_name(self) -> str:
-        """The space with what is searched beside it: `mcunetv2+recipe` with `recipe`."""
-        return f"{self.space}+recipe" if self.recipe else self.space
+        """The space with what is searched beside it: `mcunetv2+recipe` with `recipe`, likewise with `quantize`."""
+        beside = [name for name, given in (("recipe", self.recipe), ("quantization", self.quantize)) if given]
+        return "+".join([self.space, *beside])
 
     @property
     def limits(self) -> Budget:

@@ -14,7 +14,7 @@ from nas.core.fidelity import Fidelity
 from nas.core.pareto import ParetoFront
 from nas.execution.backend import MakeEvaluator
 from nas.feasibility import Feasibility
-from nas.halving import Halving
+from nas.halving import ACCURACY, Halving
 from nas.progress import Reporter
 from nas.run import StoredRun
 from nas.shared_weights import announced_augmentation, shared_weights
@@ -98,6 +98,7 @@ def _supernet(run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any]) 
         labels=pictures.validation.labels,
         mean=pictures.mean,
         std=pictures.std,
+        floats_too=ACCURACY in {*run.parts.budget.limits, *(o.column for o in run.parts.objectives)},
     )
     return Measuring(make)
 

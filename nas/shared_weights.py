@@ -198,11 +198,11 @@ def check_sampling(space: SearchSpace[Any], name: str) -> None:
 
 def take_supernet(space: SearchSpace[Any], run: StoredRun, other: StoredRun) -> None:
     """Copies the shared weights of `other`, which must be of the very same space and trained to the end."""
-    theirs = other.parts.space
-    if (theirs.name, theirs.settings) != (space.name, space.settings):
+    theirs, ours = other.parts.space.of_weights, space.of_weights
+    if (theirs.name, theirs.settings) != (ours.name, ours.settings):
         raise WrongUse(
             f"--supernet-from {other.name}: its space is {theirs.name} with {theirs.settings}, this search has "
-            f"{space.name} with {space.settings}; give the same space, --set options and kind of data"
+            f"{ours.name} with {ours.settings}; give the same space, --set options and kind of data"
         )
     if not other.supernet_path.is_file() or other.record.state in ("created", "training"):
         raise NotFound(

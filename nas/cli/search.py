@@ -43,7 +43,12 @@ _Data = Annotated[
     _option("--data", help="Folder or zip of class folders (pictures or .wav), .npz, or digits (default of a search)."),
 ]
 _Objectives = Annotated[
-    Text, _option("--objectives", help="Default accuracy,macs; also params, sram, flash, size, throughput, latency.")
+    Text,
+    _option(
+        "--objectives",
+        help="Default accuracy,macs; with --quantize int8_accuracy,size; also params, sram, flash, bitops, throughput, "
+        "latency.",
+    ),
 ]
 _Strategy = Annotated[
     Text, _option("--strategy", help="auto (default), or another of: nas strategies. propose: the space's own rule.")
@@ -58,6 +63,17 @@ _Table = Annotated[
 ]
 _Recipe = Annotated[
     bool, typer.Option("--recipe", help="Search learning rate, weight decay, augmentation, epochs as well.")
+]
+_Quantize = Annotated[
+    Text,
+    _option(
+        "--quantize",
+        metavar="fp32,int8,w4",
+        help="Search the width of each operator as well: fp32, int8, wN (weights of N bits) or wNaM.",
+    ),
+]
+_AllowUnexecutable = Annotated[
+    bool, typer.Option("--allow-unexecutable", help="Admit widths that the runtime does not execute.")
 ]
 _Measure = Annotated[
     Text,
@@ -133,6 +149,8 @@ def search(
     fidelity: _Fidelity = None,
     table: _Table = None,
     recipe: _Recipe = False,
+    quantize: _Quantize = None,
+    allow_unexecutable: _AllowUnexecutable = False,
     measure: _Measure = None,
     trials: _Trials = None,
     time: _Time = None,

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.dlpack import from_dlpack
 
+from nas.evaluation.quantized import RANGE_PICTURES, QuantizedNetworks, is_quantized
 from nas.training.checkpoint import from_arrays
 from nas.training.data import resize
 from nas.training.device import keep_freed_memory, torch_threads
@@ -27,7 +28,8 @@ class SupernetEvaluator:
 
     `weights`: the supernet's by name. `calibration`: uint8 (n, C, H, W), see `calibration_sample`. `images`, `labels`:
     the validation pictures uint8 (n, C, H, W) and their classes (n,). Pictures come at the space's largest resolution
-    and are resized to each architecture's own. `mean`, `std`: per channel, as in training.
+    and are resized to each architecture's own. `mean`, `std`: per channel, as in training. `floats_too`: where
+    architectures carry a quantization policy, their networks are scored without it as well.
     """
 
     def __init__(
@@ -40,31 +42,54 @@ class SupernetEvaluator:
         mean: Sequence[float],
         std: Sequence[float],
         threads: int = 1,
+        floats_too: bool = False,
     ) -> None:
         self.space, self.weights, self.threads = space, weights, threads
+        self.floats_too = floats_too
         self.calibration, self.images, self.labels = calibration, images, labels
         self.mean, self.std = mean, std
         self._supernet: Any = None
         self._resized: dict[tuple[str, Size], Tensor] = {}
+        self._quantized = QuantizedNetworks(space) if is_quantized(space) else None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_supernet": None, "_resized": {}}
+        fresh = None if self._quantized is None else QuantizedNetworks(self.space)
+        return {**self.__dict__, "_supernet": None, "_resized": {}, "_quantized": fresh}
 
     @torch.no_grad()
     def evaluate(self, architecture: Architecture) -> dict[str, float]:
         """`top1` and `balanced_top1`, fractions in 0..1; a tie counts for the class of the lower number.
 
-        `FitnasError` where the weights are not of this space's supernet, or without validation pictures.
+        Of an architecture with a quantization policy `int8_top1` and `balanced_top1`, and `top1` without the policy
+        where that is asked for. `FitnasError` where the weights are not of this space's supernet, or without validation
+        pictures.
         """
         keep_freed_memory()
         with torch_threads(self.threads):
-            network = self._shared().extract(architecture).to(memory_format=torch.channels_last)
             size = self.space.input_size(architecture)[1:]
-            recalibrate(network, self._batches("calibration", size))
-            logits = [network(batch) for batch in self._batches("images", size)]
+            if self._quantized is None:
+                return self._scores(self._network(architecture, size), size, "top1")
+            quantized = self._quantized.of(
+                architecture,
+                lambda: self._network(architecture, size),
+                lambda: list(self._batches("calibration", size, RANGE_PICTURES)),
+            )
+            scores = self._scores(quantized.simulated(), size, "int8_top1")
+            if self.floats_too:
+                scores["top1"] = self._scores(self._network(architecture, size), size, "top1")["top1"]
+            return scores
+
+    def _network(self, architecture: Architecture, size: Size) -> nn.Module:
+        """A copy of the sub-network, its batch norms set anew."""
+        network: nn.Module = self._shared().extract(architecture).to(memory_format=torch.channels_last)
+        recalibrate(network, self._batches("calibration", size))
+        return network
+
+    def _scores(self, network: nn.Module, size: Size, column: str) -> dict[str, float]:
+        logits = [network(batch) for batch in self._batches("images", size)]
         predicted = torch.cat(logits).argmax(dim=1).numpy() if logits else np.zeros(0, np.int64)
         scores = score(predicted, self.labels, logits[0].shape[1] if logits else 1)
-        return {"top1": scores.top1, "balanced_top1": scores.balanced_top1}
+        return {column: scores.top1, "balanced_top1": scores.balanced_top1}
 
     def _shared(self) -> Any:
         if self._supernet is None:
@@ -73,12 +98,12 @@ class SupernetEvaluator:
             from_arrays(self._supernet, self.weights)
         return self._supernet
 
-    def _batches(self, name: str, size: Size) -> Iterator[Tensor]:
-        """The pictures of one array at `size`, normalised; the resized bytes are kept for the next architecture."""
+    def _batches(self, name: str, size: Size, most: int | None = None) -> Iterator[Tensor]:
+        """The first `most` pictures of one array at `size`, normalised; the resized bytes are kept for the next one."""
         key = (name, size)
         if key not in self._resized:
             whole = from_dlpack(getattr(self, name))
             parts = [resize(whole[part], size) for part in even_parts(len(whole), SCORE_BATCH)]
             self._resized[key] = torch.cat(parts) if parts else whole
-        pictures = self._resized[key]
+        pictures = self._resized[key][:most]
         return (prepare(pictures[p], size, self.mean, self.std) for p in even_parts(len(pictures), SCORE_BATCH))

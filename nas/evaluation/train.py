@@ -1,20 +1,26 @@
 """Accuracy of a network trained alone from random weights, in stages where a fidelity has several."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from nas.core.fidelity import Fidelity
+from nas.evaluation.quantized import RANGE_PICTURES, QuantizedNetworks, is_quantized
 from nas.execution.backend import Stage
 from nas.storage.files import write_atomically
 from nas.training.checkpoint import weights_file
 from nas.training.data import Pictures
-from nas.training.device import random_numbers
+from nas.training.device import random_numbers, torch_threads
 from nas.training.epochs import Augmentation
-from nas.training.loop import fit_in_stages
+from nas.training.loop import SCORE_BATCH, fit_in_stages, prepare, score
+from nas.training.recalibrate import calibration_sample, even_parts
 from nas.training.recipes import fit_of
 from search_spaces.combinators.recipe import recipe_of
 from search_spaces.core.architecture import Architecture
@@ -71,7 +77,28 @@ class TrainEvaluator:
                 so_far[fidelity.column(epochs)] = scores.top1
             self._keep(architecture, network)
             found = {"top1": scores.top1, "balanced_top1": scores.balanced_top1, "epochs": epochs}
+            found |= self._under_policy(architecture, network)
             yield Stage({**found, **so_far}, last=epochs == fidelity.epochs)
+
+    @torch.no_grad()
+    def _under_policy(self, architecture: Architecture, network: nn.Module) -> dict[str, float]:
+        """`int8_top1` where the architecture carries a quantization policy."""
+        if not is_quantized(self.space):
+            return {}
+        pictures, size = self.pictures, self.space.input_size(architecture)[1:]
+        trained = copy.deepcopy(network).cpu().eval()
+        sample = calibration_sample(pictures.train.images, self.seed)[:RANGE_PICTURES]
+
+        def batches(images: NDArray[np.uint8]) -> list[Tensor]:
+            whole = torch.from_numpy(images)
+            parts = even_parts(len(whole), SCORE_BATCH)
+            return [prepare(whole[part], size, pictures.mean, pictures.std) for part in parts]
+
+        with torch_threads(self.threads):
+            quantized = QuantizedNetworks(self.space).of(architecture, lambda: trained, lambda: batches(sample))
+            answers = [quantized.simulated()(batch) for batch in batches(pictures.validation.images)]
+        predicted = torch.cat(answers).argmax(dim=1).numpy()
+        return {"int8_top1": score(predicted, pictures.validation.labels, answers[0].shape[1]).top1}
 
     def _keep(self, architecture: Architecture, network: nn.Module) -> None:
         if self.keep is not None and self.keep.is_dir():

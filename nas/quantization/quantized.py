@@ -84,8 +84,12 @@ def quantize_captured(
     batches: Sequence[Tensor],
     known: Mapping[str, Range] | None = None,
 ) -> Quantized:
-    """The same for a captured network, whose weights are changed where activations are smoothed."""
-    smooth(captured, policy, batches)
+    """The same for a captured network, whose weights are changed where activations are smoothed.
+
+    Without pictures nothing is smoothed, and all ranges must be known.
+    """
+    if batches:
+        smooth(captured, policy, batches)
     tensors = tensors_of(captured, policy)
     wanted = [name for name in observed_nodes(captured, tensors) if name not in (known or {})]
     found = {**ranges(captured, wanted, batches, policy.calibration), **(known or {})}

@@ -98,6 +98,8 @@ def _ends(captured: Captured, nodes: Sequence[str], batches: Sequence[Tensor]) -
     found: dict[str, tuple[float, float]] = {}
     for seen in watched(captured, nodes, batches):
         for name, value in seen.items():
+            if not isinstance(value, Tensor) or not value.is_floating_point():
+                continue  # a size
             low, high = (float(end) for end in torch.aminmax(value))
             if name in found:
                 low, high = min(low, found[name][0]), max(high, found[name][1])

@@ -24,14 +24,7 @@ def smooth(captured: Captured, policy: QuantizationPolicy, batches: Sequence[Ten
     """Moves shift and scale of each channel from a layer norm to its readers, where all of these are linear operators
     of which one at least has activations in few bits. In place; nothing where there is none.
     """
-    quantized = {each.node for each in captured.operators if policy.widths[each.name].input_bits < FLOAT_BITS}
-    pairs = {}
-    for node in captured.graph.graph.nodes:
-        readers = list(node.users)
-        linear = all(isinstance(captured.module(reader), nn.Linear) for reader in readers)
-        few_bits = any(reader.name in quantized for reader in readers)
-        if isinstance(captured.module(node), nn.LayerNorm) and linear and few_bits:
-            pairs[node.name] = readers
+    pairs = _pairs(captured, policy)
     if not pairs:
         return
     low: dict[str, Tensor] = {}
@@ -43,6 +36,23 @@ def smooth(captured: Captured, policy: QuantizationPolicy, batches: Sequence[Ten
             high[name] = most if name not in high else torch.maximum(high[name], most)
     for name, readers in pairs.items():
         _move(captured, captured.node(name), readers, (low[name] + high[name]) / 2, (high[name] - low[name]) / 2)
+
+
+def is_smoothed(captured: Captured, policy: QuantizationPolicy) -> bool:
+    """Whether `smooth` would change a network."""
+    return bool(_pairs(captured, policy))
+
+
+def _pairs(captured: Captured, policy: QuantizationPolicy) -> dict[str, list[fx.Node]]:
+    """Layer norms by name, with the linear operators that alone read them."""
+    few = {each.node for each in captured.operators if policy.widths[each.name].input_bits < FLOAT_BITS}
+    pairs = {}
+    for node in captured.graph.graph.nodes:
+        readers = list(node.users)
+        linear = all(isinstance(captured.module(reader), nn.Linear) for reader in readers)
+        if isinstance(captured.module(node), nn.LayerNorm) and linear and any(reader.name in few for reader in readers):
+            pairs[node.name] = readers
+    return pairs
 
 
 @torch.no_grad()

@@ -31,7 +31,7 @@ from search_spaces.core.policy import (
     with_widths,
 )
 from search_spaces.core.population import Population
-from search_spaces.core.space import Rows
+from search_spaces.core.space import Rows, SearchSpace
 from search_spaces.core.supernet import Supernet
 
 PREFIX = "quantize."
@@ -118,6 +118,10 @@ class WithQuantization(ExtendedSpace):
         weights, inputs = (min(each[part] for each in self.widths) for part in (1, 2))
         shape = table.present.shape
         return with_widths(table, np.full(shape, weights), np.full(shape, inputs), np.zeros(shape[0], dtype=bool))
+
+    @property
+    def of_weights(self) -> SearchSpace[Any]:
+        return self.inner.of_weights
 
     def supernet(self) -> Supernet:
         """The base's: shared weights are floats, and are quantized when a network is scored."""

@@ -116,6 +116,11 @@ class SearchSpace(ABC, Generic[SettingsT]):
         """The weight-sharing network of the whole space, random weights."""
         raise WrongUse(f"the space '{self.name}' has no supernet; choose another --evaluator")
 
+    @property
+    def of_weights(self) -> "SearchSpace[Any]":
+        """The space whose supernet has the same weights: where a combinator changes none, the one it extends."""
+        return self
+
     def active(self, matrix: Rows) -> NDArray[np.bool_]:
         """Which choices `(n, choices)` matter in each row; all of them unless a space says otherwise."""
         return np.ones(matrix.shape, dtype=bool)
