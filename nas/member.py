@@ -3,7 +3,7 @@
 import functools
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,14 +15,17 @@ from torch import nn
 
 from nas.assembly import TRAIN
 from nas.core.trial import Trial
+from nas.evaluation.quantized import is_quantized
+from nas.member_quantization import POLICY_FILE, member_policy, quantized_member, quantized_scores
 from nas.progress import Report, Reporter, Silent
+from nas.quantization.aware import trainable, write_back
 from nas.run import StoredRun
 from nas.tracking import parse_sinks
 from nas.tracking.tracker import Tracker
 from nas.training.checkpoint import from_arrays, model_arrays, previous_path, weights_file
 from nas.training.data import DataDescription, Pictures, augmentation, load
 from nas.training.device import cores, random_numbers, torch_threads
-from nas.training.epochs import Augmentation
+from nas.training.epochs import Augmentation, FitReport
 from nas.training.inheritance import inherit
 from nas.training.loop import SCORE_BATCH, Fit, Scores, evaluate, fit, prepare
 from nas.training.recalibrate import calibration_sample, even_parts, recalibrate
@@ -30,6 +33,7 @@ from nas.training.recipes import fine_tune_rate, fit_of
 from nas.training.stored_logits import Manifest, StoredLogits
 from search_spaces.combinators.recipe import recipe_of
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
+from search_spaces.core.policy import QuantizationPolicy
 
 if TYPE_CHECKING:
     from nas.training.epochs import Progress
@@ -38,11 +42,14 @@ EPOCHS = 25
 WEIGHTS_FILE, REPORT_FILE = "model.safetensors", "report.json"
 INHERITED, FINE_TUNED, FROM_SCRATCH = "inherited", "fine-tuned", "trained from scratch"
 IN_SEARCH = "trained in the search"
+UNDER_POLICY = " under its quantization policy"
 
 
 @dataclass(frozen=True)
 class MemberReport:
-    """What a training of one member gave. `test` comes from pictures that the search never saw."""
+    """What a training of one member gave. `test` comes from pictures that the search never saw. `quantized`: scores of
+    both parts under the member's policy, where it has one.
+    """
 
     id: str
     weights: str
@@ -54,6 +61,7 @@ class MemberReport:
     class_names: tuple[str, ...]
     path: Path
     teacher: str | None = None
+    quantized: Mapping[str, Scores] | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -67,6 +75,7 @@ class MemberReport:
             "class_names": list(self.class_names),
             **{f"{part}_top1": scores.top1 for part, scores in self._parts()},
             **{f"{part}_balanced_top1": scores.balanced_top1 for part, scores in self._parts()},
+            **{f"{part}_int8_top1": scores.top1 for part, scores in (self.quantized or {}).items()},
             "confusion": self.test.confusion.tolist(),
         }
 
@@ -96,6 +105,7 @@ def train_member(
     learning_rate: float | None = None,
     distill: str | Path | None = None,
     inherited: Mapping[str, torch.Tensor] | None = None,
+    policy: QuantizationPolicy | None = None,
     reporter: Reporter | None = None,
 ) -> MemberReport:
     """Trains one member on the training pictures and scores it on validation and test.
@@ -105,8 +115,10 @@ def train_member(
     that was searched says otherwise: all of it holds from scratch, all but the learning rate from weights that are
     trained already. 25 epochs, or the recipe's. `distill`: a folder of a teacher's stored answers, which take the place
     of the labels, for as many epochs as are stored unless `epochs` says fewer. `inherited`: weights of a larger network
-    of the same kind by name, to start from what they hold for this one. A training that was killed goes on when
-    the same command is typed again. The newest training of a member replaces the one before.
+    of the same kind by name, to start from what they hold for this one. `policy`: the network learns with its rounding
+    in place (see `nas.quantization.aware`), at a tenth of the usual rate, batch norms folded; without one a network
+    that carries a policy learns in floats, and is scored under it. A training that was killed goes on when the same
+    command is typed again. The newest training of a member replaces the one before.
     """
     reporter = reporter or Silent()
     trial, seed = run.pick(pick), run.config.seed if seed is None else seed
@@ -114,7 +126,7 @@ def train_member(
     if epochs is not None and epochs < 1:
         raise WrongUse(f"--epochs is 1 or more, got {epochs}")
     began = time.monotonic()
-    checkpoint = _checkpoint(run, trial, from_scratch)
+    checkpoint = _checkpoint(run, trial, from_scratch, policy)
     with run.directory.lock(), closing(_tracker(run, trial, checkpoint)) as tracker:
         description, pictures = _data(run, include_test=True)
         teacher = stored_answers(run, Path(distill), description, pictures) if distill else None
@@ -126,8 +138,9 @@ def train_member(
         place: dict[str, Any] = {"size": size, "seed": seed, "accelerator": run.config.accelerator, "threads": cores()}
         with reporter.progress(f"training {trial.architecture.id}") as report:
             tell = functools.partial(_progress, report, tracker)
-            fitted = fit(network, pictures, how, **place, progress=tell, checkpoint=checkpoint, teacher=teacher)
-        label, seconds = FROM_SCRATCH if from_scratch else FINE_TUNED, time.monotonic() - began
+            options = {**place, "progress": tell, "checkpoint": checkpoint, "teacher": teacher}
+            fitted = _fitted(run, trial, network, pictures, policy, lambda one: fit(one, pictures, how, **options))
+        label, seconds = _label(from_scratch, policy), time.monotonic() - began
         validation, test = (_scores(network, pictures, part, size) for part in ("validation", "test"))
         result = MemberReport(
             trial.architecture.id,
@@ -140,9 +153,10 @@ def train_member(
             pictures.class_names,
             member_folder(run, trial.architecture.id),
             teacher.manifest.teacher if teacher else None,
+            _under_policy(run, trial, network, pictures, policy),
         )
         tracker.figures(result.figures(), fitted.epochs)
-        _keep(run, network, result, checkpoint)
+        _keep(run, network, result, checkpoint, policy)
     return result
 
 
@@ -176,8 +190,43 @@ def _how(
     return fit_of(recipe, epochs=epochs, vary=vary, learning_rate=rate, scratch_rate=scratch_rate)
 
 
-def _checkpoint(run: StoredRun, trial: Trial, from_scratch: bool) -> Path:
-    kind = "scratch" if from_scratch else "fine"
+def _fitted(
+    run: StoredRun,
+    trial: Trial,
+    network: nn.Module,
+    pictures: Pictures,
+    policy: QuantizationPolicy | None,
+    train: Callable[[nn.Module], FitReport],
+) -> FitReport:
+    """Trains a network in place: itself, or its graph with the policy's rounding."""
+    if policy is None:
+        return train(network)
+    quantized = quantized_member(run, trial, network, pictures, policy)
+    graph = trainable(quantized)
+    report = train(graph)
+    write_back(quantized, graph, network)
+    return report
+
+
+def _under_policy(
+    run: StoredRun, trial: Trial, network: nn.Module, pictures: Pictures, policy: QuantizationPolicy | None
+) -> dict[str, Scores] | None:
+    """Scores by part of a network that is quantized: as it was trained, or as its architecture says."""
+    if policy is None:
+        if not is_quantized(run.parts.space):
+            return None
+        policy = member_policy(run, trial)
+    quantized = quantized_member(run, trial, network, pictures, policy)
+    size = run.parts.space.input_size(trial.architecture)[1:]
+    return {part: quantized_scores(quantized, pictures, part, size) for part in ("validation", "test")}
+
+
+def _label(from_scratch: bool, policy: QuantizationPolicy | None) -> str:
+    return (FROM_SCRATCH if from_scratch else FINE_TUNED) + (UNDER_POLICY if policy else "")
+
+
+def _checkpoint(run: StoredRun, trial: Trial, from_scratch: bool, policy: QuantizationPolicy | None) -> Path:
+    kind = ("scratch" if from_scratch else "fine") + ("-quantized" if policy else "")
     return run.directory.checkpoints / f"member-{trial.architecture.id}-{kind}.safetensors"
 
 
@@ -326,10 +375,14 @@ def _scores(network: nn.Module, pictures: Pictures, part: str, size: tuple[int, 
     return evaluate(network, labelled.images, labelled.labels, size, pictures.mean, pictures.std)
 
 
-def _keep(run: StoredRun, network: nn.Module, report: MemberReport, checkpoint: Path) -> None:
-    """Weights and report for good; the checkpoint of their training is not needed any more."""
+def _keep(
+    run: StoredRun, network: nn.Module, report: MemberReport, checkpoint: Path, policy: QuantizationPolicy | None
+) -> None:
+    """Weights, report and policy for good; the checkpoint of their training is not needed any more."""
     report.path.mkdir(parents=True, exist_ok=True)
     run.directory.write(report.path / WEIGHTS_FILE, weights_file(network))
     run.directory.write(report.path / REPORT_FILE, json.dumps(report.to_document(), indent=2) + "\n")
+    if policy is not None:
+        run.directory.write(report.path / POLICY_FILE, json.dumps(policy.to_document(), indent=2) + "\n")
     for finished in (checkpoint, previous_path(checkpoint)):
         finished.unlink(missing_ok=True)

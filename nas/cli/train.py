@@ -36,6 +36,16 @@ def train(
         Path | None,
         typer.Option("--distill", help="A teacher's stored answers (nas distill) for labels.", show_default=False),
     ] = None,
+    quantized: Annotated[
+        bool,
+        typer.Option(
+            "--quantized", help="Learn with rounding in place: the network's own policy, nas quantize's, or int8."
+        ),
+    ] = False,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="Another policy, for --quantized.", show_default=False),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Default: the run's.", show_default=False)] = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Trainings with successive seeds: mean and spread.")] = 1,
     json: Json = False,
@@ -47,11 +57,15 @@ def train(
     from nas.cli.search_session import print_json
     from nas.inheriting import weights_to_inherit
     from nas.member import train_seeds
+    from nas.member_quantization import member_policy
     from nas.reporting.training import print_training, training_document
     from nas.run import StoredRun
     from nas.storage.run_directory import RunDirectory
+    from search_spaces.core.errors import WrongUse
 
     opened = StoredRun(RunDirectory.open(RUNS, run))
+    if policy is not None and not quantized:
+        raise WrongUse("--policy says how --quantized trains; give both, or leave both away")
     reports = train_seeds(
         opened,
         pick,
@@ -61,6 +75,7 @@ def train(
         learning_rate=learning_rate,
         distill=distill,
         inherited=weights_to_inherit(init_from, RUNS) if init_from else None,
+        policy=member_policy(opened, opened.pick(pick), policy) if quantized else None,
         seed=seed,
         reporter=TerminalReporter(quiet),
     )

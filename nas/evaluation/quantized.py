@@ -3,7 +3,7 @@
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -79,4 +79,4 @@ class QuantizedNetworks:
 
 def _own(captured: Captured) -> Captured:
     """A copy whose weights may be changed."""
-    return Captured(copy.deepcopy(captured.graph), captured.operators)
+    return replace(captured, graph=copy.deepcopy(captured.graph))

@@ -6,8 +6,8 @@ read. Both are how every runtime executes a quantized network.
 
 import copy
 import operator
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -49,10 +49,14 @@ class Operator:
 
 @dataclass(frozen=True)
 class Captured:
-    """A network in eval mode as a graph without batch norms; `operators` in execution order."""
+    """A network in eval mode as a graph without batch norms; `operators` in execution order.
+
+    `norms`: by convolution, the batch norm that was folded into it; both by their names in the network.
+    """
 
     graph: fx.GraphModule
     operators: tuple[Operator, ...]
+    norms: Mapping[str, str] = field(default_factory=dict)
 
     def module(self, node: fx.Node) -> nn.Module | None:
         """What a node calls; None where it is no module."""
@@ -74,7 +78,7 @@ def capture(network: nn.Module, names: Sequence[str]) -> Captured:
         graph = fx.symbolic_trace(copy.deepcopy(network).eval())
     except (TraceError, TypeError, ValueError, RuntimeError) as error:
         raise FitnasError(f"the network cannot be quantized: its graph depends on its input ({error})") from None
-    _fold_norms(graph)
+    norms = _fold_norms(graph)
     _drop_identities(graph)
     graph.graph.lint()
     graph.recompile()
@@ -84,7 +88,7 @@ def capture(network: nn.Module, names: Sequence[str]) -> Captured:
     operators = tuple(
         Operator(name, node.name, kept_node(graph, node).name) for name, node in zip(names, nodes, strict=True)
     )
-    return Captured(graph, operators)
+    return Captured(graph, operators, norms)
 
 
 def check_norms(network: nn.Module) -> None:
@@ -135,7 +139,8 @@ def _is_weighted(graph: fx.GraphModule, node: fx.Node) -> bool:
     return node.op == "call_module" and isinstance(graph.get_submodule(str(node.target)), WEIGHTED)
 
 
-def _fold_norms(graph: fx.GraphModule) -> None:
+def _fold_norms(graph: fx.GraphModule) -> dict[str, str]:
+    folded: dict[str, str] = {}
     for node in list(graph.graph.nodes):
         module: Any = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
         if not isinstance(module, nn.BatchNorm2d):
@@ -147,7 +152,9 @@ def _fold_norms(graph: fx.GraphModule) -> None:
         graph.set_submodule(str(before.target), fuse_conv_bn_eval(conv, module))
         node.replace_all_uses_with(before)
         graph.graph.erase_node(node)
+        folded[str(before.target)] = str(node.target)
     graph.delete_all_unused_submodules()
+    return folded
 
 
 def _drop_identities(graph: fx.GraphModule) -> None:

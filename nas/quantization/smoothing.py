@@ -22,7 +22,7 @@ _LEAST = 1e-5
 
 def smooth(captured: Captured, policy: QuantizationPolicy, batches: Sequence[Tensor]) -> None:
     """Moves shift and scale of each channel from a layer norm to its readers, where all of these are linear operators
-    of which one at least has activations in few bits. In place; nothing where there is none.
+    with a bias, of which one at least has activations in few bits. In place; nothing where there is none.
     """
     pairs = _pairs(captured, policy)
     if not pairs:
@@ -38,6 +38,10 @@ def smooth(captured: Captured, policy: QuantizationPolicy, batches: Sequence[Ten
         _move(captured, captured.node(name), readers, (low[name] + high[name]) / 2, (high[name] - low[name]) / 2)
 
 
+def _takes_a_bias(module: nn.Module | None) -> bool:
+    return isinstance(module, nn.Linear) and module.bias is not None
+
+
 def is_smoothed(captured: Captured, policy: QuantizationPolicy) -> bool:
     """Whether `smooth` would change a network."""
     return bool(_pairs(captured, policy))
@@ -49,7 +53,7 @@ def _pairs(captured: Captured, policy: QuantizationPolicy) -> dict[str, list[fx.
     pairs = {}
     for node in captured.graph.graph.nodes:
         readers = list(node.users)
-        linear = all(isinstance(captured.module(reader), nn.Linear) for reader in readers)
+        linear = all(_takes_a_bias(captured.module(reader)) for reader in readers)
         if isinstance(captured.module(node), nn.LayerNorm) and linear and any(reader.name in few for reader in readers):
             pairs[node.name] = readers
     return pairs
@@ -65,5 +69,5 @@ def _move(captured: Captured, norm_node: fx.Node, readers: Sequence[fx.Node], sh
     norm.weight.div_(scale)
     for linear in linears:
         moved = linear.weight @ shift
-        linear.bias = nn.Parameter(moved if linear.bias is None else linear.bias + moved, requires_grad=False)
+        linear.bias.add_(moved)
         linear.weight.mul_(scale)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _FIRST = ("top1", "macs", "peak_sram_bytes", "flash_bytes", "params")
 _TITLES = {
     "top1": "accuracy",
+    "int8_top1": "int8 accuracy",
     "balanced_top1": "balanced",
     "macs": "MACs",
     "peak_sram_bytes": "peak SRAM",
@@ -37,7 +38,7 @@ def quantity(column: str, value: float) -> str:
         return f"{100 * value:.1f} %"
     if column.endswith("_bytes"):
         return f"{value / 1024:,.1f} KiB"
-    if column in ("macs", "macs_layerwise", "params"):
+    if column in ("macs", "macs_layerwise", "params", "bitops"):
         scale, suffix = (1e6, " M") if value >= 1e6 else (1e3, " k")
         return f"{value / scale:,.2f}{suffix}"
     return f"{value:,.4g}"
@@ -85,16 +86,13 @@ def front_table(
     """One row a member, best first; `marks` by trial number, such as 'knee'; `measured`: further columns."""
     from rich.table import Table
 
-    columns = list(
-        dict.fromkeys(
-            [*_FIRST[:4], *(o.column for o in objectives), *measured, *(("balanced_top1",) if balanced else ())]
-        )
-    )
+    trials = list(trials)
+    wanted = [*_FIRST[:4], *(o.column for o in objectives), *measured, *(("balanced_top1",) if balanced else ())]
+    columns = [column for column in dict.fromkeys(wanted) if any(column in trial.metrics for trial in trials)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("id")
     for column in columns:
         table.add_column(title(column), justify="right")
-    trials = list(trials)
     telling = telling_choice(trials)
     for heading in ("schedule", telling, ""):
         table.add_column(heading)

@@ -51,6 +51,9 @@ def print_training(console: "Console", run: StoredRun, reports: Sequence[MemberR
             f"{100 * report.test.top1:.1f} % (mean over classes {100 * report.test.balanced_top1:.1f} %), "
             f"{int(report.test.confusion.sum()):,} pictures"
         )
+        if report.quantized:
+            shares = ", ".join(f"{part} {100 * scores.top1:.1f} %" for part, scores in report.quantized.items())
+            console.print(f"  in the bits of its quantization policy: {shares}")
     report = reports[0]
     if len(reports) > 1:
         for part in ("validation", "test"):
