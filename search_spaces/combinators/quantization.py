@@ -34,7 +34,7 @@ from search_spaces.core.population import Population
 from search_spaces.core.space import Rows, SearchSpace
 from search_spaces.core.supernet import Supernet
 
-PREFIX = "quantize."
+PREFIX = "quantization."
 _MODEL_WIDE = {"scheme": SCHEMES, "granularity": GRANULARITIES, "calibration": CALIBRATIONS}
 _PASSED_ON = (Kind.ADD, Kind.MULTIPLY, Kind.CONCAT, Kind.POOL)
 _REFERENCE_SAMPLES = 64
