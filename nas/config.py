@@ -81,8 +81,12 @@ def _parse_schedule(text: str) -> None:
 
 
 def _one_or_several(value: Any) -> Any:
-    """A name alone as a list of one, as in configurations of earlier versions; an empty list as None."""
-    return [value] if isinstance(value, str) else value or None
+    """A folder alone as a list of one, as in configurations of earlier versions; an empty list as None."""
+    if isinstance(value, str | Path):
+        value = [value]
+    if isinstance(value, list | tuple):
+        value = [str(each) if isinstance(each, Path) else each for each in value]
+    return value or None
 
 
 _Text = Annotated[StrictStr, Field(min_length=1)]

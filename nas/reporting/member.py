@@ -62,9 +62,9 @@ def _predicted_lines(run: StoredRun, trial: Trial) -> list[str]:
             held = promised(column, trial.metrics)
             unlike = "unlike all that was learnt from; " if trial.metrics[f"{column}_extrapolated"] else ""
             low, high = (trial.metrics.get(end, 0.0) for end in (f"{column}_low", held))
-            unit = METRIC_OF_COLUMN[column].unit
-            ends = "" if held == column else f"interval {low:.4g} to {high:.4g} {unit}; "
-            lines.append(f"          {ends}{unlike}{whose}")
+            metric = METRIC_OF_COLUMN[column]
+            ends = "" if held == column else f"interval {low:.4g} to {high:.4g} {metric.unit}; "
+            lines.append(f"          {metric.key}: {ends}{unlike}{whose}")
     measured = measured_front(run).get(trial.architecture.id)
     return [*lines, *([f"          measured {measured.value:.4g} ms"] if measured else [])]
 
