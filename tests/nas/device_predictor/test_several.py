@@ -9,13 +9,11 @@ import pytest
 from nas.assembly import Parts, assemble_for
 from nas.config import RunConfig
 from nas.device_predictor import LearntPredictor, kept_predictors, load_predictor, save_predictor, save_predictors
-from nas.storage.counted_rows import CountedRows
-from nas.storage.measured_rows import MeasuredRows
 from predictors.hardware.latency.operator_classes import COLUMNS, TRAFFIC, operator_classes
 from search_spaces.core.errors import NotFound, WrongUse
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.mcunetv2 import Mcunetv2
-from tests.measured_rows import BOARD, measured_rows
+from tests.measured_rows import BOARD, counted, energy_of, measured_rows
 from tests.nas.toy_space import ToySpace
 
 SETTINGS = {"backbone": "micro", "resolutions": "16,24"}
@@ -24,20 +22,6 @@ SETTINGS = {"backbone": "micro", "resolutions": "16,24"}
 @pytest.fixture(scope="module")
 def space() -> Mcunetv2:
     return Mcunetv2.configured(SETTINGS, InputFacts(3, 24, 24, 5, 300))
-
-
-def energy_of(rows: MeasuredRows) -> MeasuredRows:
-    """Three millijoules a millisecond."""
-    figures = tuple(replace(each, value=3 * each.value) for each in rows.figures if each)
-    return replace(rows, figures=figures, column="energy_mj")
-
-
-def counted(space: Mcunetv2, rows: MeasuredRows, columns: tuple[str, ...] = COLUMNS) -> CountedRows:
-    """The same networks by their operators alone."""
-    found = operator_classes(space.decode(space.population(rows.architectures)))
-    counts = found.values[:, [COLUMNS.index(name) for name in columns]]
-    values = tuple(value for value in rows.values if value is not None)
-    return CountedRows(rows.target, rows.ids, columns, tuple(map(tuple, counts.tolist())), values, rows.column)
 
 
 @pytest.fixture(scope="module")
