@@ -88,6 +88,10 @@ class Parts:
         """Figures that take seconds a network, where a limit is on one."""
         return self.gate if self.gate and self.budget.restricted_to(self.gate.whose) else None
 
+    def notes(self) -> list[str]:
+        """What to tell of the predictors before a search; `WrongUse` where one knows no network of the space."""
+        return [line for predictor in self.predictors for line in predictor.notes(self.space)]
+
     def remembering(self, file: Path) -> "Parts":
         """The same, whose slow figures are kept in a file: each network is asked once by all that open it."""
         return replace(self, gate=self.gate.kept_in(file)) if self.gate else self

@@ -108,7 +108,9 @@ def write_operators(
 
         facts = describe(data).facts
     options, _ = resolved_options(space_class(space), settings, RUNS)
-    lacking, share = lacking_operators(make_space(space, options, facts), _times(table) if table else None)
+    lacking, share = lacking_operators(
+        make_space(space, options, facts), _times(table) if table else None, thorough=True
+    )
     write_empty(out, lacking)
     return len(lacking), share
 

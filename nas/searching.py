@@ -103,7 +103,7 @@ def _check(parts: Parts, config: RunConfig, reporter: Reporter) -> None:
         Manifest.read(Path(config.distill))
     for name in parse_sinks(config.tracking):
         sink_class(name).check()
-    for line in (line for predictor in parts.predictors for line in predictor.notes(parts.space)):
+    for line in parts.notes():
         reporter.note(line)
 
 

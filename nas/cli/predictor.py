@@ -131,7 +131,7 @@ def operators(
     found, share = write_operators(space, parsed_settings(set_ or []), data, out, table, force)
     console = stdout()
     if table is not None:
-        console.print(f"{100 * share:.2g} % of sampled networks have no operator that {table} lacks", markup=False)
+        console.print(f"{100 * share:.3g} % of sampled networks have no operator that {table} lacks", markup=False)
     console.print(f"{out}: {found} operators; those of most networks first, rare ones may be missing", markup=False)
 
 

@@ -1,5 +1,6 @@
 """Figures summed up from a lookup table: what every operator takes alone, and some whole networks to calibrate it."""
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,10 +32,11 @@ from predictors.hardware.latency.lookup_table import LookupTable
 from predictors.hardware.latency.operator_classes import OperatorShape, distinct_shapes, operator_shapes
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.layer_table import LayerTable
+from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
 
 LOOKUP_TABLE = "lookup_table"
-_SAMPLE = 2000
+_SAMPLE, _MANY = 2000, 10
 _LONGEST_LIST = 5
 
 
@@ -158,20 +160,24 @@ class SummedPredictor(DevicePredictor):
         rows = f"nas predictor operators --space {space.name} --table FOLDER --out rest.csv writes rows to fill in"
         if not share:
             raise WrongUse(f"{told}, and every sampled network has such an operator; {rows}")
-        return [f"{told}: networks that have one are left out ({100 * (1 - share):.2g} % of those sampled); {rows}"]
+        return [f"{told}: networks that have one are left out ({100 * (1 - share):.3g} % of those sampled); {rows}"]
 
 
-def lacking_operators(space: SearchSpace[Any], times: OperatorTimes | None = None) -> tuple[list[OperatorShape], float]:
+def lacking_operators(
+    space: SearchSpace[Any], times: OperatorTimes | None = None, thorough: bool = False
+) -> tuple[list[OperatorShape], float]:
     """The operators of sampled networks of a space that a table lacks, those of most networks first, and the share of
-    networks that have none of them. Without a table all operators.
+    networks that have none of them.
 
-    Rare ones may be in no sample.
+    Without a table all operators, of other samples: a table made of them is not judged by the networks it was made
+    from. `thorough`: of ten times as many. Rare operators may be in no sample.
     """
+    first = 0 if times else 1
+    seeds = range(first, first + (_MANY if thorough else 1))
     ends = space.population(space.extremes())
     near = [space.neighbours(end) for end in ends]
-    population = ends.concatenate(space.sample(np.random.default_rng(0), _SAMPLE))
-    for each in near:
-        population = population.concatenate(each)
+    drawn = [space.sample(np.random.default_rng(seed), _SAMPLE) for seed in seeds]
+    population = functools.reduce(Population.concatenate, [*near, *drawn], ends)
     known, networks, complete = set(times.times) if times else set(), Counter[OperatorShape](), 0
     for table in tables_of(population):
         shapes, counts = distinct_shapes(table)

@@ -106,7 +106,7 @@ def test_a_network_with_an_operator_that_is_not_there_is_left_out(partial: Opera
     np.testing.assert_allclose(columns["latency_ms"][~unknown], milliseconds(population)[~unknown])
     [note] = predictor.notes(space)
     assert f"no time for {len(lacking)} operators ('depthwise 7x7 s1 g" in note
-    assert f"networks that have one are left out ({100 * (1 - share):.2g} % of those sampled)" in note
+    assert f"networks that have one are left out ({100 * (1 - share):.3g} % of those sampled)" in note
 
 
 class Heard(Silent):
