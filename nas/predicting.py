@@ -55,7 +55,7 @@ def fit_predictor(
         raise WrongUse(
             f"{figures}, row 1: --metric {metric} wants the column {_METRICS[metric]}, it has {known.column}"
         )
-    rows = _to_calibrate(calibrate, known, told)
+    rows = _to_calibrate(calibrate, known)
     try:
         made = _made(known, model, rows)
         return made, save_predictor(made, out)
@@ -71,14 +71,13 @@ def _made(known: NetworkRows | OperatorTimes, model: str | None, rows: MeasuredR
     return SummedPredictor(known, rows)
 
 
-def _to_calibrate(
-    path: Path | None, known: NetworkRows | OperatorTimes, told: Mapping[str, str]
-) -> MeasuredRows | None:
+def _to_calibrate(path: Path | None, known: NetworkRows | OperatorTimes) -> MeasuredRows | None:
+    """The networks, with the target that they themselves name: it has to be the table's."""
     if path is None:
         return None
     if not isinstance(known, OperatorTimes):
         raise WrongUse("--calibrate is for a lookup table of operators; networks are learnt from as they are")
-    found = read_any(path, told)
+    found = read_any(path)
     if not isinstance(found, MeasuredRows):
         raise WrongUse(f"{path}, row 1: a lookup table is calibrated with rows that have a column architecture")
     return found

@@ -6,14 +6,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from nas.assembly import Parts
 from nas.progress import Reporter, Silent
 from nas.reporting.member import choices_table
 from nas.reporting.tables import measured_words, quantity, schedule, title
-from search_spaces.core.errors import Infeasible
 from search_spaces.core.limits import NoneWithin
 from search_spaces.core.population import Population
 
@@ -38,7 +36,7 @@ class Proposals:
         try:
             with parts.gate.shown(reporter or Silent()) if parts.gate else nullcontext() as gate:
                 measure = replace(parts, gate=gate).measure
-                population = _known(parts, parts.space.propose(parts.budget.limits, parts.pricer, measure=measure))
+                population = parts.space.propose(parts.budget.limits, parts.pricer, measure=measure)
                 return cls(parts, population, gate(population) if gate else {})
         except NoneWithin as error:
             raise parts.budget.explained(error, parts.runtime) from None
@@ -60,20 +58,6 @@ class Proposals:
                 for row, architecture in enumerate(self.population)
             ],
         }
-
-
-def _known(parts: Parts, population: Population) -> Population:
-    """The networks of which every predicted figure is known; `Infeasible` where there is none."""
-    if not parts.pricer.predicted:
-        return population
-    columns = parts.pricer(population)
-    known = np.all([np.isfinite(columns[name]) for name in parts.pricer.predicted], axis=0)
-    if not known.any():
-        raise Infeasible(
-            f"of none of the rule's {len(population)} networks all predicted figures are known: "
-            f"{'; '.join(parts.pricer.predicted.values())}"
-        )
-    return population[known]
 
 
 def print_proposals(console: "Console", document: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """Tables of times that were measured operator by operator, as a sum that is ready without any network.
 
 Operators are named as the columns of the features that the table is asked with, such as those of `operator_shapes`.
-That a network takes the sum is the assumption of the tables of ProxylessNAS (Cai, Zhu and Han, ICLR 2019), FBNet (Wu et
-al., CVPR 2019) and once-for-all (Cai et al., ICLR 2020).
+That a network takes the sum is what ProxylessNAS (Cai, Zhu and Han, ICLR 2019), FBNet (Wu et al., CVPR 2019) and
+once-for-all (Cai et al., ICLR 2020) assume of their tables, which are of whole blocks.
 """
 
 from collections.abc import Sequence

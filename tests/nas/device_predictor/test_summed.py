@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nas
 from nas.assembly import assemble_for, make_space
 from nas.config import RunConfig
 from nas.device_predictor import SummedPredictor, lacking_operators, load_predictor, save_predictor
@@ -168,3 +169,18 @@ def test_what_is_kept_is_the_same_predictor(times: OperatorTimes, space: Mcunetv
     (tmp_path / "operators.csv").write_text((tmp_path / "operators.csv").read_text() + "\n")
     with pytest.raises(FitnasError, match=r"operators\.csv is not what"):
         load_predictor(tmp_path)
+
+
+def test_from_python(times: OperatorTimes, space: Mcunetv2, tmp_path: Path) -> None:
+    times.write(tmp_path / "table.csv")
+    measured_rows(space, 12).write(tmp_path / "rows.csv")
+    given = nas.fit_predictor(tmp_path / "table.csv", tmp_path / "made", calibrate=tmp_path / "rows.csv")
+    assert given.has_interval
+    assert load_predictor(tmp_path / "made") == given
+    with pytest.raises(
+        WrongUse, match=r"rows\.csv: the networks to calibrate with are of .* 1 thread, the table of .*fp32"
+    ):
+        nas.fit_predictor(tmp_path / "table.csv", tmp_path / "no", calibrate=tmp_path / "rows.csv", precision="fp32")
+    with pytest.raises(WrongUse, match="--model ridge learns from networks"):
+        nas.fit_predictor(tmp_path / "table.csv", tmp_path / "no", model="ridge")
+    assert not (tmp_path / "no").exists()
