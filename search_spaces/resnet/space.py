@@ -12,7 +12,7 @@ from search_spaces.blocks.resnet_layers import write_resnet
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.aspect import size_at
 from search_spaces.core.input_facts import InputFacts
-from search_spaces.core.layer_table import IntArray, LayerTable
+from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
 from search_spaces.core.resolutions import smaller_resolutions
 from search_spaces.core.space import Blueprint, PublishedMember, Rows, SearchSpace, checked_settings
@@ -135,16 +135,14 @@ class Resnet(SearchSpace[ResnetSettings]):
         middle = STEM["middle"] if STEM_CONVS[row[CONVS]] == max(STEM_CONVS) else "none"
         stem = {**STEM, "mid": int(layout.stem_mid[row[STEM_MID]]), "out": out, "middle": middle}
         blocks: list[dict[str, Any]] = []
-        positions, first = [], 0
-        for stage in layout.stages:
-            for name, block in zip(stage.blocks(), _blocks(stage, row[:, None]).values(), strict=True):
-                position = first + stage.blocks().index(name)
-                if np.all(block.pop("here")):
-                    sizes = {key: int(block[key][0]) for key in ("mid", "out")}
-                    blocks.append({"in": out, **block, **sizes})
-                    positions.append(position)
-                    out = sizes["out"]
-            first += len(stage.expansions)
+        positions: list[int] = []
+        every = [block for stage in layout.stages for block in _blocks(stage, row[:, None]).values()]
+        for position, block in enumerate(every):
+            if np.all(block.pop("here")):
+                sizes = {name: int(block[name][0]) for name in ("mid", "out")}
+                blocks.append({"in": out, **block, **sizes})
+                positions.append(position)
+                out = sizes["out"]
         arguments = {
             "input_size": list(self.input_size(architecture)),
             "stem": stem,
