@@ -16,12 +16,11 @@ _EXPANSION = 4
 
 
 class _Published(NamedTuple):
-    """A ResNet-50: its stem, how a stage's first block shortcuts, and what keeps it out of the space."""
+    """A ResNet-50: its stem, and how the first block of a stage shortcuts."""
 
     source: str
     stem: Mapping[str, Any]
     shortcut: str
-    outside: tuple[str, ...] = ()
 
 
 _NETWORKS = {
@@ -29,13 +28,11 @@ _NETWORKS = {
         "ResNet, arXiv 1512.03385, as in timm 1.0.31 (Apache-2.0)",
         {"mid": 0, "out": 64, "kernel": 7, "stride": 2, "middle": "none"},
         "conv",
-        ("its stem is one 7x7 convolution, the space's are two or three of 3x3", "its shortcuts do not pool"),
     ),
     "resnet50d": _Published(
         "ResNet-D, arXiv 1812.01187, as in timm 1.0.31 (Apache-2.0)",
         {"mid": 32, "out": 64, "kernel": 3, "stride": 2, "middle": "plain"},
         "pool_conv",
-        ("the middle convolution of its stem is not residual",),
     ),
     "ofa_resnet50": _Published(
         "Once-for-all, arXiv 1908.09791; mit-han-lab/once-for-all @80a2e26 (MIT), ResNet50D",
@@ -61,7 +58,6 @@ def published_members() -> Mapping[str, PublishedMember]:
             network.source,
             table=functools.partial(_table, arguments),
             blueprint=functools.partial(blueprint_of, arguments),
-            outside=functools.partial(list, network.outside),
         )
     return found
 
