@@ -69,12 +69,9 @@ class RelativeTables(nn.Module):
 
     def scores(self, query: Tensor, places: Tensor) -> Tensor:
         """Products of queries (N, heads, tokens, head_dim) with their pairs' vectors: (N, heads, tokens, tokens)."""
-        rows = self.tables.flatten(0, 1)
         batch, heads, tokens, head_dim = query.shape
-        each = (query.reshape(-1, head_dim) @ rows.t()).reshape(batch, heads, tokens, -1)
-        found = each.gather(-1, places.expand(batch, heads, -1, -1))
-        both: Tensor = found.reshape(batch, heads, tokens, 2, -1).sum(-2)
-        return both
+        each = (query.reshape(-1, head_dim) @ self.tables.flatten(0, 1).t()).reshape(batch, heads, tokens, -1)
+        return each.gather(-1, places.expand(batch, heads, -1, -1)).reshape(batch, heads, tokens, 2, -1).sum(-2)
 
     def mixed(self, weights: Tensor, places: Tensor) -> Tensor:
         """The pairs' vectors, weighted by attention (N, heads, tokens, tokens): (N, tokens, heads x head_dim)."""
@@ -82,8 +79,7 @@ class RelativeTables(nn.Module):
         batch, heads, tokens, _ = weights.shape
         sums = weights.new_zeros(batch, heads, tokens, rows.shape[0])
         sums = sums.scatter_add(-1, places.expand(batch, heads, -1, -1), weights.repeat(1, 1, 1, 2))
-        mixed = (sums.flatten(0, 2) @ rows).reshape(batch, heads, tokens, -1)
-        return mixed.transpose(1, 2).flatten(2)
+        return (sums.flatten(0, 2) @ rows).reshape(batch, heads, tokens, -1).transpose(1, 2).flatten(2)
 
 
 class Attention(nn.Module):
@@ -160,14 +156,13 @@ class Reduction(nn.Module):
         self.position = nn.Parameter(torch.empty(1, height * width, out))
         nn.init.normal_(self.position, 0.0, INITIAL_DEVIATION)
         self.class_linear = nn.Linear(dim, out) if class_token else None
-        self.more = out - dim
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Tokens (N, tokens, dim) of a map of `size` (high, wide) -> (N, fewer tokens, out)."""
         normalised = self.norm(x)
         made = as_tokens(self.conv(as_map(normalised, size))) + self.position
         of_class = None if self.class_linear is None else self.class_linear(normalised[:, :1])
-        return beside_means(x, size, made, of_class, self.more)
+        return beside_means(x, size, made, of_class, self.conv.out_channels - self.conv.in_channels)
 
 
 class SequencePool(nn.Module):
@@ -347,10 +342,7 @@ def as_tokens(x: Tensor) -> Tensor:
 
 
 def beside_means(x: Tensor, size: tuple[int, int], made: Tensor, of_class: Tensor | None, more: int) -> Tensor:
-    """What a reduction made of tokens `x`, of the map and of the class token, plus what stands beside each.
-
-    `more`: channels that what it made has beyond those of `x`.
-    """
+    """What a reduction made of tokens `x`, plus what stands beside each; it has so many `more` channels than `x`."""
     means = functional.avg_pool2d(as_map(x, size), 2, 2, ceil_mode=True, count_include_pad=False)
     made = made + _padded(as_tokens(means), more)
     if of_class is None:
