@@ -29,10 +29,10 @@ from nas.core.speed_setup import SpeedSetup
 from predictors.hardware.device import parse_reserve
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
 from search_spaces.core.policy import widths
+from search_spaces.core.registry import space_class
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_SECONDS = 366 * 86400.0
-QUANTIZED_OBJECTIVES = "int8_accuracy,size"
 _LARGEST_SEED = 2**32 - 1  # what NumPy and torch both accept
 
 
@@ -103,7 +103,7 @@ class RunConfig(BaseModel):
     """One search. Build it with `checked`, `from_toml` or `updated`: their errors are `WrongUse`, a line a problem.
 
     None means: chosen later and printed (device: none; reserve: the device's; runtime and evaluator: the space's;
-    fidelity: 10 epochs, or the recipe's; objectives with `quantize`: int8_accuracy,size; sampling: the space's;
+    fidelity: 10 epochs, or the recipe's; sampling: the space's;
     subnets: the sampling's; measure: batch=32,threads=1; backend: inline for a table, else ray_tune; workers: the
     usable processors, less those of `measure` where speed is measured; store: `run.db` in the run's folder; run:
     numbered after the space; ray_address: a local cluster).
@@ -119,7 +119,7 @@ class RunConfig(BaseModel):
     reserve: Annotated[StrictStr, _if_it_parses(parse_reserve)] | None = None
     runtime: _Text | None = None
     data: _Text = "digits"
-    objectives: Annotated[StrictStr, _if_it_parses(parse_objectives)] = "accuracy,macs"
+    objectives: Annotated[StrictStr, _if_it_parses(parse_objectives)] = "accuracy,macs"  # or the space's own
     strategy: _Text = "auto"
     evaluator: _Text | None = None
     fidelity: Annotated[StrictStr, _if_it_parses(Fidelity.parse)] | None = None
@@ -152,10 +152,14 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _usual_objectives(cls, values: Any) -> Any:
-        """What is quantized is better or worse by its own accuracy and size, unless something else is asked for."""
-        if isinstance(values, dict) and values.get("quantize") and "objectives" not in values:
-            return {**values, "objectives": QUANTIZED_OBJECTIVES}
-        return values
+        """The space's own, where nothing else is asked for; an unknown space is told of later."""
+        if not isinstance(values, dict) or "objectives" in values or not isinstance(values.get("space"), str):
+            return values
+        try:
+            name = _space_name(values["space"], values.get("recipe"), values.get("quantize"))
+            return {**values, "objectives": space_class(name).default_objectives}
+        except WrongUse:
+            return values
 
     @classmethod
     def checked(cls, **values: Any) -> "RunConfig":
@@ -201,8 +205,7 @@ class RunConfig(BaseModel):
     @property
     def space_name(self) -> str:
         """The space with what is searched beside it: `mcunetv2+recipe` with `recipe`, likewise with `quantize`."""
-        beside = [name for name, given in (("recipe", self.recipe), ("quantization", self.quantize)) if given]
-        return "+".join([self.space, *beside])
+        return _space_name(self.space, self.recipe, self.quantize)
 
     @property
     def limits(self) -> Budget:
@@ -218,6 +221,11 @@ class RunConfig(BaseModel):
     def parsed_objectives(self) -> tuple[Objective, ...]:
         """The objectives in their order."""
         return parse_objectives(self.objectives)
+
+
+def _space_name(space: str, recipe: object, quantize: object) -> str:
+    beside = [name for name, given in (("recipe", recipe), ("quantization", quantize)) if given]
+    return "+".join([space, *beside])
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> NotFound | WrongUse:

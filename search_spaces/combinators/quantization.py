@@ -70,7 +70,16 @@ class WithQuantization(ExtendedSpace):
 
     suffix: ClassVar[str] = "quantization"
     own_settings: ClassVar[type[BaseModel]] = QuantizationSettings
+    default_objectives: ClassVar[str] = "int8_accuracy,size"
     own: QuantizationSettings
+
+    def __init__(self, inner: SearchSpace[Any], own: BaseModel) -> None:
+        if isinstance(inner, WithQuantization):
+            raise WrongUse(
+                f"the space '{inner.name}' has widths of its own; give them as --set quantize=fp32,int8 and leave "
+                "--quantize away"
+            )
+        super().__init__(inner, own)
 
     @property
     def widths(self) -> tuple[Width, ...]:
