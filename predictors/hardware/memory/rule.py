@@ -36,7 +36,8 @@ class MemoryRule:
     reads the input later. `accumulates`: an operator right before an addition that it feeds by the first input writes
     onto the addition's second input, so that its output needs no bytes; not where somebody else reads its output or,
     later, that second input. `alignment`: sizes of tensors and buffers are rounded up to it. A patch's tensor counts
-    alignment - 1 bytes more where its channels are no multiple, which is exact or a few bytes above.
+    alignment - 1 bytes more where its channels are no multiple, which is exact or a few bytes above. `widths`: those of
+    operators that it executes, by name (see `search_spaces.core.policy.width`).
     """
 
     runtime: str
@@ -46,3 +47,4 @@ class MemoryRule:
     accumulates: bool
     alignment: int = 1
     scratch: Scratch | None = None
+    widths: tuple[str, ...] = ("int8",)
