@@ -38,6 +38,7 @@ from search_spaces.core.width_groups import WidthGroups
 PREFIX = "quantization."
 _MODEL_WIDE = {"scheme": SCHEMES, "granularity": GRANULARITIES, "calibration": CALIBRATIONS}
 _REFERENCE_SAMPLES = 64
+_SHARES_KEPT = (0.125, 0.25, 0.5)
 _EVENNESS = 0.3  # of the shares that a random policy gives its widths: below 1 most have one favourite
 
 
@@ -71,6 +72,8 @@ class WithQuantization(ExtendedSpace):
     own_settings: ClassVar[type[BaseModel]] = QuantizationSettings
     default_objectives: ClassVar[str] = "int8_accuracy,size"
     own: QuantizationSettings
+    most_sensitive: tuple[str, ...] = ()
+    """Groups in order of what they lose in few bits, where that was measured: a search begins with these wide."""
 
     def __init__(self, inner: SearchSpace[Any], own: BaseModel) -> None:
         if isinstance(inner, WithQuantization):
@@ -172,15 +175,30 @@ class WithQuantization(ExtendedSpace):
         return self.uniform(small, self.widths[0]), self.uniform(large, self.widths[-1])
 
     def beginnings(self) -> Sequence[Architecture]:
-        """The base's, each with every operator at one width."""
-        return [self.uniform(one, each) for each in self.widths for one in self.inner.beginnings()]
+        """The base's, each with every operator at one width; and those that keep the most sensitive groups wide."""
+        inner = self.inner.beginnings()
+        kept = [round(share * len(self.most_sensitive)) for share in _SHARES_KEPT] if self.most_sensitive else []
+        return [
+            *(self.uniform(one, each) for each in self.widths for one in inner),
+            *(self.uniform(inner[-1], self.widths[0], self.most_sensitive[:count]) for count in kept),
+        ]
 
-    def uniform(self, architecture: Architecture, each: Width) -> Architecture:
-        """An architecture of the base with every operator at one width."""
-        own = dict.fromkeys((f"{PREFIX}{group}" for group in self._groups.first), each.name)
+    def uniform(self, architecture: Architecture, each: Width, wide: Sequence[str] = ()) -> Architecture:
+        """An architecture of the base with every operator at one width, but for groups with the most bits."""
+        names = {group: self.widths[-1].name if group in wide else each.name for group in self.groups}
+        own = {f"{PREFIX}{group}": name for group, name in names.items()}
         how = {PREFIX + name: default for name, default in _HOW.items()} if self.own.quantize_how else {}
         told = Architecture(self.name, self.settings.model_dump(mode="json"), {**architecture.options, **own, **how})
         return self.population([told])[0]
+
+    @property
+    def groups(self) -> Sequence[str]:
+        """Groups of operators that share a width, by the first operator of each."""
+        return self._groups.first
+
+    def group_of(self, operator: str) -> str:
+        """The group of an operator."""
+        return self._groups.first[self._groups.group_of[operator]]
 
     def _draw(self, rng: np.random.Generator, n: int) -> Rows:
         """Random architectures; the widths of a policy in random shares, so that uniform policies are not rare."""

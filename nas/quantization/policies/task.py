@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -104,7 +104,7 @@ class Task:
 
     def own_graph(self) -> Captured:
         """A copy of the network whose weights may be changed or differentiated."""
-        return Captured(copy.deepcopy(self.captured.graph), self.captured.operators)
+        return replace(self.captured, graph=copy.deepcopy(self.captured.graph))
 
     def by_group(self, scores: dict[str, float]) -> NDArray[np.float64]:
         """Scores by operator, summed over each group `(groups,)`."""
