@@ -5,7 +5,7 @@ report's script gives text and grid the page's own colours.
 """
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +21,7 @@ from nas.reporting.parallel import Axis, parallel_axes, parallel_rows
 from nas.reporting.run_view import DOMINATED, FAILED, FRONT, OVER_BUDGET, RunView, TrainedMember
 from nas.reporting.stitching import anchor_outcomes
 from nas.reporting.tables import quantity, schedule, title
+from nas.reporting.widths import OperatorBits, marked_policies, operator_bits
 from predictors.core.metric import METRIC_OF_COLUMN, METRICS
 
 ACCENT, SECOND, FAINT, LIMIT, TEXT = "#d9730d", "#3178c6", "rgba(139,148,158,0.55)", "#d1434b", "#768390"
@@ -43,7 +44,8 @@ def figures(view: RunView) -> Figures:
     """Every figure that the run has something to show in, by name.
 
     `front` (first objective against the second) and `front <column>` for further objectives and limited metrics,
-    `hypervolume`, `parallel`, `resources`, and `confusion <id>` for each trained member.
+    `hypervolume`, `parallel`, `resources`, `policy <id>` of the knee and the best where widths were searched, and
+    `confusion <id>` for each trained member.
     """
     made: Figures = {}
     if not view.trials:
@@ -55,6 +57,7 @@ def figures(view: RunView) -> Figures:
         made["parallel"] = parallel(view)
     if len(view.front) and resource_limits(view):
         made["resources"] = resources(view)
+    made |= {name: policy(operator_bits(view, trial)) for name, trial in marked_policies(view).items()}
     return made | {f"confusion {member.id}": confusion(member) for member in view.trained}
 
 
@@ -286,6 +289,27 @@ def resources(view: RunView) -> go.Figure:
 def _marked_name(view: RunView, trial: Trial) -> str:
     marks = [mark for mark, marked in view.marked.items() if marked.number == trial.number]
     return " ".join([trial.architecture.id, *(f"({mark})" for mark in marks)])
+
+
+def policy(operators: Sequence[OperatorBits]) -> go.Figure:
+    """Bits of weights and activations of each operator as bars, and what its group loses alone as points."""
+    names = [each.name for each in operators]
+    figure = make_subplots(specs=[[{"secondary_y": True}]])
+    figure.update_layout(
+        _layout(320) | {"showlegend": True, "barmode": "group", "margin": {"b": 130, "l": 60, "r": 60}}
+    )
+    for title_, values, colour in (
+        ("bits of weights", [each.weight_bits for each in operators], SECOND),
+        ("bits of activations", [each.input_bits for each in operators], ACCENT),
+    ):
+        figure.add_trace(go.Bar(x=names, y=values, name=title_, marker={"color": colour}))
+    if any(each.loss is not None for each in operators):
+        losses = [each.loss for each in operators]
+        points = go.Scatter(x=names, y=losses, name="loss alone", mode="markers", marker={"color": LIMIT, "size": 6})
+        figure.add_trace(points, secondary_y=True)
+        figure.update_yaxes(title_text="nats a picture", rangemode="tozero", secondary_y=True, showgrid=False)
+    figure.update_xaxes(type="category", tickangle=-60, tickfont={"size": 9}, **_LINES)
+    return figure.update_yaxes(title_text="bits", tickvals=[2, 4, 8, 16, 32], secondary_y=False, **_LINES)
 
 
 def confusion(member: TrainedMember) -> go.Figure:

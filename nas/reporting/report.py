@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from nas.reporting import html, sections, stitching
+from nas.reporting import html, sections, stitching, widths
 from nas.reporting.drawing import drawing_style
 from nas.reporting.figures import figures, plotly_js
 from nas.reporting.run_view import RunView
@@ -19,9 +19,9 @@ _POLICY = (
     "font-src data:; base-uri 'none'; form-action 'none'"
 )
 _NAVIGATION = (
-    ("front", "Front"), ("networks", "Networks"), ("stitching", "Stitching"), ("resources", "Budget"),
-    ("progress", "Progress"), ("choices", "Choices"), ("trained", "Trained"), ("trials", "All trials"),
-    ("commands", "Commands"),
+    ("front", "Front"), ("networks", "Networks"), ("stitching", "Stitching"), ("policies", "Bits"),
+    ("resources", "Budget"), ("progress", "Progress"), ("choices", "Choices"), ("trained", "Trained"),
+    ("trials", "All trials"), ("commands", "Commands"),
 )  # fmt: skip
 
 
@@ -44,6 +44,7 @@ def report_html(view: RunView) -> str:
         sections.front(view, drawn),
         sections.networks(view),
         stitching.section(view),
+        widths.section(view, {name: int(figure.layout.height) for name, figure in drawn.items()}),
         sections.resources(view, drawn),
         sections.progress(drawn),
         sections.choices(view, drawn),
