@@ -296,7 +296,7 @@ def policy(operators: Sequence[OperatorBits]) -> go.Figure:
     names = [each.name for each in operators]
     figure = make_subplots(specs=[[{"secondary_y": True}]])
     figure.update_layout(
-        _layout(320) | {"showlegend": True, "barmode": "group", "margin": {"b": 130, "l": 60, "r": 60}}
+        _layout(380) | {"showlegend": True, "barmode": "group", "margin": {"b": 130, "l": 60, "r": 60}}
     )
     for title_, values, colour in (
         ("bits of weights", [each.weight_bits for each in operators], SECOND),
@@ -307,9 +307,11 @@ def policy(operators: Sequence[OperatorBits]) -> go.Figure:
         losses = [each.loss for each in operators]
         points = go.Scatter(x=names, y=losses, name="loss alone", mode="markers", marker={"color": LIMIT, "size": 6})
         figure.add_trace(points, secondary_y=True)
-        figure.update_yaxes(title_text="nats a picture", rangemode="tozero", secondary_y=True, showgrid=False)
+        figure.update_yaxes(title_text="nats a picture", rangemode="tozero", nticks=5, secondary_y=True, showgrid=False)
     figure.update_xaxes(type="category", tickangle=-60, tickfont={"size": 9}, **_LINES)
-    return figure.update_yaxes(title_text="bits", tickvals=[2, 4, 8, 16, 32], secondary_y=False, **_LINES)
+    return figure.update_yaxes(
+        title_text="bits", type="log", range=[0, 1.6], tickvals=[2, 4, 8, 16, 32], secondary_y=False, **_LINES
+    )
 
 
 def confusion(member: TrainedMember) -> go.Figure:
