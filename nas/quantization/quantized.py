@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
-from nas.quantization.affine import Affine, Weights, activation, quantized_weights
-from nas.quantization.capture import Captured, Operator, capture, weight_of
+from nas.quantization.affine import Affine, Weights, activation, quantized_weights, scales_for_biases
+from nas.quantization.capture import Captured, Operator, capture, cuts_off, weight_of
 from nas.quantization.ranges import Range, observed_nodes, ranges
 from nas.quantization.smoothing import smooth
-from nas.quantization.tensors import Tensors, tensors_of
+from nas.quantization.tensors import Tensors, origin, tensors_of
 from search_spaces.core.policy import QuantizationPolicy
 
 
@@ -48,13 +48,23 @@ class Quantized:
         graph.recompile()
         return graph
 
+    def affine(self, node: fx.Node) -> Affine | None:
+        """How the elements of a node's value are kept; None as floats."""
+        return self.kept.get(origin(self.captured, node).name)
+
+    def rounded_module(self, node: str) -> nn.Module:
+        """What an operator with weights calls, with what its integers stand for; the network's weights stay."""
+        module: Any = copy.copy(self.captured.module(self.captured.node(node)))
+        weights = self.weights[node]
+        if weights is not None:
+            module._parameters = dict(module._parameters)
+            module.weight = nn.Parameter(weights.real(), requires_grad=False)
+        return module  # type: ignore[no-any-return]
+
     def _round_operator(self, graph: fx.GraphModule, node: fx.Node, trainable: bool) -> None:
         weights = self.weights[node.name]
         if weights is not None:
-            module: Any = copy.copy(graph.get_submodule(str(node.target)))
-            module._parameters = dict(module._parameters)  # the copy's own: the network's weights stay
-            module.weight = nn.Parameter(weights.real(), requires_grad=False)
-            graph.set_submodule(str(node.target), module)
+            graph.set_submodule(str(node.target), self.rounded_module(node.name))
         if node.name in self.read:
             source: Any = node.args[0]
             with graph.graph.inserting_before(node):
@@ -104,15 +114,19 @@ def assembled(
         name: activation(found[str(captured.node(name).args[0])], bits, policy.scheme)
         for name, bits in tensors.read.items()
     }
-    per_channel = policy.granularity == "channel"
-    weights = {}
+    found_weights = {}
     for each in captured.operators:
-        module = captured.graph.get_submodule(str(captured.node(each.node).target))
-        weights[each.node] = quantized_weights(weight_of(module), policy.widths[each.name].weight_bits, per_channel)
-    return Quantized(captured, policy, kept, read, weights)
+        node = captured.node(each.node)
+        module: Any = captured.module(node)
+        source: Any = node.args[0]
+        how = read.get(each.node) or kept.get(origin(captured, source).name)
+        least = scales_for_biases(module.bias, how.scale) if how is not None and module.bias is not None else None
+        bits, per_channel = policy.widths[each.name].weight_bits, policy.granularity == "channel"
+        found_weights[each.node] = quantized_weights(weight_of(module), bits, per_channel, least)
+    return Quantized(captured, policy, kept, read, found_weights)
 
 
-_CUTTING = (nn.ReLU, nn.ReLU6)
+_SHARING = ("placeholder", "get_attr")  # their values are somebody else's
 
 
 class Rounding(nn.Module):
@@ -136,11 +150,11 @@ def _copied(graph: fx.GraphModule) -> fx.GraphModule:
 
 def _insert_after(graph: fx.GraphModule, node: fx.Node, how: Affine, trainable: bool) -> None:
     made: Any = node
-    module = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
-    if isinstance(module, _CUTTING) and how.is_positive and not trainable:
+    if cuts_off(graph, node) and how.is_positive and not trainable and len(node.all_input_nodes[0].users) == 1:
         made = node.args[0]  # rounding cuts off below 0 too, and above at most where the activation does
+    shares = node.op in _SHARING or node.target == "expand"
     with graph.graph.inserting_after(node):
-        rounded = _rounding(graph, made, how, in_place=node.op != "placeholder", trainable=trainable)
+        rounded = _rounding(graph, made, how, in_place=not shares, trainable=trainable)
     node.replace_all_uses_with(rounded, delete_user_cb=lambda user: user is not rounded)
     if made is not node:
         graph.graph.erase_node(node)
