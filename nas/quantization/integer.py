@@ -221,15 +221,16 @@ class _Builder:
         self._append(ops.Lookup.of(node.name, source, function, before, after), node, after)
 
     def _append_joined(self, node: fx.Node, output: str, how: Affine) -> None:
-        parts, names = node.args[0], []
-        for part in parts:  # type: ignore[union-attr]
+        parts: Any = node.args[0]
+        names: list[str] = []
+        for part in parts:
             own, name = self._known(part), part.name
             if own != how:
                 name = f"{part.name}.{node.name}"
                 self.made.append(_rescale(name, part.name, own, how))
                 self.kept[name] = how
             names.append(name)
-        axis = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
+        axis: Any = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
         self._append(ops.Concatenation(output, tuple(names), axis), node, how)
 
     def _window_mean(self, node: fx.Node, output: str, before: Affine, after: Affine) -> IntegerOperator | None:
@@ -250,7 +251,7 @@ class _Builder:
         if isinstance(module, nn.AdaptiveAvgPool2d) and _pair(module.output_size) == (1, 1):
             return (-2, -1), True
         if node.op == "call_method" and node.target == "mean":
-            axes = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None)
+            axes: Any = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None)
             keep = bool(node.kwargs.get("keepdim", node.args[2] if len(node.args) > 2 else False))
             return None if axes is None else ((axes,) if isinstance(axes, int) else tuple(axes), keep)
         return None
@@ -289,7 +290,11 @@ class _Builder:
             kind, target = "call_function", lambda: value
         elif node.op == "call_module":
             target = self._function(node)
-        given: Any = fx.node.map_arg((node.args, node.kwargs), lambda source: ops.Reference(by_name[source.name]))
+
+        def reference(source: fx.Node) -> Any:
+            return ops.Reference(by_name[source.name])
+
+        given: Any = fx.node.map_arg((node.args, node.kwargs), reference)
         return ops.GraphOperator(output, tuple(by_name.values()), kind, target, *given)
 
     def _real(self, node: fx.Node) -> str:

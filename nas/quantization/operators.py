@@ -202,9 +202,9 @@ class AveragePool(IntegerOperator):
         return torch.div(sums + half, counts, rounding_mode="trunc").clamp(self.least, self.most).int()
 
     def _sums(self, values: Tensor) -> Tensor:
-        high, wide = values.shape[-2:]
-        places = [self._extent(side) for side in (high, wide)]
-        room = [max((count - 1) * self.stride + self.kernel - side, 0) for count, side in zip(places, (high, wide))]
+        places = [self._extent(side) for side in values.shape[-2:]]
+        reached = [(count - 1) * self.stride + self.kernel for count in places]
+        room = [max(end - side, 0) for end, side in zip(reached, values.shape[-2:], strict=True)]
         padded = functional.pad(values.long(), (0, room[1], 0, room[0]))
         windows = padded.unfold(2, self.kernel, self.stride).unfold(3, self.kernel, self.stride)
         return windows.sum(dim=(-2, -1))[:, :, : places[0], : places[1]]

@@ -1,7 +1,7 @@
 """A network under a quantization policy: what is kept in how many bits, with which scales."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,14 +36,36 @@ class Quantized:
     def simulated(self, trainable: bool = False) -> fx.GraphModule:
         """A network that computes in floats what the integers stand for.
 
-        It is for scores, ten times faster to round; with `trainable` for gradients and exporters.
+        It is for scores, ten times faster to round; with `trainable` for gradients.
         """
-        graph = _copied(self.captured.graph)
+
+        def rounding(how: Affine, in_place: bool) -> nn.Module:
+            return Rounding(how, in_place, trainable)
+
+        return self.rebuilt(self.rounded_module, rounding, drop_bounds=not trainable)
+
+    def rebuilt(
+        self,
+        operator: Callable[[str], nn.Module],
+        rounding: Callable[[Affine, bool], nn.Module],
+        drop_bounds: bool = False,
+    ) -> fx.GraphModule:
+        """The graph with other modules for the operators with weights, by node, and for what rounds a tensor.
+
+        `rounding` gets whether nobody else reads the tensor. `drop_bounds`: activations that rounding does too are left
+        away.
+        """
+        graph = fx.GraphModule(self.captured.graph, copy.deepcopy(self.captured.graph.graph))
         for node in list(graph.graph.nodes):
             if node.name in self.weights:
-                self._round_operator(graph, node, trainable)
+                graph.set_submodule(str(node.target), operator(node.name))
+                if node.name in self.read:
+                    source: Any = node.args[0]
+                    with graph.graph.inserting_before(node):
+                        rounded = _call(graph, source, rounding(self.read[node.name], False))
+                    node.replace_input_with(source, rounded)
             if node.name in self.kept:
-                _insert_after(graph, node, self.kept[node.name], trainable)
+                _insert_after(graph, node, self.kept[node.name], rounding, drop_bounds)
         graph.graph.lint()
         graph.recompile()
         return graph
@@ -60,16 +82,6 @@ class Quantized:
             module._parameters = dict(module._parameters)
             module.weight = nn.Parameter(weights.real(), requires_grad=False)
         return module  # type: ignore[no-any-return]
-
-    def _round_operator(self, graph: fx.GraphModule, node: fx.Node, trainable: bool) -> None:
-        weights = self.weights[node.name]
-        if weights is not None:
-            graph.set_submodule(str(node.target), self.rounded_module(node.name))
-        if node.name in self.read:
-            source: Any = node.args[0]
-            with graph.graph.inserting_before(node):
-                rounded = _rounding(graph, source, self.read[node.name], in_place=False, trainable=trainable)
-            node.replace_input_with(source, rounded)
 
 
 def quantize(
@@ -143,24 +155,27 @@ class Rounding(nn.Module):
         return self.how.round_(values if self.in_place else values.clone())
 
 
-def _copied(graph: fx.GraphModule) -> fx.GraphModule:
-    """The graph with modules of its own place and the same weights."""
-    return fx.GraphModule(graph, copy.deepcopy(graph.graph))
-
-
-def _insert_after(graph: fx.GraphModule, node: fx.Node, how: Affine, trainable: bool) -> None:
+def _insert_after(
+    graph: fx.GraphModule,
+    node: fx.Node,
+    how: Affine,
+    rounding: Callable[[Affine, bool], nn.Module],
+    drop_bounds: bool,
+) -> None:
     made: Any = node
-    if cuts_off(graph, node) and how.is_positive and not trainable and len(node.all_input_nodes[0].users) == 1:
+    if drop_bounds and cuts_off(graph, node) and how.is_positive and len(node.all_input_nodes[0].users) == 1:
         made = node.args[0]  # rounding cuts off below 0 too, and above at most where the activation does
     shares = node.op in _SHARING or node.target == "expand"
     with graph.graph.inserting_after(node):
-        rounded = _rounding(graph, made, how, in_place=not shares, trainable=trainable)
+        rounded = _call(graph, made, rounding(how, not shares))
     node.replace_all_uses_with(rounded, delete_user_cb=lambda user: user is not rounded)
     if made is not node:
         graph.graph.erase_node(node)
 
 
-def _rounding(graph: fx.GraphModule, value: Any, how: Affine, in_place: bool, trainable: bool) -> fx.Node:
-    name = f"rounded_{value.name}_{how.bits}"
-    graph.add_submodule(name, Rounding(how, in_place, trainable))
+def _call(graph: fx.GraphModule, value: Any, module: nn.Module) -> fx.Node:
+    name = f"rounded_{value.name}"
+    while hasattr(graph, name):
+        name += "_again"
+    graph.add_submodule(name, module)
     return graph.graph.call_module(name, (value,))

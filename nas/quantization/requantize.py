@@ -1,4 +1,4 @@
-"""Real factors as integers: the arithmetic of TensorFlow Lite's reference kernels and TensorFlow Lite Micro, bit by bit.
+"""Real factors as integers: the arithmetic of TensorFlow Lite's reference kernels and TensorFlow Lite Micro.
 
 A factor is a mantissa of 31 bits and a power of two. A product is rounded twice, which is TensorFlow Lite Micro's
 default: once to the upper 32 bits, once by the power. Sources: gemmlowp fixedpoint.h; tensorflow/lite/kernels/internal

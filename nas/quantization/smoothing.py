@@ -49,11 +49,14 @@ def smooth(captured: Captured, policy: QuantizationPolicy, batches: Sequence[Ten
 def _move(captured: Captured, norm_node: fx.Node, readers: Sequence[fx.Node], shift: Tensor, reach: Tensor) -> None:
     norm: Any = captured.module(norm_node)
     linears: list[Any] = [captured.module(reader) for reader in readers]
+    if any(linear.bias is None for linear in linears):  # a bias more would be bytes that nobody priced
+        shift, reach = torch.zeros_like(shift), reach + shift.abs()
     weights = torch.stack([linear.weight.abs().amax(dim=0) for linear in linears]).amax(dim=0)
     scale = (reach.clamp(min=_LEAST) ** STRENGTH / weights.clamp(min=_LEAST) ** (1 - STRENGTH)).clamp(min=_LEAST)
     norm.bias.sub_(shift).div_(scale)
     norm.weight.div_(scale)
     for linear in linears:
         moved = linear.weight @ shift
-        linear.bias = nn.Parameter(moved if linear.bias is None else linear.bias + moved, requires_grad=False)
+        if linear.bias is not None:
+            linear.bias = nn.Parameter(linear.bias + moved, requires_grad=False)
         linear.weight.mul_(scale)
