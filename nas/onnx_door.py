@@ -115,15 +115,19 @@ def _fixed(network: nn.Module, size: tuple[int, int, int], batch: int, opset: in
 @contextmanager
 def _integers_known(opset: int) -> Iterator[None]:
     """Teaches the older exporter what the newer one knows: what quantizes and dequantizes."""
-    symbolics = {"quantize_per_tensor": _quantize, "dequantize_per_tensor": _dequantize}
-    symbolics["dequantize_per_channel"] = _dequantize_channels
+    symbolics: dict[str, Any] = {
+        "quantize_per_tensor": _quantize,
+        "dequantize_per_tensor": _dequantize,
+        "dequantize_per_channel": _dequantize_channels,
+    }
+    exporter: Any = torch.onnx
     for name, symbolic in symbolics.items():
-        torch.onnx.register_custom_op_symbolic(f"quantized_decomposed::{name}", symbolic, opset)
+        exporter.register_custom_op_symbolic(f"quantized_decomposed::{name}", symbolic, opset)
     try:
         yield
     finally:
         for name in symbolics:
-            torch.onnx.unregister_custom_op_symbolic(f"quantized_decomposed::{name}", opset)
+            exporter.unregister_custom_op_symbolic(f"quantized_decomposed::{name}", opset)
 
 
 _KIND_OF_MOST = {255: torch.uint8, 127: torch.int8, (1 << 31) - 1: torch.int32}

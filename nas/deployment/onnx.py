@@ -44,8 +44,8 @@ session = onnxruntime.InferenceSession("{FILE_NAME}", options)
 
 The pictures are prepared as preprocessing.json says; input and output are floats, the integers are inside. The width
 of each operator is in {POLICY_FILE}. On a processor with AVX2 but without VNNI onnxruntime cuts off sums of two
-products at 16 bits unless the option above is set; elsewhere it changes nothing. On {{same:.1%}} of the test pictures this file
-gives the class that the integer reference gives, whose arithmetic is that of TensorFlow Lite Micro."""
+products at 16 bits unless the option above is set; elsewhere it changes nothing. On {{same:.1%}} of the test pictures
+this file gives the class that the integer reference gives, whose arithmetic is that of TensorFlow Lite Micro."""
 
 
 def export(run: StoredRun, trial: Trial, folder: Path, *, force: bool = False, int8: bool = False) -> Path:

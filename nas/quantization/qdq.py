@@ -106,10 +106,11 @@ class _Operator(nn.Module):
         weight = self.weight()
         bias = self.bias() if isinstance(self.bias, _Stored) else self.bias
         if not self.linear:
-            return functional.conv2d(x, weight, bias, *self.shape)
-        if bias is None:
-            return x @ weight
-        return torch.addmm(bias, x, weight) if x.dim() == 2 else x @ weight + bias
+            convolved: Tensor = functional.conv2d(x, weight, bias, *self.shape)
+            return convolved
+        if bias is not None and x.dim() == 2:
+            return torch.addmm(bias, x, weight)
+        return x @ weight if bias is None else x @ weight + bias
 
 
 def _stored_bias(bias: Tensor, weights: Weights, how: Affine) -> _Stored:
