@@ -21,6 +21,12 @@ def export(
         bool,
         typer.Option("--all", help="Stitched networks: all routes as one network, which switches by a budget of MACs."),
     ] = False,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8", help="onnx: in integers, all int8; a network that was searched with its widths keeps those."
+        ),
+    ] = False,
     out: Out = None,
     hub_dir: Annotated[
         Path | None,
@@ -40,7 +46,7 @@ def export(
         raise WrongUse(f"--all writes a pytorch module, not --to {to}; leave one of them away")
     to = ELASTIC if all_routes else to
     opened = StoredRun(RunDirectory.open(RUNS, run))
-    written = export_member(opened, pick, to, out, force, hub_dir=hub_dir)
+    written = export_member(opened, pick, to, out, force, hub_dir=hub_dir, int8=int8 or None)
     console = stdout()
     for folder in [written, *([hub_dir] if hub_dir is not None else [])]:
         console.print(_contents(folder), markup=False)

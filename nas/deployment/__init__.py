@@ -14,7 +14,7 @@ from types import ModuleType
 from nas.run import StoredRun
 from search_spaces.core.errors import WrongUse, unknown
 
-_NOT_FORMATS = {"artifact", "scripts", "standalone"}
+_NOT_FORMATS = {"artifact", "integers", "scripts", "standalone"}
 _DEFAULT_PICK = "knee"
 ELASTIC = "elastic"  # what `--all` means
 
@@ -51,7 +51,7 @@ def export_member(
     to: str = "pytorch",
     out: str | Path | None = None,
     force: bool = False,
-    **options: str | Path | None,
+    **options: str | Path | bool | None,
 ) -> Path:
     """Writes a member (default: the knee), or the whole run, in the format `to`; returns the folder or file.
 

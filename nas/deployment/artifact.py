@@ -33,14 +33,17 @@ def open_folder(folder: Path, force: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def write_common(run: StoredRun, trial: Trial, folder: Path, weights: Mapping[str, Any]) -> dict[str, Any]:
+def write_common(
+    run: StoredRun, trial: Trial, folder: Path, weights: Mapping[str, Any], own: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Writes architecture.json, config.toml, preprocessing.json and manifest.json; returns the manifest.
 
-    Where the run's data are sounds, also preprocessing.py: the recipe as code.
+    Where the run's data are sounds, also preprocessing.py: the recipe as code. `own`: what the format says beside, or
+    instead.
     """
     data = run.data_document()
     write_preprocessing(run, trial, folder, data)
-    manifest = _manifest(run, trial, weights, data)
+    manifest = _manifest(run, trial, weights, data) | dict(own or {})
     architecture = json.dumps(json.loads(trial.architecture.to_json()), indent=2)
     write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     write_atomically(folder / "architecture.json", architecture + "\n")
@@ -94,6 +97,17 @@ def _manifest(run: StoredRun, trial: Trial, weights: Mapping[str, Any], data: Ma
     }
 
 
+def _integer_scores(quantized: Mapping[str, Any]) -> list[str]:
+    """Of the network in integers, by who computed it."""
+    executed = {"integer_reference": "in integers, by the reference", "onnxruntime": "in integers, by onnxruntime"}
+    return [
+        f"- {part} accuracy {where}: {100 * quantized[key][f'{part}_top1']:.1f} %"
+        for key, where in executed.items()
+        if key in quantized
+        for part in ("test", "validation")
+    ]
+
+
 def versions() -> dict[str, str]:
     """Of what an export depends on."""
     return {package: importlib.metadata.version(package) for package in _PACKAGES}
@@ -113,6 +127,7 @@ def model_card(run: StoredRun, trial: Trial, manifest: Mapping[str, Any], usage:
         )
         if weights.get(key) is not None
     ]
+    scores += _integer_scores(manifest.get("quantized", {}))
     limits = "; ".join(manifest["budget"]) or "none"
     promised = [
         f"| {metric.key} | {format_quantity(metric, manifest['promised'][metric.column])} |"

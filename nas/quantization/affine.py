@@ -12,6 +12,7 @@ from nas.quantization.ranges import Range
 from search_spaces.core.policy import FLOAT_BITS
 
 _SMALLEST_SCALE = 1e-9
+_MOST_BIAS = 1 << 30  # of int32; the rest is for the products
 
 
 @dataclass(frozen=True)
@@ -83,18 +84,31 @@ class Weights:
         return self.integers.float() * self.scales.reshape(-1, *[1] * (self.integers.ndim - 1))
 
 
-def quantized_weights(weight: Tensor, bits: int, per_channel: bool = True) -> Weights | None:
+def quantized_weights(
+    weight: Tensor, bits: int, per_channel: bool = True, least_scales: Tensor | None = None
+) -> Weights | None:
     """A weight `(channels, ...)` in few bits, without the least integer, as TensorFlow Lite asks; None for floats.
 
-    A channel of zeros gets the scale 1.
+    `least_scales` `(channels,)`: scales are no smaller, see `scales_for_biases`. A channel of zeros without one gets
+    the scale 1.
     """
     if bits >= FLOAT_BITS:
         return None
     most = (1 << (bits - 1)) - 1
-    flat = weight.flatten(1).abs().amax(dim=1) if per_channel else weight.abs().amax().reshape(1)
-    scales = torch.where(flat > 0, flat / most, torch.ones_like(flat))
+    flat = weight.flatten(1).abs().amax(dim=1) / most
+    if least_scales is not None:
+        flat = torch.maximum(flat, least_scales)
+    flat = flat if per_channel else flat.amax().reshape(1)
+    scales = torch.where(flat > 0, flat, torch.ones_like(flat))
     integers = torch.round(weight / scales.reshape(-1, *[1] * (weight.ndim - 1))).clamp(-most, most)
     return Weights(bits, integers.to(torch.int8), scales)
+
+
+def scales_for_biases(bias: Tensor, input_scale: float) -> Tensor:
+    """The least scales `(channels,)` of weights at which biases, as multiples of input scale x weight scale, stay
+    within 31 bits: a channel whose weights died, but not its bias, would overflow.
+    """
+    return (bias.detach().abs().double() / (input_scale * _MOST_BIAS)).float()
 
 
 def _float32(value: float) -> float:

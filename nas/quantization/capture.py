@@ -35,7 +35,10 @@ _PASSING_FUNCTIONS = (
     functional.avg_pool2d,
     functional.pad,
 )
-_PASSING_METHODS = ("flatten", "reshape", "view", "transpose", "permute", "mean", "squeeze", "unsqueeze", "contiguous")
+_CUTTING = (nn.ReLU, nn.ReLU6)
+_MOVING_MODULES = (nn.Flatten, nn.MaxPool2d)
+_MOVING_FUNCTIONS = (operator.getitem, torch.flatten, functional.pad)
+_MOVING_METHODS = ("flatten", "reshape", "view", "transpose", "permute", "squeeze", "unsqueeze", "contiguous")
 
 
 @dataclass(frozen=True)
@@ -126,13 +129,29 @@ def is_activation(graph: fx.GraphModule, node: fx.Node) -> bool:
     return node.op == "call_function" and node.target is functional.relu
 
 
+def cuts_off(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether an activation only bounds its input, so that it costs an integer operator nothing."""
+    if node.op == "call_module":
+        return isinstance(graph.get_submodule(str(node.target)), _CUTTING)
+    return node.op == "call_function" and node.target is functional.relu
+
+
+def moves(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node hands on elements of its first input as they are, beside zeros: other shapes, parts, maxima."""
+    if node.op == "call_module":
+        return isinstance(graph.get_submodule(str(node.target)), _MOVING_MODULES)
+    if node.op == "call_function":
+        return node.target in _MOVING_FUNCTIONS
+    return node.op == "call_method" and node.target in _MOVING_METHODS
+
+
 def passes_on(graph: fx.GraphModule, node: fx.Node) -> bool:
     """Whether a node's output is kept as its inputs are: sums, products, poolings, other shapes."""
     if node.op == "call_module":
         return isinstance(graph.get_submodule(str(node.target)), (*_PASSING_MODULES, *ACTIVATIONS))
     if node.op == "call_function":
         return node.target in _PASSING_FUNCTIONS
-    return node.op == "call_method" and node.target in _PASSING_METHODS
+    return node.op == "call_method" and node.target in (*_MOVING_METHODS, "mean")
 
 
 def _is_weighted(graph: fx.GraphModule, node: fx.Node) -> bool:

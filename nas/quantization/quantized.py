@@ -1,17 +1,17 @@
 """A network under a quantization policy: what is kept in how many bits, with which scales."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, fx, nn
 
-from nas.quantization.affine import Affine, Weights, activation, quantized_weights
-from nas.quantization.capture import Captured, Operator, capture, weight_of
+from nas.quantization.affine import Affine, Weights, activation, quantized_weights, scales_for_biases
+from nas.quantization.capture import Captured, Operator, capture, cuts_off, weight_of
 from nas.quantization.ranges import Range, observed_nodes, ranges
 from nas.quantization.smoothing import smooth
-from nas.quantization.tensors import Tensors, tensors_of
+from nas.quantization.tensors import Tensors, origin, tensors_of
 from search_spaces.core.policy import QuantizationPolicy
 
 
@@ -36,30 +36,52 @@ class Quantized:
     def simulated(self, trainable: bool = False) -> fx.GraphModule:
         """A network that computes in floats what the integers stand for.
 
-        It is for scores, ten times faster to round; with `trainable` for gradients and exporters.
+        It is for scores, ten times faster to round; with `trainable` for gradients.
         """
-        graph = _copied(self.captured.graph)
+
+        def rounding(how: Affine, in_place: bool) -> nn.Module:
+            return Rounding(how, in_place, trainable)
+
+        return self.rebuilt(self.rounded_module, rounding, drop_bounds=not trainable)
+
+    def rebuilt(
+        self,
+        operator: Callable[[str], nn.Module],
+        rounding: Callable[[Affine, bool], nn.Module],
+        drop_bounds: bool = False,
+    ) -> fx.GraphModule:
+        """The graph with other modules for the operators with weights, by node, and for what rounds a tensor.
+
+        `rounding` gets whether nobody else reads the tensor. `drop_bounds`: activations that rounding does too are left
+        away.
+        """
+        graph = fx.GraphModule(self.captured.graph, copy.deepcopy(self.captured.graph.graph))
         for node in list(graph.graph.nodes):
             if node.name in self.weights:
-                self._round_operator(graph, node, trainable)
+                graph.set_submodule(str(node.target), operator(node.name))
+                if node.name in self.read:
+                    source: Any = node.args[0]
+                    with graph.graph.inserting_before(node):
+                        rounded = _call(graph, source, rounding(self.read[node.name], False))
+                    node.replace_input_with(source, rounded)
             if node.name in self.kept:
-                _insert_after(graph, node, self.kept[node.name], trainable)
+                _insert_after(graph, node, self.kept[node.name], rounding, drop_bounds)
         graph.graph.lint()
         graph.recompile()
         return graph
 
-    def _round_operator(self, graph: fx.GraphModule, node: fx.Node, trainable: bool) -> None:
-        weights = self.weights[node.name]
+    def affine(self, node: fx.Node) -> Affine | None:
+        """How the elements of a node's value are kept; None as floats."""
+        return self.kept.get(origin(self.captured, node).name)
+
+    def rounded_module(self, node: str) -> nn.Module:
+        """What an operator with weights calls, with what its integers stand for; the network's weights stay."""
+        module: Any = copy.copy(self.captured.module(self.captured.node(node)))
+        weights = self.weights[node]
         if weights is not None:
-            module: Any = copy.copy(graph.get_submodule(str(node.target)))
-            module._parameters = dict(module._parameters)  # the copy's own: the network's weights stay
+            module._parameters = dict(module._parameters)
             module.weight = nn.Parameter(weights.real(), requires_grad=False)
-            graph.set_submodule(str(node.target), module)
-        if node.name in self.read:
-            source: Any = node.args[0]
-            with graph.graph.inserting_before(node):
-                rounded = _rounding(graph, source, self.read[node.name], in_place=False, trainable=trainable)
-            node.replace_input_with(source, rounded)
+        return module  # type: ignore[no-any-return]
 
 
 def quantize(
@@ -109,15 +131,19 @@ def assembled(
         name: activation(found[str(captured.node(name).args[0])], bits, policy.scheme)
         for name, bits in tensors.read.items()
     }
-    per_channel = policy.granularity == "channel"
-    weights = {}
+    found_weights = {}
     for each in captured.operators:
-        module = captured.graph.get_submodule(str(captured.node(each.node).target))
-        weights[each.node] = quantized_weights(weight_of(module), policy.widths[each.name].weight_bits, per_channel)
-    return Quantized(captured, policy, kept, read, weights)
+        node = captured.node(each.node)
+        module: Any = captured.module(node)
+        source: Any = node.args[0]
+        how = read.get(each.node) or kept.get(origin(captured, source).name)
+        least = scales_for_biases(module.bias, how.scale) if how is not None and module.bias is not None else None
+        bits, per_channel = policy.widths[each.name].weight_bits, policy.granularity == "channel"
+        found_weights[each.node] = quantized_weights(weight_of(module), bits, per_channel, least)
+    return Quantized(captured, policy, kept, read, found_weights)
 
 
-_CUTTING = (nn.ReLU, nn.ReLU6)
+_SHARING = ("placeholder", "get_attr")  # their values are somebody else's
 
 
 class Rounding(nn.Module):
@@ -134,24 +160,27 @@ class Rounding(nn.Module):
         return self.how.round_(values if self.in_place else values.clone())
 
 
-def _copied(graph: fx.GraphModule) -> fx.GraphModule:
-    """The graph with modules of its own place and the same weights."""
-    return fx.GraphModule(graph, copy.deepcopy(graph.graph))
-
-
-def _insert_after(graph: fx.GraphModule, node: fx.Node, how: Affine, trainable: bool) -> None:
+def _insert_after(
+    graph: fx.GraphModule,
+    node: fx.Node,
+    how: Affine,
+    rounding: Callable[[Affine, bool], nn.Module],
+    drop_bounds: bool,
+) -> None:
     made: Any = node
-    module = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
-    if isinstance(module, _CUTTING) and how.is_positive and not trainable:
+    if drop_bounds and cuts_off(graph, node) and how.is_positive and len(node.all_input_nodes[0].users) == 1:
         made = node.args[0]  # rounding cuts off below 0 too, and above at most where the activation does
+    shares = node.op in _SHARING or node.target == "expand"
     with graph.graph.inserting_after(node):
-        rounded = _rounding(graph, made, how, in_place=node.op != "placeholder", trainable=trainable)
+        rounded = _call(graph, made, rounding(how, not shares))
     node.replace_all_uses_with(rounded, delete_user_cb=lambda user: user is not rounded)
     if made is not node:
         graph.graph.erase_node(node)
 
 
-def _rounding(graph: fx.GraphModule, value: Any, how: Affine, in_place: bool, trainable: bool) -> fx.Node:
-    name = f"rounded_{value.name}_{how.bits}"
-    graph.add_submodule(name, Rounding(how, in_place, trainable))
+def _call(graph: fx.GraphModule, value: Any, module: nn.Module) -> fx.Node:
+    name = f"rounded_{value.name}"
+    while hasattr(graph, name):
+        name += "_again"
+    graph.add_submodule(name, module)
     return graph.graph.call_module(name, (value,))

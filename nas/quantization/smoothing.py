@@ -38,10 +38,6 @@ def smooth(captured: Captured, policy: QuantizationPolicy, batches: Sequence[Ten
         _move(captured, captured.node(name), readers, (low[name] + high[name]) / 2, (high[name] - low[name]) / 2)
 
 
-def _takes_a_bias(module: nn.Module | None) -> bool:
-    return isinstance(module, nn.Linear) and module.bias is not None
-
-
 def is_smoothed(captured: Captured, policy: QuantizationPolicy) -> bool:
     """Whether `smooth` would change a network."""
     return bool(_pairs(captured, policy))
@@ -53,7 +49,7 @@ def _pairs(captured: Captured, policy: QuantizationPolicy) -> dict[str, list[fx.
     pairs = {}
     for node in captured.graph.graph.nodes:
         readers = list(node.users)
-        linear = all(_takes_a_bias(captured.module(reader)) for reader in readers)
+        linear = all(isinstance(captured.module(reader), nn.Linear) for reader in readers)
         if isinstance(captured.module(node), nn.LayerNorm) and linear and any(reader.name in few for reader in readers):
             pairs[node.name] = readers
     return pairs
@@ -63,11 +59,14 @@ def _pairs(captured: Captured, policy: QuantizationPolicy) -> dict[str, list[fx.
 def _move(captured: Captured, norm_node: fx.Node, readers: Sequence[fx.Node], shift: Tensor, reach: Tensor) -> None:
     norm: Any = captured.module(norm_node)
     linears: list[Any] = [captured.module(reader) for reader in readers]
+    if any(linear.bias is None for linear in linears):  # a bias more would be bytes that nobody priced
+        shift, reach = torch.zeros_like(shift), reach + shift.abs()
     weights = torch.stack([linear.weight.abs().amax(dim=0) for linear in linears]).amax(dim=0)
     scale = (reach.clamp(min=_LEAST) ** STRENGTH / weights.clamp(min=_LEAST) ** (1 - STRENGTH)).clamp(min=_LEAST)
     norm.bias.sub_(shift).div_(scale)
     norm.weight.div_(scale)
     for linear in linears:
         moved = linear.weight @ shift
-        linear.bias.add_(moved)
+        if linear.bias is not None:
+            linear.bias.add_(moved)
         linear.weight.mul_(scale)

@@ -1,0 +1,113 @@
+"""A member of a run in few bits: its policy, its ranges from the run's pictures, and what it scores in integers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nas.core.trial import Trial
+from nas.member import pictures_of
+from nas.quantization.capture import check_norms
+from nas.quantization.integer import IntegerNetwork
+from nas.quantization.quantized import Quantized, quantize
+from nas.run import StoredRun
+from nas.training.data import Pictures
+from nas.training.loop import SCORE_BATCH, logits_of, prepare, score
+from nas.training.recalibrate import calibration_sample, even_parts
+from search_spaces.combinators.quantization import WithQuantization
+from search_spaces.core.architecture import Architecture
+from search_spaces.core.errors import FitnasError
+from search_spaces.core.extended import ExtendedSpace
+from search_spaces.core.policy import QuantizationPolicy, quantizable_names
+from search_spaces.core.space import SearchSpace
+
+POLICY_FILE = "policy.json"
+_MOST_OTHERS, _FEW = 0.05, 2  # share of pictures, or pictures where there are few, that may get another class
+
+
+def policy_of(space: SearchSpace[Any], architecture: Architecture) -> QuantizationPolicy | None:
+    """The policy that an architecture carries; None where its space has none."""
+    if isinstance(space, WithQuantization):
+        return space.policy(architecture)
+    return policy_of(space.inner, space.inner_architecture(architecture)) if isinstance(space, ExtendedSpace) else None
+
+
+def uniform_policy(space: SearchSpace[Any], architecture: Architecture) -> QuantizationPolicy:
+    """Everything int8."""
+    return QuantizationPolicy.uniform(space.decode(space.population([architecture])))
+
+
+@dataclass(frozen=True)
+class IntegerMember:
+    """A member under its policy, and the run's pictures."""
+
+    quantized: Quantized
+    pictures: Pictures
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, run: StoredRun, trial: Trial, network: nn.Module, policy: QuantizationPolicy) -> "IntegerMember":
+        """Ranges come from the run's calibration sample of the training pictures.
+
+        `FitnasError` where a batch norm was never trained or the pictures teach nothing.
+        """
+        check_norms(network)
+        space, pictures = run.parts.space, pictures_of(run, include_test=True)
+        size = space.input_size(trial.architecture)[1:]
+        sample = torch.from_numpy(calibration_sample(pictures.train.images, run.config.seed))
+        batches = [
+            prepare(sample[part], size, pictures.mean, pictures.std) for part in even_parts(len(sample), SCORE_BATCH)
+        ]
+        names = quantizable_names(space.decode(space.population([trial.architecture])))
+        return cls(quantize(network, names, policy, batches), pictures, size)
+
+    def scores(self, **executed: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        """Accuracy by who executes the network, beside the integer reference, on validation and test pictures; and the
+        share of the test pictures that all give the same class, ties to the lower number.
+
+        `FitnasError` where one differs from the reference for more than rounding can explain.
+        """
+        everyone: dict[str, Callable[[Tensor], Tensor]] = {
+            "integer_reference": IntegerNetwork.of(self.quantized),
+            **executed,
+        }
+        found: dict[str, Any] = {name: {} for name in everyone}
+        classes: dict[str, NDArray[np.integer[Any]]] = {}
+        for part in ("validation", "test"):
+            images, labels = getattr(self.pictures, part)
+            for name, network in everyone.items():
+                logits = self._logits(network, images)
+                classes[name] = logits.argmax(axis=1)
+                found[name][f"{part}_top1"] = score(classes[name], labels, logits.shape[1]).top1
+        return {**found, "same_class": _agreement(classes)}
+
+    def _logits(self, network: Callable[[Tensor], Tensor], images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return logits_of(_Called(network), images, self.size, self.pictures.mean, self.pictures.std)
+
+
+def _agreement(classes: dict[str, NDArray[np.integer[Any]]]) -> float:
+    first, *others = classes.values()
+    same = np.logical_and.reduce([first == other for other in others])
+    differing = int((~same).sum())
+    if differing > max(_FEW, _MOST_OTHERS * len(same)):
+        raise FitnasError(
+            f"{' and '.join(classes)} give {differing} of {len(same)} test pictures different classes, more than "
+            "rounding explains: the runtime computes something else on this machine"
+        )
+    return float(same.mean())
+
+
+class _Called(nn.Module):
+    """A function as a network."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Logits."""
+        return self.function(pictures)
