@@ -21,7 +21,7 @@ from search_spaces.core.policy import FP32, INT8, QuantizationPolicy, quantizabl
 from search_spaces.core.registry import space_class, space_names
 
 FACTS = InputFacts(channels=3, height=32, width=32, classes=4, pictures=4000)
-SPACES = [name for name in space_names() if not name.startswith("snnet")]
+SPACES = [name for name in space_names() if not name.startswith("snnet") and name != "simqnas"]
 
 
 def space_of(name: str) -> WithQuantization:

@@ -15,7 +15,7 @@ from search_spaces.core.population import Population
 from search_spaces.core.registry import space_class, space_names
 
 FACTS = InputFacts(channels=3, height=32, width=32, classes=2, pictures=4000)
-SPACES = [name for name in space_names() if not name.startswith("snnet")]
+SPACES = [name for name in space_names() if not name.startswith("snnet") and name != "simqnas"]
 
 
 def quantized(name: str, widths: str = "fp32,int8,w4a8", **more: str) -> WithQuantization:
@@ -130,6 +130,39 @@ def test_genotypes_are_canonical() -> None:
     assert space.population(list(sampled)).keys() == sampled.keys()
     assert isinstance(sampled, Population)
     assert space.features(sampled).shape[0] == 100
+
+
+def test_widths_are_given_once() -> None:
+    with pytest.raises(WrongUse, match="has widths of its own"):
+        quantized("simqnas")
+
+
+@pytest.mark.parametrize(("base", "rate"), [("vit", 5e-4), ("resnet", 1e-2)])
+def test_simqnas_is_either_base(base: str, rate: float) -> None:
+    space = space_class("simqnas").configured({"base": base, "quantize": "int8,w4"}, FACTS)
+    assert isinstance(space, WithQuantization)
+    assert space.inner.name == base
+    assert space.learning_rate == rate
+    assert space.default_objectives == "int8_accuracy,size"
+    one = space.sample(np.random.default_rng(8), 1)[0]
+    assert pickle.loads(pickle.dumps(space)).policy(one) == space.policy(one)
+    assert space_class("simqnas").restored(one.settings).blueprint(one) == space.blueprint(one)
+    with pytest.raises(WrongUse, match="base of simqnas"):
+        space_class("simqnas").configured({"base": "bert"}, FACTS)
+
+
+def test_the_most_sensitive_begin_wide() -> None:
+    space = quantized("mcunetv2", "int8,w4a8")
+    space.most_sensitive = (
+        "stem",
+        "classifier",
+        *[name for name in space.groups if name not in ("stem", "classifier")],
+    )
+    last = [space.policy(one).widths for one in space.beginnings()][-3:]
+    assert all(each["stem"].name == "int8" for each in last)
+    counts = [sum(width.name == "int8" for width in each.values()) for each in last]
+    assert counts == sorted(counts)
+    assert 0 < counts[0] < counts[-1] < len(last[0])
 
 
 def test_an_unknown_width_names_the_setting() -> None:
