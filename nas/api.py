@@ -153,11 +153,11 @@ def profile(
     where it was begun.
     """
     from nas.core.measured import Target
-    from nas.profiling import prepare_profile
+    from nas.profiling import precision_of, prepare_profile
 
     given = {"data": str(data)} if data is not None else {}
     config = RunConfig.checked(space=space, budget=budget, set=dict(set or {}), seed=seed, **given)
-    target = Target(runtime=runtime, threads=threads, batch=batch)
+    target = Target(runtime=runtime, precision=precision_of(config), threads=threads, batch=batch)
     prepare_profile(config, target, samples, Path(out), reporter=reporter).run(reporter)
     return pd.read_csv(out)
 

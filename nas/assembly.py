@@ -212,7 +212,8 @@ def gate_of(space: SearchSpace[Any], budget: Budget, config: RunConfig, predicte
 
         return host_speed(space, columns, setup, population)
 
-    return Gate(space, ask, {column: setup.whose(column) for column in columns}, repeatable=False)
+    runs = (f"{QUANTIZING} at the policy's widths",) if isinstance(space, WithQuantization) else ()
+    return Gate(space, ask, {column: setup.whose(column, *runs) for column in columns}, repeatable=False)
 
 
 def device_budget(device: Device, reserve: str | None) -> Budget:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.config import RunConfig
-from nas.core.measured import HOST, Measured, Target, noise
+from nas.core.measured import FP32, HOST, MIXED, Measured, Target, noise
 from nas.feasibility import ends_that_fit
 from nas.pricing import EXACT_COLUMNS
 from nas.progress import Reporter, Silent
@@ -18,8 +18,10 @@ from nas.spread import spread_out
 from nas.storage.files import check_free, os_errors_explained, write_atomically
 from nas.storage.measured_rows import MeasuredRows
 from predictors.core.metric import METRIC_OF_COLUMN
+from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.core.errors import FitnasError, WrongUse
 from search_spaces.core.population import Population
+from search_spaces.core.registry import space_class
 from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -76,21 +78,24 @@ class Profile:
         return replace(self.rows, figures=tuple(found))
 
     def _write_networks(self, population: Population, folder: Path, reporter: Reporter) -> None:
-        from nas.evaluation.host_profile import random_network
-        from nas.onnx_door import fixed_onnx_file
+        from nas.evaluation.host_profile import timed_file
 
         with os_errors_explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
         with reporter.progress("writing networks") as report:
             for row, architecture in enumerate(population):
-                network, size = random_network(self.space, population, row), self.space.input_size(architecture)
-                content = fixed_onnx_file(network, size, self.rows.target.batch)
+                content = timed_file(self.space, population, row, self.rows.target.batch)
                 write_atomically(folder / f"{architecture.id}.onnx", content)
                 report(row + 1, len(population), architecture.id)
 
     def noise(self, rows: MeasuredRows) -> str:
         """What to say of this machine where it was too busy; empty where it was quiet, or another is to be measured."""
         return "" if self.folder is not None else noise([latency for latency in rows.figures if latency])
+
+
+def precision_of(config: RunConfig) -> str:
+    """In which numbers the networks of a configuration run."""
+    return MIXED if issubclass(space_class(config.space_name), WithQuantization) else FP32
 
 
 def prepare_profile(

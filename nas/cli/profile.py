@@ -35,6 +35,12 @@ def profile(
     batch: Annotated[int, typer.Option("--batch", help="Pictures at once; a latency is that of all.")] = 1,
     samples: Annotated[int, typer.Option("--samples", help="Networks, spread over the space's operators.")] = 30,
     seed: Annotated[int, typer.Option("--seed", help="Of the choice of networks.")] = 0,
+    quantize: Annotated[
+        str | None,
+        typer.Option(
+            "--quantize", metavar="fp32,int8", help="Networks with a width for each operator.", show_default=False
+        ),
+    ] = None,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -50,12 +56,15 @@ def profile(
     from nas.cli.search_session import parsed_settings, print_json
     from nas.config import RunConfig
     from nas.core.measured import Target
-    from nas.profiling import prepare_profile
+    from nas.profiling import precision_of, prepare_profile
     from nas.reporting.profile import print_profile, profile_document
 
-    named = {name: value for name, value in (("data", data), ("budget", budget)) if value is not None}
+    named = {
+        name: value for name, value in (("data", data), ("budget", budget), ("quantize", quantize)) if value is not None
+    }
     config = RunConfig.checked(space=space, set=parsed_settings(set_ or []), seed=seed, **named)
-    target = Target(device, runtime, threads=threads, batch=batch)
+    precision = precision_of(config)
+    target = Target(device, runtime, precision, threads, batch)
     reporter = TerminalReporter(quiet)
     job = prepare_profile(config, target, samples, out, export, force, reporter)
     for line in job.lines(samples):

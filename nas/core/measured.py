@@ -9,6 +9,7 @@ from search_spaces.core.errors import WrongUse
 
 HOST = "host"
 FP32 = "fp32"
+MIXED = "mixed"  # operator by operator, as a quantization policy says
 QUIET = 0.05  # two passes that differ by no more confirm each other
 _NOISY_SHARE = 0.1  # of the networks, from which on a machine counts as too busy
 _MOST = {"threads": 1024, "batch": 4096}

@@ -39,11 +39,11 @@ class SpeedSetup:
         """Pictures at once when this column is measured."""
         return 1 if column == _LATENCY else self.batch
 
-    def whose(self, column: str) -> str:
-        """Whose figure it is, for people.
+    def whose(self, column: str, runs: str = "torch fp32") -> str:
+        """Whose figure it is, for people; `runs`: who runs the networks, and in which numbers.
 
         >>> SpeedSetup().whose("images_per_second")
         'measured: host, torch fp32, batch 32, 1 thread'
         """
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        return f"measured: host, torch fp32, batch {self.batch_of(column)}, {threads}"
+        return f"measured: host, {runs}, batch {self.batch_of(column)}, {threads}"

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from nas.core.measured import FP32, HOST, Measured, Target
+from nas.core.measured import FP32, HOST, MIXED, Measured, Target
 from nas.evaluation.host_speed import Clock, in_turns
+from nas.evaluation.quantized import is_quantized
 from nas.progress import Report
 from nas.training.device import cores, pinned, random_numbers, torch_threads
 from search_spaces.core.errors import WrongUse, unknown
@@ -37,10 +38,12 @@ def check_host(target: Target) -> None:
     """`WrongUse` where this machine cannot be that target, or the runtime's packages are missing."""
     if target.device != HOST:
         raise WrongUse(f"device {target.device} cannot be measured here, only {HOST}: this machine's CPU")
-    if target.precision != FP32:
-        raise WrongUse(f"precision {target.precision} cannot be measured here, only {FP32}")
+    if target.precision not in (FP32, MIXED):
+        raise WrongUse(f"precision {target.precision} cannot be measured here, only {FP32} and {MIXED}")
     if target.runtime not in RUNTIMES:
         raise WrongUse(unknown("runtime of a profile", target.runtime, RUNTIMES))
+    if target.precision == MIXED and target.runtime != "onnxruntime":
+        raise WrongUse(f"--runtime {target.runtime}: networks with a width for each operator run in onnxruntime")
     if target.threads > cores():
         raise WrongUse(f"{target.threads} threads want as many processors; this process may use {cores()}")
     if target.runtime == "onnxruntime":
@@ -152,18 +155,13 @@ class _OnnxRuntime(_Torch):
 
     def prepare(self, row: int) -> None:
         """Writes the network as a file."""
-        from nas.onnx_door import fixed_onnx_file
-
-        size = self.space.input_size(self.population[row])
-        self._file(row).write_bytes(fixed_onnx_file(self.network(row), size, self.target.batch))
+        self._file(row).write_bytes(timed_file(self.space, self.population, row, self.target.batch))
 
     def run(self, row: int) -> Run:
         """What runs a batch once."""
-        from nas.onnx_door import INPUT, OUTPUT, session
+        from nas.onnx_door import runner
 
-        loaded = session(self._file(row), self.target.threads)
-        given = {INPUT: self.pictures(row).numpy()}
-        return lambda: loaded.run([OUTPUT], given)
+        return runner(self._file(row), self.pictures(row), self.target.threads)
 
     def _file(self, row: int) -> Path:
         return self.folder / f"{row}.onnx"
@@ -176,3 +174,14 @@ def random_network(space: SearchSpace[Any], population: Population, row: int) ->
     """The network of a row in eval mode, with random weights that are the same every time."""
     with random_numbers(0):
         return space.build(population[row]).eval()
+
+
+def timed_file(space: SearchSpace[Any], population: Population, row: int, batch: int) -> bytes:
+    """The content of a .onnx file of a row for exactly `batch` pictures, widths as its policy says where it has one."""
+    from nas.evaluation.quantized_file import random_quantized_file
+    from nas.onnx_door import fixed_onnx_file
+
+    architecture = population[row]
+    if is_quantized(space):
+        return random_quantized_file(space, architecture, batch)
+    return fixed_onnx_file(random_network(space, population, row), space.input_size(architecture), batch)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.core.speed_setup import SpeedSetup
+from nas.evaluation.quantized import is_quantized
 from nas.training.device import random_numbers, torch_threads
+from search_spaces.core.architecture import Architecture
 from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
 
@@ -35,25 +37,47 @@ def host_speed(
 ) -> dict[str, NDArray[np.float64]]:
     """`images_per_second` and `latency_ms` `(n,)` as asked for by `columns`, each with `<column>_batch`, `_threads`.
 
-    Networks with random weights, in eval mode and float32 torch on the CPU; the median of repeats.
+    Networks with random weights, in eval mode and float32 torch on the CPU, or where their architectures carry a
+    quantization policy in onnxruntime at its widths; the median of repeats.
     """
     found = {column: np.zeros(len(population)) for column in columns}
+    runs_of = _policy_runs if is_quantized(space) else _float_runs
     for start in range(0, len(population), _GROUP):
         rows = range(start, min(start + _GROUP, len(population)))
         architectures = [population[row] for row in rows]
-        with random_numbers(0):
-            networks = [space.build(architecture).eval() for architecture in architectures]
         for column in columns:
             batch = setup.batch_of(column)
+            runs = runs_of(space, architectures, batch, setup.threads)
             with _measuring(setup.threads):
-                pictures = [torch.rand(batch, *space.input_size(architecture)) for architecture in architectures]
-                runs = [partial(_run, network, x) for network, x in zip(networks, pictures, strict=True)]
                 seconds = median_seconds(runs, clock)
             found[column][rows.start : rows.stop] = [_figure(column, batch, each) for each in seconds]
     for column in columns:
         found[f"{column}_batch"] = np.full(len(population), setup.batch_of(column), dtype=np.float64)
         found[f"{column}_threads"] = np.full(len(population), setup.threads, dtype=np.float64)
     return found
+
+
+def _float_runs(
+    space: SearchSpace[Any], architectures: Sequence[Architecture], batch: int, threads: int
+) -> list[Callable[[], object]]:
+    with random_numbers(0):
+        networks = [space.build(architecture).eval() for architecture in architectures]
+        pictures = [torch.rand(batch, *space.input_size(architecture)) for architecture in architectures]
+    return [partial(_run, network, x) for network, x in zip(networks, pictures, strict=True)]
+
+
+def _policy_runs(
+    space: SearchSpace[Any], architectures: Sequence[Architecture], batch: int, threads: int
+) -> list[Callable[[], object]]:
+    from nas.evaluation.quantized_file import random_quantized_file
+    from nas.onnx_door import runner
+
+    runs = []
+    for architecture in architectures:
+        with random_numbers(0):
+            pictures = torch.rand(batch, *space.input_size(architecture))
+        runs.append(runner(random_quantized_file(space, architecture, batch), pictures, threads))
+    return runs
 
 
 def median_seconds(runs: Sequence[Callable[[], object]], clock: Clock = time.perf_counter) -> list[float]:

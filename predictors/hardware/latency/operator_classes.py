@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.hardware.counts import macs_by_slot, products_by_slot, weights_by_slot
-from search_spaces.core.layer_table import BoolArray, Kind, LayerTable
+from search_spaces.core.layer_table import WEIGHTED, BoolArray, Kind, LayerTable
+from search_spaces.core.policy import FLOAT_BITS
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +31,7 @@ _CLASSES = (
     *(f"{kind.name.lower()} {size}" for kind in _BY_KERNEL for size in (*(f"{k}x{k}" for k in _KERNELS), _OTHER)),
     "linear",
     "matmul",
+    *(f"{kind.name.lower()} in few bits" for kind in WEIGHTED),
 )
 WORK = tuple(f"macs {name}" for name in _CLASSES)
 TRAFFIC = tuple(f"{what} {group}" for group in _GROUPS for what in ("moved", "number"))
@@ -72,7 +74,8 @@ class OperatorShape(NamedTuple):
 def operator_classes(table: LayerTable) -> OperatorFeatures:
     """The columns are the same for every table; those that a space does not have are 0.
 
-    `macs CLASS`: multiply-accumulates (a patch schedule's recomputation left out). `moved GROUP`: elements of inputs,
+    `macs CLASS`: multiply-accumulates (a patch schedule's recomputation left out); those of integers, where a
+    quantization policy mixes them with floats, in classes of their own. `moved GROUP`: elements of inputs,
     outputs and weights; bytes are these times a width that belongs to the target. `number GROUP`: operators.
     """
     macs = macs_by_slot(table, products_by_slot(table))
@@ -131,7 +134,18 @@ def _working_classes(table: LayerTable) -> dict[str, BoolArray]:
         for kernel in _KERNELS:
             classes[f"{kind.name.lower()} {kernel}x{kernel}"] = left & (table.kernel == kernel)
         classes[f"{kind.name.lower()} {_OTHER}"] = left & ~np.isin(table.kernel, _KERNELS)
-    return classes | {kind.name.lower(): table.present & table.mask_of(kind) for kind in (Kind.LINEAR, Kind.MATMUL)}
+    classes |= {kind.name.lower(): table.present & table.mask_of(kind) for kind in (Kind.LINEAR, Kind.MATMUL)}
+    few = _in_few_bits(table)
+    apart = {f"{kind.name.lower()} in few bits": table.present & table.mask_of(kind) & few for kind in WEIGHTED}
+    return {name: chosen & ~few for name, chosen in classes.items()} | apart
+
+
+def _in_few_bits(table: LayerTable) -> BoolArray:
+    """Which slots `(n, slots)` multiply integers, by a quantization policy; none without one."""
+    if table.widths is None:
+        return np.zeros_like(table.present)
+    few: BoolArray = (table.widths.input_bits < FLOAT_BITS) & (table.widths.weight_bits < FLOAT_BITS)
+    return few & table.mask_of(*WEIGHTED)
 
 
 def _moved_by_slot(table: LayerTable) -> NDArray[np.int64]:
