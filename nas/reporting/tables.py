@@ -23,6 +23,7 @@ _TITLES = {
     "images_per_second": "images/s",
     "latency_ms": "latency ms",
     "energy_mj": "energy mJ",
+    "zero_cost": "zero-cost score",
 }
 
 
@@ -85,16 +86,13 @@ def front_table(
     """One row a member, best first; `marks` by trial number, such as 'knee'; `measured`: further columns."""
     from rich.table import Table
 
-    columns = list(
-        dict.fromkeys(
-            [*_FIRST[:4], *(o.column for o in objectives), *measured, *(("balanced_top1",) if balanced else ())]
-        )
-    )
+    trials, wanted = list(trials), [o.column for o in objectives]
+    usual = [column for column in _FIRST[:4] if any(column in trial.metrics for trial in trials)]
+    columns = list(dict.fromkeys([*usual, *wanted, *measured, *(("balanced_top1",) if balanced else ())]))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("id")
     for column in columns:
         table.add_column(title(column), justify="right")
-    trials = list(trials)
     telling = telling_choice(trials)
     for heading in ("schedule", telling, ""):
         table.add_column(heading)

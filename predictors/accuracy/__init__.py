@@ -9,7 +9,7 @@ from search_spaces.core.by_file import exported, file_names
 __all__ = ["DEFAULT", "AccuracyPredictor", "Prediction", "accuracy_predictor", "accuracy_predictor_names"]
 
 DEFAULT = "gaussian_process"
-_NOT_PREDICTORS = {"predictor"}
+_NOT_PREDICTORS = {"interval", "predictor"}
 
 
 def accuracy_predictor_names() -> list[str]:
