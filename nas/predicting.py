@@ -27,7 +27,7 @@ def fit_predictor(
     that cannot be learnt from; nothing is written then.
     """
     if metric is not None and metric not in _METRICS:
-        raise WrongUse(unknown("metric of measured rows", metric, _METRICS))
+        raise WrongUse(unknown("metric to predict", metric, [*_METRICS, "accuracy"]))
     check_free_folder(out, force)
     known = MeasuredRows.read(rows)
     if metric is not None and _METRICS[metric] != known.column:

@@ -95,7 +95,7 @@ def _asked(
 
 def ask_proxies(asked: Asked, names: str | None, reporter: Reporter) -> dict[str, Any]:
     """Plain JSON values: of each proxy its score of each network, seconds a network, and its order beside others'."""
-    chosen = _chosen(names)
+    chosen = zero_cost_names() if names is None else chosen_proxies(names)
     scores = {name: np.full(len(asked.population), np.nan) for name in chosen}
     seconds = dict.fromkeys(chosen, 0.0)
     with reporter.progress("asking untrained networks") as report:
@@ -108,12 +108,11 @@ def ask_proxies(asked: Asked, names: str | None, reporter: Reporter) -> dict[str
     return _document(asked, scores, seconds)
 
 
-def _chosen(names: str | None) -> list[str]:
-    if names is None:
-        return zero_cost_names()
+def chosen_proxies(names: str) -> list[str]:
+    """Names with commas between them, each once; `WrongUse` with the nearest where one is unknown."""
     listed = [name.strip() for name in names.split(",")]
     for name in listed:
-        zero_cost_proxy(name)  # `WrongUse` with the nearest
+        zero_cost_proxy(name)
     return list(dict.fromkeys(listed))
 
 

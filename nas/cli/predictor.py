@@ -1,4 +1,4 @@
-"""`nas predictor`: latency on a device learnt from rows, and what untrained networks tell."""
+"""`nas predictor`: latency on a device and accuracy of a space, learnt; and what untrained networks tell."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,17 +9,32 @@ from nas.cli.options import Force, Json, Quiet
 
 predictor = typer.Typer(
     name="predictor",
-    help="Predict latency on your own device from networks that were measured there; ask zero-cost proxies.",
+    help="Predict latency on your own device, or accuracy, from networks that were measured; ask zero-cost proxies.",
     no_args_is_help=True,
 )
 
 _Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="What nas predictor fit wrote.", show_default=False)]
-_Rows = Annotated[Path, typer.Argument(metavar="ROWS.csv", help="Rows as nas profile writes them.", show_default=False)]
+_Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="ROWS.csv|RUN...",
+        help="Rows as nas profile writes them; with --metric accuracy, runs of one space, or rows with a column top1.",
+        show_default=False,
+    ),
+]
+_Judges = Annotated[
+    Path,
+    typer.Argument(metavar="ROWS.csv|RUN", help="Rows; of accuracy also another run of the space.", show_default=False),
+]
+_Data = Annotated[
+    str | None,
+    typer.Option("--data", help="What proxies look at, where accuracies come from a file.", show_default=False),
+]
 
 
 @predictor.command("fit")
 def fit(
-    rows: _Rows,
+    rows: _Sources,
     out: Annotated[Path, typer.Option("--out", help="Folder to write.", show_default=False)],
     device: Annotated[
         str | None,
@@ -27,14 +42,27 @@ def fit(
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option("--metric", help="latency or energy; default: whose column the rows have.", show_default=False),
+        typer.Option(
+            "--metric",
+            help="latency, energy or accuracy; default: latency or energy, as the rows have.",
+            show_default=False,
+        ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", help="Default: a robust sum over operators, and trees on top where they help."),
+        typer.Option(
+            "--model",
+            help="Default: a robust sum over operators, and trees on top where they help; of accuracy random_forest.",
+        ),
     ] = None,
+    proxies: Annotated[
+        str | None,
+        typer.Option("--proxies", help="Of accuracy: what is learnt from beside; nwot (default), others, or none."),
+    ] = None,
+    data: _Data = None,
     force: Force = False,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Learn from measured rows, and tell how well each network is predicted from the others."""
     from nas.cli.console import stdout
@@ -42,8 +70,16 @@ def fit(
     from nas.predicting import fit_predictor
     from nas.reporting.predictors import predictor_document, print_scores_of
     from predictors.core.metric import METRIC_OF_COLUMN
+    from search_spaces.core.errors import WrongUse
 
-    made, scores = fit_predictor(rows, out, metric, device, model, force)
+    if metric == "accuracy":
+        if device is not None:
+            raise WrongUse("--device belongs to latency and energy; accuracy is that of a space on data: leave it away")
+        _fit_accuracy(rows, out, model, proxies, data, force, json, quiet)
+        return
+    if len(rows) > 1 or proxies or data:
+        raise WrongUse("several sources, --proxies and --data are for --metric accuracy; latency learns from one file")
+    made, scores = fit_predictor(rows[0], out, metric, device, model, force)
     if json:
         print_json(predictor_document(made, scores, str(out)))
         return
@@ -54,21 +90,63 @@ def fit(
     console.print(f"next: nas search --space {made.space_name} --predictor {out} --budget {limit}=...", markup=False)
 
 
+def _fit_accuracy(
+    sources: list[Path],
+    out: Path,
+    model: str | None,
+    proxies: str | None,
+    data: str | None,
+    force: bool,
+    json: bool,
+    quiet: bool,
+) -> None:
+    from nas.accuracy_fitting import fit_accuracy
+    from nas.cli.console import TerminalReporter, stdout
+    from nas.cli.search_session import print_json
+    from nas.reporting.accuracy_predictor import accuracy_document, print_accuracy_scores
+
+    made, scores = fit_accuracy(sources, out, model, proxies, data, force, reporter=TerminalReporter(quiet))
+    if json:
+        print_json(accuracy_document(made, scores, str(out)))
+        return
+    console = stdout()
+    console.print(f"{out}/: model {made.model_name}, {made.told}", markup=False)
+    print_accuracy_scores(console, scores, "each predicted from the others")
+    console.print(f"next: nas predictor evaluate {out} RUN, another run of {made.space_name}", markup=False)
+
+
 @predictor.command("evaluate")
-def evaluate(folder: _Folder, rows: _Rows, json: Json = False) -> None:
+def evaluate(folder: _Folder, rows: _Judges, data: _Data = None, json: Json = False, quiet: Quiet = False) -> None:
     """Tell how well a predictor knows networks that it has not learnt from."""
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
     from nas.device_predictor import DevicePredictor
     from nas.reporting.predictors import predictor_document, print_scores_of
+    from nas.storage.learnt_folder import predicted_metric
     from nas.storage.measured_rows import MeasuredRows
 
+    if predicted_metric(folder) == "accuracy":
+        _evaluate_accuracy(folder, rows, data, json, quiet)
+        return
     known = DevicePredictor.load(folder)
     scores = known.evaluate(MeasuredRows.read(rows))
     if json:
         print_json(predictor_document(known, scores, str(folder)))
     else:
         print_scores_of(stdout(), scores, f"{rows}, {known.whose}")
+
+
+def _evaluate_accuracy(folder: Path, source: Path, data: str | None, json: bool, quiet: bool) -> None:
+    from nas.accuracy_fitting import evaluate_accuracy
+    from nas.cli.console import TerminalReporter, stdout
+    from nas.cli.search_session import print_json
+    from nas.reporting.accuracy_predictor import accuracy_document, print_accuracy_scores
+
+    found = evaluate_accuracy(folder, source, data, reporter=TerminalReporter(quiet))
+    if json:
+        print_json(accuracy_document(found.predictor, found.scores, str(folder), found.remark))
+    else:
+        print_accuracy_scores(stdout(), found.scores, f"{source}, by {found.predictor.told}", found.remark)
 
 
 @predictor.command("proxies")

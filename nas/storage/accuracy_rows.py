@@ -48,6 +48,13 @@ class AccuracyRows:
                     "accuracy is learnt from networks of one space, for one input"
                 )
 
+    def with_proxies(self, names: Sequence[str]) -> "AccuracyRows":
+        """The same with these proxies alone, in this order; `WrongUse` where one has no column."""
+        missing = [name for name in names if name not in self.proxies]
+        if missing:
+            raise WrongUse(f"there is no column {missing[0]} of a zero-cost proxy's scores")
+        return AccuracyRows(self.architectures, self.top1, {name: self.proxies[name] for name in names})
+
     def write(self, path: Path) -> None:
         """Writes the file so that it holds the old rows or the new ones, never a part."""
         text = io.StringIO()

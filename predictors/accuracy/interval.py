@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from predictors.accuracy import DEFAULT, accuracy_predictor
-from predictors.accuracy.predictor import FEWEST, AccuracyPredictor
+from predictors.accuracy.predictor import AccuracyPredictor
 from predictors.core.conformal import cross_conformal, grouped_folds
 from search_spaces.core.errors import WrongUse
 
 Floats = NDArray[np.float64]
 
 COVERAGE = 0.9
-_FOLDS = 10
+FEWEST_TO_JUDGE = 7  # networks, so that without a fold of two there are still enough to learn from
+_FOLDS = 5
 
 
 class IntervalPredictor:
@@ -37,13 +38,12 @@ class IntervalPredictor:
 
     def fit(self, features: ArrayLike, accuracy: ArrayLike) -> Self:
         """Learns from `(n, f)` and `(n,)`, fractions; networks of equal features are never asked of a model that knows
-        one of them. Gives itself. `WrongUse` as `AccuracyPredictor.fit`, and for fewer than one network more than that
-        asks for.
+        one of them. Gives itself. `WrongUse` as `AccuracyPredictor.fit`, and for fewer than 7 networks.
         """
         rows, known = np.asarray(features, dtype=np.float64), np.asarray(accuracy, dtype=np.float64)
-        if len(known) <= FEWEST:
+        if len(known) < FEWEST_TO_JUDGE:
             raise WrongUse(
-                f"accuracy is learnt and cross-validated from at least {FEWEST + 1} measured networks, got "
+                f"accuracy is learnt and cross-validated from at least {FEWEST_TO_JUDGE} measured networks, got "
                 f"{len(known)}; measure more"
             )
         self._model.fit(rows, known)
