@@ -50,11 +50,11 @@ class _Measured:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What `evaluate_accuracy` found; `remark` says where figures cannot be compared, empty where they can."""
+    """What `evaluate_accuracy` found, and `remarks` on what to take with care."""
 
     predictor: LearntAccuracy
     scores: AccuracyScores
-    remark: str
+    remarks: Sequence[str]
 
 
 def fit_accuracy(
@@ -117,13 +117,20 @@ def evaluate_accuracy(
             f"{(known.whose.data_hash or '')[:12]}; compare like with like"
         )
     rows = _with_proxies(part.rows, tuple(known.rows.proxies), known.whose, seen, reporter or Silent())
-    remark = ""
+    return Judgement(known, known.evaluate(rows), _remarks(known, part))
+
+
+def _remarks(known: LearntAccuracy, part: _Measured) -> list[str]:
+    remarks = []
+    learnt = len(set(known.rows.architectures) & set(part.rows.architectures))
+    if learnt:
+        remarks.append(f"{learnt} of these networks were learnt from, which flatters the figures")
     if known.whose.evaluator and part.evaluator and known.whose.evaluator != part.evaluator:
-        remark = (
+        remarks.append(
             f"accuracy of {part.name} comes from {part.evaluator}, what was learnt from {known.whose.evaluator}: their "
             "order can be compared, not their height"
         )
-    return Judgement(known, known.evaluate(rows), remark)
+    return remarks
 
 
 def _measured(source: str | Path, root: Path) -> _Measured:

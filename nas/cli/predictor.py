@@ -144,9 +144,9 @@ def _evaluate_accuracy(folder: Path, source: Path, data: str | None, json: bool,
 
     found = evaluate_accuracy(folder, source, data, reporter=TerminalReporter(quiet))
     if json:
-        print_json(accuracy_document(found.predictor, found.scores, str(folder), found.remark))
+        print_json(accuracy_document(found.predictor, found.scores, str(folder), found.remarks))
     else:
-        print_accuracy_scores(stdout(), found.scores, f"{source}, by {found.predictor.told}", found.remark)
+        print_accuracy_scores(stdout(), found.scores, f"{source}, by {found.predictor.told}", found.remarks)
 
 
 @predictor.command("proxies")

@@ -1,6 +1,7 @@
 """How good a predictor of accuracy is, for people and as JSON."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def accuracy_document(
-    predictor: LearntAccuracy, scores: AccuracyScores, folder: str, remark: str = ""
+    predictor: LearntAccuracy, scores: AccuracyScores, folder: str, remarks: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Plain JSON values; what does not exist, such as an order of equal figures, is None."""
     found = {
@@ -27,11 +28,11 @@ def accuracy_document(
         "proxies": list(predictor.rows.proxies),
         **predictor.whose.model_dump(),
         "scores": found,
-        "remark": remark or None,
+        "remarks": list(remarks),
     }
 
 
-def print_accuracy_scores(console: "Console", scores: AccuracyScores, what: str, remark: str = "") -> None:
+def print_accuracy_scores(console: "Console", scores: AccuracyScores, what: str, remarks: Sequence[str] = ()) -> None:
     """The scores as lines."""
     console.print(f"{what}: {scores.networks} networks", markup=False)
     console.print(f"  Kendall {scores.kendall:.3f}, RMSE {100 * scores.rmse:.2f} points")
@@ -41,5 +42,5 @@ def print_accuracy_scores(console: "Console", scores: AccuracyScores, what: str,
     else:
         width, share = 100 * scores.interval, 100 * scores.covered
         console.print(f"  {interval}: {width:.2f} points up and down (median), which holds {share:.0f} %")
-    if remark:
+    for remark in remarks:
         console.print(f"  {remark}", markup=False)
