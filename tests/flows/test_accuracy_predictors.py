@@ -8,7 +8,8 @@ import pytest
 import nas as fitnas
 
 SPACE = ("--space", "mcunetv2", "--set", "backbone=micro", "--set", "resolutions=16,24")
-SEARCH = (*SPACE, "--trials", "12", "--supernet-epochs", "2", "--backend", "inline")
+SEARCH = (*SPACE, "--trials", "12", "--supernet-epochs", "1", "--backend", "inline")
+RIDGE = ("--metric", "accuracy", "--model", "ridge")
 PROXIED = (*SPACE, "--evaluator", "zero_cost", "--objectives", "zero_cost,macs", "--budget", "sram=12k")
 ZERO_COST = (*PROXIED, "--trials", "15", "--backend", "inline", "--run", "z")
 
@@ -16,10 +17,10 @@ ZERO_COST = (*PROXIED, "--trials", "15", "--backend", "inline", "--run", "z")
 def test_from_runs_to_a_predictor_and_its_judgement(nas, search_once):
     search_once(*SEARCH, "--run", "a")
     search_once(*SEARCH, "--strategy", "random", "--seed", "1", "--run", "b")
-    fitted = nas("predictor", "fit", "a", "--metric", "accuracy", "--out", "acc/", "--json")
+    fitted = nas("predictor", "fit", "a", *RIDGE, "--out", "acc/", "--json")
     assert fitted.code == 0, fitted.err
     document = fitted.document
-    assert (document["model"], document["proxies"], document["evaluator"]) == ("random_forest", ["nwot"], "supernet")
+    assert (document["model"], document["proxies"], document["evaluator"]) == ("ridge", ["nwot"], "supernet")
     assert (document["data"], document["scores"]["networks"]) == ("pictures", 12)
     text = Path("acc/rows.csv").read_text()
     assert text.splitlines()[0] == "id,space,architecture,top1,nwot"
@@ -34,18 +35,19 @@ def test_from_runs_to_a_predictor_and_its_judgement(nas, search_once):
     assert judged.document["remarks"] == (
         [f"{shared} of these networks were learnt from, which flatters the figures"] if shared else []
     )
+    scores = fitnas.evaluate_accuracy_predictor("acc", "b")
+    assert (scores.networks, scores.rmse) == (12, judged.document["scores"]["rmse"])
     shown = nas("predictor", "evaluate", "acc/", "runs/b")
     assert "Kendall" in shown.out
     assert "RMSE" in shown.out
 
     # the folder's own rows are a file like any other; the same rows give the same figures
-    again = nas("predictor", "fit", "acc/rows.csv", "--metric", "accuracy", "--out", "copy/", "--json")
+    again = nas("predictor", "fit", "acc/rows.csv", *RIDGE, "--out", "copy/", "--json")
     assert again.document["scores"] == document["scores"]
     assert Path("copy/rows.csv").read_bytes() == Path("acc/rows.csv").read_bytes()
-    both = ("a", "b", "--metric", "accuracy", "--proxies", "none", "--model", "ridge")
-    joined = nas("predictor", "fit", *both, "--out", "two/", "--json", "--quiet")
-    assert joined.document["scores"]["networks"] == 24 - shared
-    assert joined.document["sources"] == ["a", "b"]
+    joined = fitnas.fit_accuracy_predictor(["a", Path("runs/b")], "two", proxies="none")
+    assert len(joined.rows.architectures) == 24 - shared
+    assert (joined.whose.sources, joined.model_name) == (["a", "b"], "random_forest")
     refused = nas("predictor", "fit", "a", "two/rows.csv", "--metric", "accuracy", "--out", "acc/")
     assert refused.code == 2
     assert "--force" in refused.err
@@ -55,8 +57,8 @@ def test_from_runs_to_a_predictor_and_its_judgement(nas, search_once):
     given = nas("predictor", "evaluate", "acc/", "two/rows.csv", "--data", "pictures", "--json")
     assert given.code == 0, given.err
     assert nas("predictor", "evaluate", "acc/", "two/rows.csv", "--data", "digits").code == 2
-    of_latency = nas("predictor", "evaluate", "acc/", "b", "--data", "pictures")
-    assert "a run has its own data" in of_latency.err
+    twice = nas("predictor", "evaluate", "acc/", "b", "--data", "pictures")
+    assert "a run has its own data" in twice.err
 
 
 def test_a_search_that_trains_nothing(nas, search_once):
