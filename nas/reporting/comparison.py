@@ -75,6 +75,8 @@ def _notes(views: Sequence[RunView]) -> list[str]:
     notes = []
     if len({view.data.get("split_hash") for view in views}) > 1:
         notes.append("accuracies are on different validation pictures: the seed draws them")
+        if any(view.parts.proxy for view in views):
+            notes.append("proxies looked at different pictures and weights: the seed draws them")
     notes += dict.fromkeys(view.parts.warning for view in views if view.parts.warning)
     if any(len(view.trials) < view.config.trials for view in views):
         notes.append("not every run is complete")
