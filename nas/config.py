@@ -80,9 +80,19 @@ def _parse_schedule(text: str) -> None:
         raise WrongUse(f"a schedule is auto, none or PxN (P x P patches up to operator N, as 3x8); got {shown(text)}")
 
 
+def _one_or_several(value: Any) -> Any:
+    """A folder alone as a list of one, as in configurations of earlier versions; an empty list as None."""
+    if isinstance(value, str | Path):
+        value = [value]
+    if isinstance(value, list | tuple):
+        value = [str(each) if isinstance(each, Path) else each for each in value]
+    return value or None
+
+
 _Text = Annotated[StrictStr, Field(min_length=1)]
 _Seconds = Annotated[float, BeforeValidator(_explained(parse_duration))]
 _Count = Annotated[StrictInt, Field(ge=1, le=10_000_000)]
+_Folders = Annotated[tuple[_Text, ...] | None, BeforeValidator(_one_or_several)]
 _Subnets = Annotated[StrictInt, Field(ge=1, le=16)]  # two pictures each of the 32 of a step
 
 
@@ -102,7 +112,7 @@ class RunConfig(BaseModel):
     set: dict[StrictStr, StrictStr] = {}
     budget: Annotated[StrictStr, _if_it_parses(_parse_budget)] = ""
     device: _Text | None = None
-    predictor: _Text | None = None
+    predictor: _Folders = None
     reserve: Annotated[StrictStr, _if_it_parses(parse_reserve)] | None = None
     runtime: _Text | None = None
     data: _Text = "digits"
@@ -171,9 +181,10 @@ class RunConfig(BaseModel):
         """
         anchors = [Path(name.partition("@")[0]).name for name in self.set.get("anchors", "").split(",")]
         named = {**self.set, "anchors": ",".join(anchors)} if "anchors" in self.set else self.set
-        paths = {"data": self.data, "table": self.table, "distill": self.distill, "predictor": self.predictor}
+        paths = {"data": self.data, "table": self.table, "distill": self.distill}
         names = {key: Path(path).name or path for key, path in paths.items() if path}
-        return self.updated(**names, set=named, store=None, ray_address=None)
+        folders = [Path(path).name or path for path in self.predictor or ()]
+        return self.updated(**names, predictor=folders, set=named, store=None, ray_address=None)
 
     @property
     def space_name(self) -> str:

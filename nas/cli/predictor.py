@@ -1,7 +1,7 @@
-"""`nas predictor`: latency on a device and accuracy of a space, learnt; and what untrained networks tell."""
+"""`nas predictor`: figures on a device and accuracy, from what was measured; and what untrained networks tell."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,22 +9,25 @@ from nas.cli.options import Force, Json, Quiet
 
 predictor = typer.Typer(
     name="predictor",
-    help="Predict latency on your own device, or accuracy, from networks that were measured; ask zero-cost proxies.",
+    help="Predict latency, energy or accuracy from what was measured; ask zero-cost proxies.",
     no_args_is_help=True,
 )
 
 _Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="What nas predictor fit wrote.", show_default=False)]
-_Sources = Annotated[
+_Figures = Annotated[
     list[Path],
     typer.Argument(
-        metavar="ROWS.csv|RUN...",
-        help="Rows as nas profile writes them; with --metric accuracy, runs of one space, or rows with a column top1.",
+        metavar="FIGURES.csv|RUN...",
+        help="Measured networks, as nas profile writes them or counted, or a lookup table of operators; with --metric "
+        "accuracy runs of one space, or rows with a column top1.",
         show_default=False,
     ),
 ]
 _Judges = Annotated[
     Path,
-    typer.Argument(metavar="ROWS.csv|RUN", help="Rows; of accuracy also another run of the space.", show_default=False),
+    typer.Argument(
+        metavar="ROWS.csv|RUN", help="Measured networks; of accuracy also another run.", show_default=False
+    ),
 ]
 _Data = Annotated[
     str | None,
@@ -32,19 +35,24 @@ _Data = Annotated[
 ]
 
 
+def _told(name: str, what: str) -> Any:
+    return typer.Option(name, help=f"{what}, instead of that in the file.", show_default=False)
+
+
 @predictor.command("fit")
 def fit(
-    rows: _Sources,
+    figures: _Figures,
     out: Annotated[Path, typer.Option("--out", help="Folder to write.", show_default=False)],
-    device: Annotated[
-        str | None,
-        typer.Option("--device", help="Name of the device, instead of that in the rows.", show_default=False),
-    ] = None,
+    device: Annotated[str | None, _told("--device", "Name of the device")] = None,
+    runtime: Annotated[str | None, _told("--runtime", "Who executed")] = None,
+    precision: Annotated[str | None, _told("--precision", "Such as fp32 or int8")] = None,
+    threads: Annotated[int | None, _told("--threads", "How many executed")] = None,
+    batch: Annotated[int | None, _told("--batch", "Pictures at once")] = None,
     metric: Annotated[
         str | None,
         typer.Option(
             "--metric",
-            help="latency, energy or accuracy; default: latency or energy, as the rows have.",
+            help="latency, energy or accuracy; default: latency or energy, whose column the file has.",
             show_default=False,
         ),
     ] = None,
@@ -53,6 +61,15 @@ def fit(
         typer.Option(
             "--model",
             help="Default: a robust sum over operators, and trees on top where they help; of accuracy random_forest.",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibrate",
+            metavar="ROWS.csv",
+            help="Measured networks of a space: the factor of a lookup table, and its interval.",
+            show_default=False,
         ),
     ] = None,
     proxies: Annotated[
@@ -64,7 +81,7 @@ def fit(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Learn from measured rows, and tell how well each network is predicted from the others."""
+    """Learn from measured networks, or take a lookup table, and tell how well each network is predicted from others."""
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
     from nas.predicting import fit_predictor
@@ -72,22 +89,35 @@ def fit(
     from predictors.core.metric import METRIC_OF_COLUMN
     from search_spaces.core.errors import WrongUse
 
+    told = {"device": device, "runtime": runtime, "precision": precision, "threads": threads, "batch": batch}
     if metric == "accuracy":
-        if device is not None:
-            raise WrongUse("--device belongs to latency and energy; accuracy is that of a space on data: leave it away")
-        _fit_accuracy(rows, out, model, proxies, data, force, json, quiet)
+        _refuse("belongs to latency and energy; accuracy is that of a space on data", **told, calibrate=calibrate)
+        _fit_accuracy(figures, out, model, proxies, data, force, json, quiet)
         return
-    if len(rows) > 1 or proxies or data:
-        raise WrongUse("several sources, --proxies and --data are for --metric accuracy; latency learns from one file")
-    made, scores = fit_predictor(rows[0], out, metric, device, model, force)
+    _refuse("is for --metric accuracy; latency is learnt without", proxies=proxies, data=data)
+    if len(figures) > 1:
+        raise WrongUse("several sources are for --metric accuracy; latency learns from one file")
+    made, scores = fit_predictor(figures[0], out, metric, model, force, calibrate, **told)
     if json:
         print_json(predictor_document(made, scores, str(out)))
         return
     console = stdout()
     console.print(f"{out}/: model {made.model_name}, {made.whose}", markup=False)
-    print_scores_of(console, scores, "each predicted from the others")
-    limit = METRIC_OF_COLUMN[made.column].key
-    console.print(f"next: nas search --space {made.space_name} --predictor {out} --budget {limit}=...", markup=False)
+    if scores:
+        print_scores_of(console, scores, "each predicted from the others")
+    if not made.has_interval:
+        console.print(f"a limit is {made.promise}", markup=False)
+    limit, space = METRIC_OF_COLUMN[made.column].key, made.space_name or "SPACE"
+    console.print(f"next: nas search --space {space} --predictor {out} --budget {limit}=...", markup=False)
+
+
+def _refuse(why: str, **options: object) -> None:
+    """`WrongUse` where one of these is given."""
+    from search_spaces.core.errors import WrongUse
+
+    for name, value in options.items():
+        if value is not None:
+            raise WrongUse(f"--{name} {why}: leave it away")
 
 
 def _fit_accuracy(
@@ -120,16 +150,14 @@ def evaluate(folder: _Folder, rows: _Judges, data: _Data = None, json: Json = Fa
     """Tell how well a predictor knows networks that it has not learnt from."""
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
-    from nas.device_predictor import DevicePredictor
+    from nas.predicting import evaluate_predictor
     from nas.reporting.predictors import predictor_document, print_scores_of
     from nas.storage.learnt_folder import predicted_metric
-    from nas.storage.measured_rows import MeasuredRows
 
     if predicted_metric(folder) == "accuracy":
         _evaluate_accuracy(folder, rows, data, json, quiet)
         return
-    known = DevicePredictor.load(folder)
-    scores = known.evaluate(MeasuredRows.read(rows))
+    known, scores = evaluate_predictor(folder, rows)
     if json:
         print_json(predictor_document(known, scores, str(folder)))
     else:
@@ -147,6 +175,41 @@ def _evaluate_accuracy(folder: Path, source: Path, data: str | None, json: bool,
         print_json(accuracy_document(found.predictor, found.scores, str(folder), found.remarks))
     else:
         print_accuracy_scores(stdout(), found.scores, f"{source}, by {found.predictor.told}", found.remarks)
+
+
+@predictor.command("operators")
+def operators(
+    space: Annotated[str, typer.Option("--space", help="Search space; nas spaces lists them.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="CSV file, a row an operator.", show_default=False)],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Setting of the space; repeatable.", show_default=False),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Data whose input is meant; default: the published one.", show_default=False),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--table",
+            metavar="TABLE.csv",
+            help="Leave out what this lookup table has, or a predictor's folder.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write the operators of a space with an empty latency: the lookup table that its networks need."""
+    from nas.cli.console import stdout
+    from nas.cli.search_session import parsed_settings
+    from nas.predicting import write_operators
+
+    found, share = write_operators(space, parsed_settings(set_ or []), data, out, table, force)
+    console = stdout()
+    if table is not None:
+        console.print(f"{100 * share:.3g} % of sampled networks have no operator that {table} lacks", markup=False)
+    console.print(f"{out}: {found} operators; those of most networks first, rare ones may be missing", markup=False)
 
 
 @predictor.command("proxies")

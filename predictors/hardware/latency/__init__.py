@@ -3,7 +3,7 @@
 It exports `PREDICTOR`; scikit-learn is loaded when one is fitted.
 """
 
-from predictors.hardware.latency.predictor import COVERAGE, LatencyPrediction, LatencyPredictor
+from predictors.hardware.latency.predictor import COVERAGE, LatencyPrediction, LatencyPredictor, far_off
 from search_spaces.core.by_file import exported, file_names
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "DEFAULT",
     "LatencyPrediction",
     "LatencyPredictor",
+    "far_off",
     "latency_predictor",
     "latency_predictor_names",
 ]
