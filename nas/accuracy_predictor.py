@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from nas.pricing import Pricer
 from nas.storage.accuracy_rows import AccuracyRows
 from nas.storage.files import os_errors_explained
-from nas.storage.learnt_folder import ROWS, Facts, hash_of_rows, read_facts, write_facts
+from nas.storage.learnt_folder import ROWS, Facts, check_files, hash_of, read_facts, write_facts
 from predictors.accuracy.interval import IntervalPredictor
 from predictors.core.scores import kendall, rmse
 from search_spaces.core.errors import WrongUse
@@ -67,8 +67,10 @@ class Whose(BaseModel):
 class _Facts(Facts):
     """What stands in predictor.json."""
 
+    space: str
     whose: Whose
     proxies: list[str]
+    rows_sha256: str
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class LearntAccuracy:
             space=self.space_name,
             whose=self.whose,
             proxies=list(self.rows.proxies),
-            rows_sha256=hash_of_rows(folder),
+            rows_sha256=hash_of(folder / ROWS),
             cross_validated=asdict(scores),
         )
         write_facts(folder, facts)
@@ -145,7 +147,8 @@ class LearntAccuracy:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """From a folder that `save` wrote; `NotFound` where there is none, `FitnasError` where it is damaged."""
-        facts = read_facts(folder, _Facts)
+        facts = read_facts(folder, _Facts, [METRIC])
+        check_files(folder, {ROWS: facts.rows_sha256})
         return cls(AccuracyRows.read(folder / ROWS).with_proxies(facts.proxies), facts.model, facts.whose)
 
     def _features(self, rows: AccuracyRows) -> Floats:

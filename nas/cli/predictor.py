@@ -25,9 +25,7 @@ _Figures = Annotated[
 ]
 _Judges = Annotated[
     Path,
-    typer.Argument(
-        metavar="ROWS.csv|RUN", help="Measured networks; of accuracy also another run.", show_default=False
-    ),
+    typer.Argument(metavar="ROWS.csv|RUN", help="Measured networks; of accuracy also another run.", show_default=False),
 ]
 _Data = Annotated[
     str | None,

@@ -5,26 +5,22 @@ One row a network. `architecture` is its canonical JSON, which holds the space, 
 holds its scores, empty where it has none. Numbers are written so that the same ones are read.
 """
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.storage.csv_table import Row, read_architectures, read_number, read_table
-from nas.storage.files import write_atomically
+from nas.storage.sheet import ARCHITECTURE, Row, Sheet, write_sheet
 from predictors.zero_cost import zero_cost_names
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse, shown
 
 Floats = NDArray[np.float64]
 
-_OF_NETWORK = ("id", "space", "architecture", "top1")
+_OF_NETWORK = ("id", "space", ARCHITECTURE, "top1")
 
 
 @dataclass(frozen=True)
@@ -57,41 +53,37 @@ class AccuracyRows:
 
     def write(self, path: Path) -> None:
         """Writes the file so that it holds the old rows or the new ones, never a part."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, [*_OF_NETWORK, *self.proxies], lineterminator="\n")
-        writer.writeheader()
+        rows = []
         for row, one in enumerate(self.architectures):
-            cells: dict[str, Any] = {"id": one.id, "space": one.space, "architecture": one.to_json()}
-            cells["top1"] = repr(float(self.top1[row]))
             scores = {name: float(values[row]) for name, values in self.proxies.items()}
-            writer.writerow(cells | {n: repr(score) if math.isfinite(score) else "" for n, score in scores.items()})
-        write_atomically(path, text.getvalue())
+            cells = {name: repr(score) for name, score in scores.items() if math.isfinite(score)}
+            named = {"id": one.id, "space": one.space, ARCHITECTURE: one.to_json(), "top1": repr(float(self.top1[row]))}
+            rows.append(named | cells)
+        write_sheet(path, [*_OF_NETWORK, *self.proxies], rows)
 
     @classmethod
     def read(cls, path: Path) -> "AccuracyRows":
         """`NotFound` where there is no file; `WrongUse`, with row and column, where a cell is not what it should be."""
-        rows = read_table(path, [*_OF_NETWORK, *zero_cost_names()], ["architecture", "top1"])
-        networks = read_architectures(path, rows)
-        names = [name for name in zero_cost_names() if name in rows[0][1]]
-        scores = {name: _scores(path, rows, name) for name in names}
+        sheet = Sheet.read(path)
+        sheet.check_without_target([*_OF_NETWORK, *zero_cost_names()], [ARCHITECTURE, "top1"])
+        top1 = np.array([_accuracy(sheet, number, row) for number, row in sheet.rows])
+        scores = {name: _scores(sheet, name) for name in zero_cost_names() if name in sheet.names}
+        networks = sheet.architectures()
         try:
-            return cls(tuple(networks), np.array([_accuracy(path, *row) for row in rows]), scores)
+            return cls(networks, top1, scores)
         except WrongUse as error:
-            raise WrongUse(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+            raise WrongUse(f"{path}: {error}") from None
 
 
-def _accuracy(path: Path, number: int, row: Row) -> float:
-    value = read_number(path, number, row, "top1")
+def _accuracy(sheet: Sheet, number: int, row: Row) -> float:
+    value = sheet.number(number, row, "top1")
     if value is None:
-        raise WrongUse(f"{path}, row {number}, column top1: empty; measure this network, or leave the row out")
+        raise sheet.wrong(number, "empty; measure this network, or leave the row out", "top1")
     if value > 1:
-        raise WrongUse(
-            f"{path}, row {number}, column top1: {shown(row['top1'])} is no fraction from 0 to 1; divide percentages "
-            "by 100"
-        )
+        raise sheet.wrong(number, f"{shown(row['top1'])} is no fraction from 0 to 1; divide percentages by 100", "top1")
     return float(value)
 
 
-def _scores(path: Path, rows: Sequence[tuple[int, Row]], name: str) -> Floats:
-    found = [read_number(path, number, row, name, least=None) for number, row in rows]
+def _scores(sheet: Sheet, name: str) -> Floats:
+    found = [sheet.number(number, row, name, signed=True) for number, row in sheet.rows]
     return np.array([math.nan if score is None else score for score in found])
