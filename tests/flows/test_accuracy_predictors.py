@@ -51,6 +51,8 @@ def test_from_runs_to_a_predictor_and_its_judgement(nas, search_once):
     refused = nas("predictor", "fit", "a", "two/rows.csv", "--metric", "accuracy", "--out", "acc/")
     assert refused.code == 2
     assert "--force" in refused.err
+    searched = nas("search", *SPACE, "--predictor", "acc/", "--budget", "latency=5ms", "--dry-run")
+    assert (searched.code, "predicts accuracy; expected a predictor of latency" in searched.err) == (2, True)
     lacking = nas("predictor", "evaluate", "acc/", "two/rows.csv")
     assert lacking.code == 2
     assert "no column nwot" in lacking.err
@@ -133,6 +135,7 @@ def test_a_proxy_is_asked_for_by_name_and_is_never_an_accuracy(nas, arguments, t
         (("fit", "none.csv", "--metric", "accuracy", "--out", "b/"), 4, "none.csv"),
         (("fit", "a", "--metric", "acuracy", "--out", "b/"), 2, "did you mean 'accuracy'"),
         (("fit", "a", "b", "--out", "b/"), 2, "latency learns from one file"),
+        (("fit", "a", "--proxies", "none", "--out", "b/"), 2, "--proxies is for --metric accuracy"),
         (("fit", "a", "--metric", "accuracy", "--device", "x", "--out", "b/"), 2, "--device belongs to latency"),
         (("fit", "a", "--metric", "accuracy", "--proxies", "nwott", "--out", "b/"), 2, "did you mean 'nwot'"),
     ],
