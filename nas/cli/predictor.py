@@ -37,6 +37,36 @@ def _told(name: str, what: str) -> Any:
     return typer.Option(name, help=f"{what}, instead of that in the file.", show_default=False)
 
 
+_Metric = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        help="latency, energy or accuracy; default: latency or energy, whose column the file has.",
+        show_default=False,
+    ),
+]
+_Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="Default: a robust sum over operators, and trees on top where they help; of accuracy random_forest.",
+    ),
+]
+_Proxies = Annotated[
+    str | None,
+    typer.Option("--proxies", help="Of accuracy: what is learnt from beside; nwot (default), others, or none."),
+]
+_Calibrate = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibrate",
+        metavar="ROWS.csv",
+        help="Measured networks of a space: the factor of a lookup table, and its interval.",
+        show_default=False,
+    ),
+]
+
+
 @predictor.command("fit")
 def fit(
     figures: _Figures,
@@ -46,34 +76,10 @@ def fit(
     precision: Annotated[str | None, _told("--precision", "Such as fp32 or int8")] = None,
     threads: Annotated[int | None, _told("--threads", "How many executed")] = None,
     batch: Annotated[int | None, _told("--batch", "Pictures at once")] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            "--metric",
-            help="latency, energy or accuracy; default: latency or energy, whose column the file has.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            help="Default: a robust sum over operators, and trees on top where they help; of accuracy random_forest.",
-        ),
-    ] = None,
-    calibrate: Annotated[
-        Path | None,
-        typer.Option(
-            "--calibrate",
-            metavar="ROWS.csv",
-            help="Measured networks of a space: the factor of a lookup table, and its interval.",
-            show_default=False,
-        ),
-    ] = None,
-    proxies: Annotated[
-        str | None,
-        typer.Option("--proxies", help="Of accuracy: what is learnt from beside; nwot (default), others, or none."),
-    ] = None,
+    metric: _Metric = None,
+    model: _Model = None,
+    calibrate: _Calibrate = None,
+    proxies: _Proxies = None,
     data: _Data = None,
     force: Force = False,
     json: Json = False,
