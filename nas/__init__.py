@@ -15,9 +15,27 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 if TYPE_CHECKING:
-    from nas.api import fit_predictor, load, price, profile, search, space
+    from nas.api import (
+        evaluate_accuracy_predictor,
+        fit_accuracy_predictor,
+        fit_predictor,
+        load,
+        price,
+        profile,
+        search,
+        space,
+    )
 
-__all__ = ["fit_predictor", "load", "price", "profile", "search", "space"]
+__all__ = [
+    "evaluate_accuracy_predictor",
+    "fit_accuracy_predictor",
+    "fit_predictor",
+    "load",
+    "price",
+    "profile",
+    "search",
+    "space",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
 """The same path from Python: a space, prices, a search, a run that was saved."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from search_spaces.core.registry import space_class
 from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
+    from nas.accuracy_predictor import AccuracyScores, LearntAccuracy
     from nas.device_predictor import DevicePredictor
     from nas.member import MemberReport
     from nas.reporting.figures import Figure
@@ -182,6 +183,40 @@ def fit_predictor(
 
     calibrating = None if calibrate is None else Path(calibrate)
     return learn(Path(figures), Path(out), None, model, force, calibrating, device=device, **target)[0]
+
+
+def fit_accuracy_predictor(
+    runs: Sequence[str | Path],
+    out: str | Path,
+    model: str | None = None,
+    proxies: str | None = None,
+    data: str | None = None,
+    *,
+    root: str | Path = RUNS,
+    force: bool = False,
+    reporter: Reporter | None = None,
+) -> "LearntAccuracy":
+    """Learns accuracy from runs of one space (names in `root`, or folders) or files of rows; keeps it in `out`.
+
+    `cross_validated()` of what is given tells how good it is; see `nas.accuracy_fitting.fit_accuracy` for the options.
+    """
+    from nas.accuracy_fitting import fit_accuracy
+
+    return fit_accuracy(runs, Path(out), model, proxies, data, force, Path(root), reporter)[0]
+
+
+def evaluate_accuracy_predictor(
+    folder: str | Path,
+    run: str | Path,
+    data: str | None = None,
+    *,
+    root: str | Path = RUNS,
+    reporter: Reporter | None = None,
+) -> "AccuracyScores":
+    """How well a predictor knows another run of its space, or a file of rows: Kendall, RMSE, interval."""
+    from nas.accuracy_fitting import evaluate_accuracy
+
+    return evaluate_accuracy(Path(folder), run, data, Path(root), reporter).scores
 
 
 def load(path: str | Path) -> Run:

@@ -19,6 +19,7 @@ from predictors.core.metric import METRICS
 from predictors.hardware.device import Device, device_names, load_device
 from predictors.hardware.memory import memory_rule, runtime_names
 from predictors.hardware.price import parse_schedule
+from predictors.zero_cost import zero_cost_proxy
 from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse, unknown
@@ -31,15 +32,17 @@ if TYPE_CHECKING:
     from nas.strategies.strategy import Strategy
 
 RUNS = Path("runs")  # where runs lie unless another folder is told
-SUPERNET, TRAIN, TABLE = EVALUATORS = ("supernet", "train", "table")
+SUPERNET, TRAIN, TABLE, ZERO_COST = EVALUATORS = ("supernet", "train", "table", "zero_cost")
 PROPOSE = "propose"
-# A trial's accuracy is that of ...
+DEFAULT_PROXY = "nwot"
+# What is known of a network before it is trained for good.
 ACCURACY_OF = {
-    SUPERNET: "weights inherited from the supernet",
-    TRAIN: "its own training in the search",
-    TABLE: "the table of known results",
+    SUPERNET: "accuracy is that of weights inherited from the supernet",
+    TRAIN: "accuracy is that of its own training in the search",
+    TABLE: "accuracy is that of the table of known results",
+    ZERO_COST: "accuracy is not known: nothing was trained, and a zero-cost proxy is none",
 }
-MEASURED_COLUMNS = ("top1",)
+MEASURED_COLUMNS = ("top1", "zero_cost")
 QUANTIZED_COLUMNS = ("int8_top1",)
 QUANTIZING = "onnxruntime"
 # Measured on this machine, before an evaluation; of another device nothing is known.
@@ -80,11 +83,23 @@ class Parts:
     sampling: str
     gate: Gate | None = None
     predictors: tuple[DevicePredictor, ...] = ()
+    proxy: str | None = None
 
     @property
     def whose(self) -> Mapping[str, str]:
         """Whose the figures are that are not exact, by column: measured or predicted ones, other than accuracy."""
-        return {**(self.gate.whose if self.gate else {}), **self.pricer.predicted}
+        proxied = {"zero_cost": f"{zero_cost_proxy(self.proxy).title} of untrained networks"} if self.proxy else {}
+        return {**(self.gate.whose if self.gate else {}), **self.pricer.predicted, **proxied}
+
+    @property
+    def warning(self) -> str:
+        """What whoever believes in a run's figures has to know first; empty where there is nothing."""
+        if not self.proxy:
+            return ""
+        return (
+            f"zero_cost is {self.whose['zero_cost']}, NOT their accuracy. How well it orders networks is to be "
+            "checked on a run whose accuracy is known (--evaluator supernet or train): nas predictor proxies --run RUN"
+        )
 
     @property
     def measure(self) -> Gate | None:
@@ -129,6 +144,7 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     quantized = QUANTIZED_COLUMNS if isinstance(space, WithQuantization) else ()
     check_columns(budget, config, runtime, (*quantized, *(forecast.whose if forecast else ())))
     evaluator = evaluator_name(config, space)
+    check_score(config, evaluator)
     strategy_class(config.strategy)
     if config.strategy == PROPOSE and not space.has_rule():
         raise WrongUse(
@@ -142,8 +158,9 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     gate = gate_of(space, budget, config, forecast.whose if forecast else ())
     budget = budget.judged_by({**(gate.whose if gate else {}), **(forecast.whose if forecast else {})})
     pricer = Pricer(space, runtime, budget, schedule, config.count_input, config.mac_convention, forecast)
+    proxy = (config.proxy or DEFAULT_PROXY) if evaluator == ZERO_COST else None
     objectives = config.parsed_objectives
-    return Parts(space, device, runtime, budget, objectives, pricer, evaluator, sampling, gate, predictors)
+    return Parts(space, device, runtime, budget, objectives, pricer, evaluator, sampling, gate, predictors, proxy)
 
 
 def device_of(config: RunConfig, predictors: Sequence[DevicePredictor]) -> Device | None:
@@ -246,7 +263,8 @@ def _without_device(column: str) -> str:
 
 def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
     """The evaluator of a search; `WrongUse` where it is unknown, or options are given that belong to another."""
-    name = config.evaluator or (TABLE if config.table else TRAIN if config.fidelity else space.default_evaluator)
+    implied = {TABLE: config.table, ZERO_COST: config.proxy, TRAIN: config.fidelity}
+    name = config.evaluator or next((one for one, option in implied.items() if option), space.default_evaluator)
     if name not in EVALUATORS:
         raise WrongUse(unknown("evaluator", name, EVALUATORS))
     options: dict[str, dict[str, object]] = {
@@ -259,6 +277,7 @@ def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
         },
         TRAIN: {"--fidelity": config.fidelity},
         TABLE: {"--table": config.table},
+        ZERO_COST: {"--proxy": config.proxy},
     }
     for owner, theirs in options.items():
         for flag, value in theirs.items():
@@ -275,6 +294,30 @@ def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
     if name == SUPERNET and config.recipe:
         raise WrongUse("shared weights know nothing of a recipe; with --recipe choose --evaluator train or table")
     return name
+
+
+def check_score(config: RunConfig, evaluator: str) -> None:
+    """`WrongUse` where accuracy is asked of an evaluator that trains nothing, or a proxy's score of one that does."""
+    objectives = {objective.key for objective in config.parsed_objectives}
+    if "zero_cost" in config.limits.limits:
+        raise WrongUse("--budget zero_cost: a proxy's score has no scale that is known before; make it an objective")
+    if evaluator != ZERO_COST:
+        if "zero_cost" in objectives:
+            raise WrongUse(
+                f"--objectives zero_cost: a proxy's score comes from --evaluator {ZERO_COST} alone, and this search "
+                f"has {evaluator}; add that, or write --objectives accuracy,macs"
+            )
+        return
+    zero_cost_proxy(config.proxy or DEFAULT_PROXY)
+    is_limited = bool({"top1", *QUANTIZED_COLUMNS} & config.limits.limits.keys())
+    if objectives & {"accuracy", "int8_accuracy"} or is_limited:
+        raise WrongUse(
+            f"{'--budget' if is_limited else '--objectives'} accuracy: --evaluator {ZERO_COST} trains nothing, so that "
+            "no accuracy is known; write --objectives zero_cost,macs, or choose --evaluator supernet or train"
+        )
+    if config.recipe or config.strategy == PROPOSE:
+        flag = "--recipe" if config.recipe else f"--strategy {PROPOSE}"
+        raise WrongUse(f"{flag} goes by accuracy, and --evaluator {ZERO_COST} measures none; leave one of them away")
 
 
 def strategy_class(name: str) -> "type[Strategy]":

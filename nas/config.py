@@ -103,10 +103,10 @@ class RunConfig(BaseModel):
     """One search. Build it with `checked`, `from_toml` or `updated`: their errors are `WrongUse`, a line a problem.
 
     None means: chosen later and printed (device: none; reserve: the device's; runtime and evaluator: the space's;
-    fidelity: 10 epochs, or the recipe's; sampling: the space's;
-    subnets: the sampling's; measure: batch=32,threads=1; backend: inline for a table, else ray_tune; workers: the
-    usable processors, less those of `measure` where speed is measured; store: `run.db` in the run's folder; run:
-    numbered after the space; ray_address: a local cluster).
+    fidelity: 10 epochs, or the recipe's; proxy: nwot where the evaluator is zero_cost; sampling: the space's; subnets:
+    the sampling's; measure: batch=32,threads=1; backend: inline for a table, else ray_tune; workers: the usable
+    processors, less those of `measure` where speed is measured; store: `run.db` in the run's folder; run: numbered
+    after the space; ray_address: a local cluster).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -124,6 +124,7 @@ class RunConfig(BaseModel):
     evaluator: _Text | None = None
     fidelity: Annotated[StrictStr, _if_it_parses(Fidelity.parse)] | None = None
     table: _Text | None = None
+    proxy: _Text | None = None
     recipe: StrictBool = False
     quantize: Annotated[StrictStr, _if_it_parses(widths)] | None = None
     allow_unexecutable: StrictBool = False

@@ -1,19 +1,22 @@
 """What measures accuracy in a search, made ready: shared weights are trained, or a table is read, before it starts."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.assembly import SUPERNET, TABLE
+import numpy as np
+
+from nas.assembly import SUPERNET, TABLE, ZERO_COST, Parts
 from nas.candidates import Price
 from nas.conductor import Event
 from nas.config import RunConfig
 from nas.core.fidelity import Fidelity
 from nas.core.pareto import ParetoFront
 from nas.execution.backend import MakeEvaluator
-from nas.feasibility import Feasibility
+from nas.feasibility import Feasibility, ends_that_fit
 from nas.halving import ACCURACY, Halving
 from nas.progress import Reporter
 from nas.run import StoredRun
@@ -22,6 +25,7 @@ from nas.shared_weights import announced_augmentation, shared_weights
 from nas.strategies.strategy import Strategy
 from nas.tracking.tracker import Tracker
 from search_spaces.combinators.quantization import WithQuantization
+from search_spaces.core.errors import FitnasError
 from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FIDELITY = Fidelity((10,))
 _FLOAT32 = 4
+_ASKED_BETWEEN = 14  # networks, beside the smallest and the largest
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,9 @@ def measuring(
         return _supernet(run, pictures, weights, reporter)
     if run.parts.evaluator == TABLE:
         return _table(run, reporter)
+    if run.parts.evaluator == ZERO_COST:
+        reporter.note(f"warning: {run.parts.warning}")
+        return Measuring(untrained_networks(run.parts, run.config.seed, pictures))
     return _train(run, pictures, description, reporter)
 
 
@@ -133,6 +141,37 @@ def _train(run: StoredRun, pictures: "Pictures", description: "DataDescription",
         kept=run.kept_weights,
         finished={trial.architecture.id for trial in run.trials},
     )
+
+
+def untrained_networks(parts: Parts, seed: int, pictures: "Pictures") -> MakeEvaluator:
+    """Makes the evaluator that asks the search's proxy, of networks and pictures drawn by the seed."""
+    from nas.evaluation.zero_cost import PICTURES, Untrained, ZeroCostEvaluator, batch_of
+
+    batch = batch_of(pictures.train, PICTURES, seed)
+    untrained = Untrained(parts.space, batch, pictures.mean, pictures.std, seed)
+    return functools.partial(ZeroCostEvaluator, untrained, parts.proxy or "")
+
+
+def proxy_ends(
+    parts: Parts, seed: int, feasibility: Feasibility, pictures: "Pictures", reporter: Reporter
+) -> tuple[float, float]:
+    """Where a proxy's score begins and ends in the hypervolume's box: (ideal, worst), of which a space knows neither.
+
+    Asked are the smallest network, the largest and some between, all within the limits. Their worst score is the worst;
+    the ideal is as far beyond their best as that is from the worst. `FitnasError` where none has a score.
+    """
+    evaluator = untrained_networks(parts, seed, pictures)()
+    fitting = feasibility.population[np.flatnonzero(feasibility.columns["fits"])[:_ASKED_BETWEEN]]
+    asked = list(ends_that_fit(parts.pricer, feasibility).concatenate(fitting))
+    scores = []
+    with reporter.progress("asking some networks first") as report:
+        for number, architecture in enumerate(asked, start=1):
+            scores.append(evaluator.evaluate(architecture)["zero_cost"])
+            report(number, len(asked), architecture.id)
+    known = [score for score in scores if math.isfinite(score)]
+    if not known:
+        raise FitnasError(f"{parts.proxy} has no figure for any of {len(asked)} networks; choose another --proxy")
+    return max(known) + (max(known) - min(known)), min(known)
 
 
 def _told(fidelity: Fidelity) -> str:

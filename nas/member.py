@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from nas.assembly import TRAIN
+from nas.assembly import TRAIN, ZERO_COST
 from nas.core.trial import Trial
 from nas.evaluation.quantized import is_quantized
 from nas.member_quantization import POLICY_FILE, member_policy, quantized_member, quantized_scores
@@ -111,14 +111,14 @@ def train_member(
     """Trains one member on the training pictures and scores it on validation and test.
 
     It starts from the weights that it has in the search (those inherited from the supernet, or those of its own
-    training) at a tenth of the space's learning rate, or with `from_scratch` from random ones at all of it. A recipe
-    that was searched says otherwise: all of it holds from scratch, all but the learning rate from weights that are
-    trained already. 25 epochs, or the recipe's. `distill`: a folder of a teacher's stored answers, which take the place
-    of the labels, for as many epochs as are stored unless `epochs` says fewer. `inherited`: weights of a larger network
-    of the same kind by name, to start from what they hold for this one. `policy`: the network learns with its rounding
-    in place (see `nas.quantization.aware`), at a tenth of the usual rate, batch norms folded; without one a network
-    that carries a policy learns in floats, and is scored under it. A training that was killed goes on when the same
-    command is typed again. The newest training of a member replaces the one before.
+    training) at a tenth of the space's learning rate, or with `from_scratch`, and where the search trained nothing,
+    from random ones at all of it. A recipe that was searched says otherwise: all of it holds from scratch, all but the
+    learning rate from weights that are trained already. 25 epochs, or the recipe's. `distill`: a folder of a teacher's
+    stored answers, which take the place of the labels, for as many epochs as are stored unless `epochs` says fewer.
+    `inherited`: weights of a larger network of the same kind by name, to start from what they hold for this one.
+    `policy`: the network learns with its rounding in place (see `nas.quantization.aware`), batch norms folded; without
+    one a network that carries a policy learns in floats, and is scored under it. A training that was killed goes on
+    when the same command is typed again. The newest training of a member replaces the one before.
     """
     reporter = reporter or Silent()
     trial, seed = run.pick(pick), run.config.seed if seed is None else seed
@@ -126,6 +126,7 @@ def train_member(
     if epochs is not None and epochs < 1:
         raise WrongUse(f"--epochs is 1 or more, got {epochs}")
     began = time.monotonic()
+    from_scratch = from_scratch or (run.parts.evaluator == ZERO_COST and inherited is None)
     checkpoint = _checkpoint(run, trial, from_scratch, policy)
     with run.directory.lock(), closing(_tracker(run, trial, checkpoint)) as tracker:
         description, pictures = _data(run, include_test=True)
@@ -278,8 +279,14 @@ def network_of(run: StoredRun, trial: Trial) -> tuple[nn.Module, dict[str, Any]]
 def inherited_network(run: StoredRun, trial: Trial, pictures: Pictures) -> nn.Module:
     """The member with the weights that it was scored with in the search, in eval mode.
 
-    The supernet's with batch norms recalibrated, or those of its own training. `NotFound` where they were not kept.
+    The supernet's with batch norms recalibrated, or those of its own training. `NotFound` where they were not kept, or
+    nothing was trained.
     """
+    if run.parts.evaluator == ZERO_COST:
+        raise NotFound(
+            f"run '{run.name}' trained no network, it asked a proxy; first type: nas train {run.name} --pick "
+            f"{trial.architecture.id}"
+        )
     if run.parts.evaluator == TRAIN:
         return _kept_network(run, trial)
     return recalibrated(run, trained_supernet(run).extract(trial.architecture), trial, pictures)

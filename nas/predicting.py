@@ -47,7 +47,7 @@ def fit_predictor(
     learnt from; nothing is written then.
     """
     if metric is not None and metric not in _METRICS:
-        raise WrongUse(unknown("metric of measured rows", metric, _METRICS))
+        raise WrongUse(unknown("metric to predict", metric, [*_METRICS, "accuracy"]))
     check_free_folder(out, force)
     told = {name: str(value) for name, value in target.items() if value is not None}
     known = read_any(figures, told)

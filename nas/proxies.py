@@ -1,6 +1,5 @@
 """`nas predictor proxies`: zero-cost proxies asked of some networks of a space, beside what is known of these."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from nas.assembly import assemble
 from nas.config import RunConfig
+from nas.evaluation.zero_cost import Untrained, batch_of
 from nas.pricing import Pricer
 from nas.progress import Reporter
 from nas.run import StoredRun
@@ -30,16 +30,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Asked:
-    """Networks, the batch that they are shown, and figures of them by name `(n,)`."""
+    """Networks, who shows them a batch, and figures of them by name `(n,)`."""
 
-    space: SearchSpace[Any]
     population: Population
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    untrained: Untrained
     known: Mapping[str, Floats]
-    seed: int
 
 
 def networks_of_space(
@@ -65,7 +60,10 @@ def networks_of_run(root: Path, name: str, samples: int, pictures: int, seed: in
     run = StoredRun(RunDirectory.open(root, name))
     complete = [trial for trial in run.trials if trial.state == "complete" and "top1" in trial.metrics]
     if len(complete) < 3:
-        raise WrongUse(f"run '{name}' has {len(complete)} evaluated networks; an order needs at least 3")
+        raise WrongUse(
+            f"run '{name}' has {len(complete)} networks whose accuracy is known; an order needs at least 3. Name a run "
+            "of --evaluator supernet or train"
+        )
     places = np.unique(np.linspace(0, len(complete) - 1, min(samples, len(complete))).round().astype(int))
     trials = [complete[place] for place in places]
     population = run.parts.space.population([trial.architecture for trial in trials])
@@ -89,45 +87,32 @@ def _asked(
     train = read.train
     if len(train.labels) < count:
         raise WrongUse(f"--pictures {count}: the data have {len(train.labels)} to train on; ask for at most so many")
-    chosen = np.sort(np.random.default_rng([seed, 7]).permutation(len(train.labels))[:count])
     priced = Pricer(space, space.default_runtime)(population)
     known = {**accuracy, **{column: priced[column].astype(np.float64) for column in ("params", "macs_layerwise")}}
-    images, labels = np.asarray(train.images[chosen]), np.asarray(train.labels[chosen])
-    return Asked(space, population, images, labels, tuple(read.mean), tuple(read.std), known, seed)
+    untrained = Untrained(space, batch_of(train, count, seed), read.mean, read.std, seed, threads=None)
+    return Asked(population, untrained, known)
 
 
 def ask_proxies(asked: Asked, names: str | None, reporter: Reporter) -> dict[str, Any]:
     """Plain JSON values: of each proxy its score of each network, seconds a network, and its order beside others'."""
-    import torch
-
-    from nas.training.data import resize, to_float
-    from nas.training.device import random_numbers
-
-    chosen = _chosen(names)
+    chosen = zero_cost_names() if names is None else chosen_proxies(names)
     scores = {name: np.full(len(asked.population), np.nan) for name in chosen}
     seconds = dict.fromkeys(chosen, 0.0)
-    labels = torch.from_numpy(asked.labels)
     with reporter.progress("asking untrained networks") as report:
         for row, architecture in enumerate(asked.population):
             report(row, len(asked.population), architecture.id)
-            with random_numbers(asked.seed + row):
-                network = asked.space.build(architecture)
-            height, width = asked.space.input_size(architecture)[1:]
-            pictures = to_float(resize(torch.from_numpy(asked.images), (height, width)), asked.mean, asked.std)
-            for name in chosen:
-                began = time.perf_counter()
-                scores[name][row] = zero_cost_proxy(name).score(network, pictures, labels)
-                seconds[name] += time.perf_counter() - began
+            for name, said in asked.untrained.ask(architecture, chosen).items():
+                scores[name][row] = said.score
+                seconds[name] += said.seconds
         report(len(asked.population), len(asked.population), "")
     return _document(asked, scores, seconds)
 
 
-def _chosen(names: str | None) -> list[str]:
-    if names is None:
-        return zero_cost_names()
+def chosen_proxies(names: str) -> list[str]:
+    """Names with commas between them, each once; `WrongUse` with the nearest where one is unknown."""
     listed = [name.strip() for name in names.split(",")]
     for name in listed:
-        zero_cost_proxy(name)  # `WrongUse` with the nearest
+        zero_cost_proxy(name)
     return list(dict.fromkeys(listed))
 
 
@@ -159,8 +144,8 @@ def _document(asked: Asked, scores: Mapping[str, Floats], seconds: Mapping[str, 
         if name != "accuracy"
     ]
     return {
-        "space": asked.space.name,
-        "pictures": len(asked.labels),
+        "space": asked.population.space.name,
+        "pictures": len(asked.untrained.batch.labels),
         "against": list(asked.known),
         "networks": [architecture.id for architecture in asked.population],
         "accuracy": asked.known["accuracy"].tolist() if "accuracy" in asked.known else None,

@@ -4,13 +4,13 @@ import functools
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.anchors import Source, anchor_weights, keep_anchors, resolved_options
-from nas.assembly import RUNS, SUPERNET, TABLE, Parts, assemble, strategy_class
+from nas.assembly import RUNS, SUPERNET, TABLE, ZERO_COST, Parts, assemble, strategy_class
 from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
 from nas.core.objective import Objective
@@ -22,7 +22,7 @@ from nas.execution.backend import Accounting, Backend, Settings, usable_cores
 from nas.feasibility import Feasibility, ends_that_fit, least_figures, survey
 from nas.front_latency import measure_front
 from nas.gate import Gate
-from nas.measuring import Measuring, known_results, measuring, shared_bytes
+from nas.measuring import Measuring, known_results, measuring, proxy_ends, shared_bytes
 from nas.pricing import EXACT_COLUMNS
 from nas.progress import Reporter, Silent
 from nas.run import StoredRun
@@ -124,6 +124,7 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
             distill=distill,
             predictor=[str(Path(path).absolute()) for path in prepared.config.predictor or ()],
             evaluator=parts.evaluator,
+            proxy=parts.proxy,
             sampling=parts.sampling if from_scratch else None,
         )
         run = StoredRun(directory)
@@ -132,13 +133,14 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
         if other is not None:
             take_supernet(parts.space, run, other)
         directory.write_environment()
+        proxied = functools.partial(_proxy_ends, prepared, run, reporter)
         with Store(config.store or sqlite_url(directory.database)) as store:
             space = {"facts": asdict(description.facts), "settings": parts.space.settings.model_dump(mode="json")}
             store.create_run(
                 directory.name,
                 config_json=config.model_dump_json(exclude_none=True),
                 space_json=json.dumps(space),
-                reference_json=json.dumps(reference(parts, prepared.feasibility, reporter).to_dict()),
+                reference_json=json.dumps(reference(parts, prepared.feasibility, reporter, proxied).to_dict()),
                 data_hash=description.hash,
             )
         directory.write(directory.config, config.to_toml())
@@ -158,10 +160,16 @@ def resume(run: StoredRun, reporter: Reporter) -> Outcome:
         return _Search(run, description, survey(run.parts.pricer, run.config.seed), reporter).go()
 
 
-def reference(parts: Parts, feasibility: Feasibility, reporter: Reporter | None = None) -> Reference:
+def reference(
+    parts: Parts,
+    feasibility: Feasibility,
+    reporter: Reporter | None = None,
+    proxied: Callable[[], tuple[float, float]] | None = None,
+) -> Reference:
     """The hypervolume's box: from the space's least figures and accuracy 1 to the budgets, else the space's largest
     figures layer by layer, and chance accuracy. Measured speed: from the smallest network's to the budget, else to the
-    largest one's, both within the exact limits. Predicted figures: likewise, of those sampled too.
+    largest one's, both within the exact limits. Predicted figures: likewise, of those sampled too. A proxy's score:
+    what `proxied` finds, see `nas.measuring.proxy_ends`.
     """
     least = least_figures(parts.pricer)
     largest = parts.pricer.of_largest()
@@ -178,6 +186,10 @@ def reference(parts: Parts, feasibility: Feasibility, reporter: Reporter | None 
         elif parts.gate is not None and column in parts.gate.whose:
             with parts.gate.shown(reporter or Silent()) as gate:
                 best, last = _measured_ends(parts, gate, feasibility, objective)
+            ideal.append(best)
+            worst.append(last)
+        elif parts.evaluator == ZERO_COST and proxied is not None:
+            best, last = proxied()
             ideal.append(best)
             worst.append(last)
         else:
@@ -205,6 +217,19 @@ def _measured_ends(parts: Parts, gate: Gate, feasibility: Feasibility, objective
     # the limit may be beyond what was measured, and noise may make the larger network the faster one
     found.sort(key=objective.oriented)
     return found[0], limit or found[-1]
+
+
+def _proxy_ends(prepared: Prepared, run: StoredRun, reporter: Reporter) -> tuple[float, float]:
+    parts, seed = prepared.parts, prepared.config.seed
+    pictures = _read(prepared.description, run, parts, seed, reporter)
+    return proxy_ends(parts, seed, prepared.feasibility, pictures, reporter)
+
+
+def _read(description: DataDescription, run: StoredRun, parts: Parts, seed: int, reporter: Reporter) -> "Pictures":
+    """The pictures that a search sees, at the space's largest resolution."""
+    size = parts.space.input_size(parts.space.extremes()[1])[1:]
+    with reporter.progress("reading pictures") as report:
+        return load(description, size, seed, cache=run.cache, progress=lambda done, total: report(done, total, ""))
 
 
 def workers_of(parts: Parts, config: RunConfig) -> int:
@@ -275,14 +300,7 @@ class _Search:
         return Outcome(self.run, reason, conductor.conclusion, time.monotonic() - self.began, trained, accounting)
 
     def _pictures(self) -> "Pictures":
-        with self.reporter.progress("reading pictures") as report:
-            pictures = load(
-                self.description,
-                self.run.picture_size,
-                self.config.seed,
-                cache=self.run.cache,
-                progress=lambda done, total: report(done, total, ""),
-            )
+        pictures = _read(self.description, self.run, self.parts, self.config.seed, self.reporter)
         for line in [*skipped_lines(pictures.skipped), *pictures.notes]:
             self.reporter.note(f"data: {line}")
         document = {

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.assembly import TABLE, TRAIN
+from nas.assembly import TABLE, TRAIN, ZERO_COST
 from nas.core.fidelity import Fidelity
 from nas.feasibility import Feasibility
 from nas.gate import Gate
-from nas.measuring import DEFAULT_FIDELITY, fidelity_of
+from nas.measuring import DEFAULT_FIDELITY, fidelity_of, untrained_networks
 from nas.progress import Reporter
 from nas.searching import Prepared, workers_of
 from nas.shared_weights import BATCH, curriculum, epochs_of
+from search_spaces.core.architecture import Architecture
 from search_spaces.core.population import Population
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def _evaluating(prepared: Prepared) -> dict[str, Any]:
         return {"supernet": 0.0, "evaluations": 0.0, "trials": prepared.config.trials, "timed_steps": 0}
     if prepared.parts.evaluator == TRAIN:
         return _training_alone(prepared)
+    if prepared.parts.evaluator == ZERO_COST:
+        return _asking_a_proxy(prepared)
     return _shared_weights(prepared)
 
 
@@ -65,6 +68,29 @@ def _not_measured(feasibility: Feasibility, gate: Gate) -> Population | None:
     return None if row is None else known[row : row + 1]
 
 
+def _asking_a_proxy(prepared: Prepared) -> dict[str, Any]:
+    parts, config = prepared.parts, prepared.config
+    rng = np.random.default_rng([config.seed, 4])
+    evaluator = untrained_networks(parts, config.seed, _random_pictures(prepared, rng, _TIMED_PICTURES))()
+    drawn = _some_that_fit(prepared)
+    began = time.monotonic()
+    for architecture in drawn:
+        evaluator.evaluate(architecture)
+    each = (time.monotonic() - began) / len(drawn)
+    return {
+        "supernet": 0.0,
+        "evaluations": each * config.trials / workers_of(parts, config),
+        "trials": config.trials,
+        "timed_steps": len(drawn),
+    }
+
+
+def _some_that_fit(prepared: Prepared) -> list[Architecture]:
+    """Of those sampled; the smallest network where none was sampled."""
+    fitting = np.flatnonzero(prepared.feasibility.columns["fits"])[:_TIMED_EVALUATIONS]
+    return list(prepared.feasibility.population[fitting]) or [prepared.parts.space.extremes()[0]]
+
+
 def _training_alone(prepared: Prepared) -> dict[str, Any]:
     """Every network trained to the end; with halving most end sooner."""
     from nas.evaluation.train import TrainEvaluator
@@ -75,12 +101,11 @@ def _training_alone(prepared: Prepared) -> dict[str, Any]:
     fidelity = fidelity_of(config) or DEFAULT_FIDELITY
     pictures = _random_pictures(prepared, rng, _TIMED_PICTURES)
     evaluator = TrainEvaluator(space, pictures, Fidelity((1,)), seed=config.seed, accelerator=config.accelerator)
-    columns = prepared.feasibility.columns["fits"]
-    drawn = [prepared.feasibility.population[int(row)] for row in np.flatnonzero(columns)[:_TIMED_EVALUATIONS]]
+    drawn = _some_that_fit(prepared)
     began = time.monotonic()
-    for architecture in drawn or [space.extremes()[0]]:
+    for architecture in drawn:
         evaluator.evaluate(architecture)
-    epoch = (time.monotonic() - began) / max(len(drawn), 1) / _TIMED_PICTURES
+    epoch = (time.monotonic() - began) / len(drawn) / _TIMED_PICTURES
     train = sum(prepared.description.counts["train"])
     each = epoch * train * fidelity.epochs
     return {

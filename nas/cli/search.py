@@ -49,19 +49,28 @@ _Objectives = Annotated[
     _option(
         "--objectives",
         help="Default accuracy,macs; with --quantize int8_accuracy,size; also params, sram, flash, bitops, throughput, "
-        "latency.",
+        "latency, zero_cost.",
     ),
 ]
 _Strategy = Annotated[
     Text, _option("--strategy", help="auto (default), or another of: nas strategies. propose: the space's own rule.")
 ]
-_Evaluator = Annotated[Text, _option("--evaluator", help="supernet, train or table; default: the space's.")]
+_Evaluator = Annotated[Text, _option("--evaluator", help="supernet, train, table or zero_cost; default: the space's.")]
 _Fidelity = Annotated[
     Text,
     _option("--fidelity", help="How long each network trains alone: epochs=10, or with halving epochs=3,9,27."),
 ]
 _Table = Annotated[
     Text, _option("--table", metavar="FILE", help="Known results, .csv or .parquet, for --evaluator table.")
+]
+_Proxy = Annotated[
+    Text,
+    _option(
+        "--proxy",
+        metavar="NAME",
+        help="Whom --evaluator zero_cost asks of untrained networks: nwot (default), synflow, jacob_cov, grad_norm or "
+        "snip. Its score is no accuracy.",
+    ),
 ]
 _Recipe = Annotated[
     bool, typer.Option("--recipe", help="Search learning rate, weight decay, augmentation, epochs as well.")
@@ -150,6 +159,7 @@ def search(
     evaluator: _Evaluator = None,
     fidelity: _Fidelity = None,
     table: _Table = None,
+    proxy: _Proxy = None,
     recipe: _Recipe = False,
     quantize: _Quantize = None,
     allow_unexecutable: _AllowUnexecutable = False,

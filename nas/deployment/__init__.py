@@ -7,11 +7,11 @@ there is one, gives the command to show afterwards.
 
 import importlib
 import inspect
-import pkgutil
 from pathlib import Path
 from types import ModuleType
 
 from nas.run import StoredRun
+from search_spaces.core.by_file import file_names
 from search_spaces.core.errors import WrongUse, unknown
 
 _NOT_FORMATS = {"artifact", "integers", "scripts", "standalone"}
@@ -21,7 +21,7 @@ ELASTIC = "elastic"  # what `--all` means
 
 def format_names() -> list[str]:
     """Every known export format, sorted; none is imported."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - _NOT_FORMATS)
+    return file_names(__path__, _NOT_FORMATS)
 
 
 def exporter(name: str) -> ModuleType:

@@ -8,24 +8,23 @@ A model learns within seconds, and from the same rows always the same. So it is 
 nothing that could execute code is kept.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any
 
 from nas.device_predictor.learnt import LearntPredictor
 from nas.device_predictor.predictor import OPERATORS, ROWS, DeviceForecast, DevicePredictor
 from nas.device_predictor.scores import Scores
 from nas.device_predictor.summed import LOOKUP_TABLE, SummedPredictor, lacking_operators
 from nas.storage.any_rows import read_any
-from nas.storage.files import os_errors_explained, write_atomically
+from nas.storage.files import os_errors_explained
+from nas.storage.learnt_folder import FACTS, Facts, check_files, hash_of, read_facts, write_facts
 from nas.storage.measured_rows import MeasuredRows
 from nas.storage.operator_times import OperatorTimes
+from nas.storage.sheet import FIGURES
 from predictors.core.metric import METRIC_OF_COLUMN
-from search_spaces.core.errors import FitnasError, NotFound, WrongUse
+from search_spaces.core.errors import FitnasError, WrongUse
 
 __all__ = [
     "LOOKUP_TABLE",
@@ -43,22 +42,14 @@ __all__ = [
     "save_predictors",
 ]
 
-_FACTS = "predictor.json"
 
+class _Facts(Facts):
+    """What stands in predictor.json."""
 
-class _Facts(BaseModel):
-    """What stands in predictor.json; of the scores nothing is read back."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    format: Literal[1]
-    metric: str
-    model: str
     space: str | None = None
     target: dict[str, Any]
     rows_sha256: str | None = None
     operators_sha256: str | None = None
-    cross_validated: dict[str, Any] | None = None
 
 
 def save_predictor(predictor: DevicePredictor, folder: Path) -> Scores | None:
@@ -73,29 +64,22 @@ def save_predictor(predictor: DevicePredictor, folder: Path) -> Scores | None:
         space=predictor.space_name,
         target=asdict(predictor.target),
         cross_validated=asdict(scores) if scores else None,
-        **{key: _hash(path) for key, path in predictor.write(folder).items()},
+        **{key: hash_of(path) for key, path in predictor.write(folder).items()},
     )
-    write_atomically(folder / _FACTS, facts.model_dump_json(indent=1, exclude_none=True) + "\n")
+    write_facts(folder, facts)
     return scores
 
 
 def load_predictor(folder: Path) -> DevicePredictor:
     """From a folder that `save_predictor` wrote; `NotFound` where there is none, `FitnasError` where it is damaged."""
-    if not (folder / _FACTS).is_file():
-        raise NotFound(f"{folder} holds no predictor ({_FACTS}); nas predictor fit ROWS.csv --out DIR writes one")
-    try:
-        facts = _Facts.model_validate_json((folder / _FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError, ValidationError) as error:
-        raise FitnasError(f"{folder / _FACTS} is damaged ({error}); fit the predictor again") from None
-    for name, known in ((ROWS, facts.rows_sha256), (OPERATORS, facts.operators_sha256)):
-        if known and (not (folder / name).is_file() or _hash(folder / name) != known):
-            raise FitnasError(f"{folder / name} is not what {_FACTS} was written for; fit the predictor again")
+    facts = read_facts(folder, _Facts, [METRIC_OF_COLUMN[column].key for column in FIGURES])
+    check_files(folder, {ROWS: facts.rows_sha256, OPERATORS: facts.operators_sha256})
     if facts.operators_sha256:
         rows = MeasuredRows.read(folder / ROWS) if facts.rows_sha256 else None
         return SummedPredictor(OperatorTimes.read(folder / OPERATORS), rows)
     found = read_any(folder / ROWS) if facts.rows_sha256 else None
     if found is None or isinstance(found, OperatorTimes):
-        raise FitnasError(f"{folder / _FACTS} is damaged: it names no rows of networks; fit the predictor again")
+        raise FitnasError(f"{folder / FACTS} is damaged: it names no rows of networks; fit the predictor again")
     return LearntPredictor(found, facts.model)
 
 
@@ -121,8 +105,4 @@ def save_predictors(predictors: Sequence[DevicePredictor], folder: Path) -> None
 
 def kept_predictors(folder: Path) -> list[Path]:
     """The folders that `save_predictors` wrote, else this one: a predictor itself, as in earlier runs, or lost."""
-    return sorted(found.parent for found in folder.glob(f"*/{_FACTS}")) or [folder]
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sorted(found.parent for found in folder.glob(f"*/{FACTS}")) or [folder]

@@ -22,7 +22,8 @@ _LEAST = 1e-5
 
 def smooth(captured: Captured, policy: QuantizationPolicy, batches: Sequence[Tensor]) -> None:
     """Moves shift and scale of each channel from a layer norm to its readers, where all of these are linear operators
-    of which one at least has activations in few bits. Where one has no bias the shift stays. In place; nothing where there is none.
+    of which one at least has activations in few bits. Where one has no bias the shift stays. In place; nothing where
+    there is none.
     """
     pairs = _pairs(captured, policy)
     if not pairs:

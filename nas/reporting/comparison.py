@@ -75,13 +75,16 @@ def _notes(views: Sequence[RunView]) -> list[str]:
     notes = []
     if len({view.data.get("split_hash") for view in views}) > 1:
         notes.append("accuracies are on different validation pictures: the seed draws them")
+        if any(view.parts.proxy for view in views):
+            notes.append("proxies looked at different pictures and weights: the seed draws them")
+    notes += dict.fromkeys(view.parts.warning for view in views if view.parts.warning)
     if any(len(view.trials) < view.config.trials for view in views):
         notes.append("not every run is complete")
     by_evaluator = {view.parts.evaluator: ACCURACY_OF[view.parts.evaluator] for view in views}
     if len(by_evaluator) > 1:
         each = "; ".join(f"{view.name}: {by_evaluator[view.parts.evaluator]}" for view in views)
-        return [*notes, f"accuracies are NOT measured alike, each is that of {each}"]
-    return [*notes, f"a network's accuracy is that of {next(iter(by_evaluator.values()))}"]
+        return [*notes, f"accuracies are NOT measured alike: {each}"]
+    return [*notes, next(iter(by_evaluator.values()))]
 
 
 def common_reference(boxes: Sequence[Reference], view: RunView) -> Reference:
@@ -167,8 +170,10 @@ def _table(document: dict[str, Any]) -> "Table":
         "front": [f"{row['front']:,}" for row in document["runs"]],
     }
     for mark in ("best", "knee"):
-        for column in ("top1", "macs", "peak_sram_bytes"):
-            lines[f"{mark}: {title(column)}"] = [_figure(row[mark], column) for row in document["runs"]]
+        for column in ("top1", "zero_cost", "macs", "peak_sram_bytes"):
+            figures = [_figure(row[mark], column) for row in document["runs"]]
+            if any(figure != "-" for figure in figures):
+                lines[f"{mark}: {title(column)}"] = figures
     lines["hypervolume, own box"] = [f"{row['hypervolume']:.4f}" for row in document["runs"]]
     if document["reference"]:
         lines["hypervolume, common box"] = [f"{row['common_hypervolume']:.4f}" for row in document["runs"]]

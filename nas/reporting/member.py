@@ -49,7 +49,7 @@ def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
         )
     else:
         console.print(
-            f"not trained yet (accuracy is that of {ACCURACY_OF[run.parts.evaluator]}); type: nas train {run.name} "
+            f"not trained yet ({ACCURACY_OF[run.parts.evaluator]}); type: nas train {run.name} "
             f"--pick {trial.architecture.id}"
         )
 

@@ -18,7 +18,7 @@ _LONGEST_FRONT = 30
 
 
 def print_front(console: "Console", run: StoredRun) -> None:
-    """The front as a table, with its hypervolume; says so where it is empty."""
+    """The front as a table, with its hypervolume and what to take care of; says so where it is empty."""
     front = run.pareto
     if not len(front):
         console.print(
@@ -37,6 +37,8 @@ def print_front(console: "Console", run: StoredRun) -> None:
         f"hypervolume {front.hypervolume:.4f} of the box between the best possible and the limits; "
         f"SRAM and flash for int8, runtime {runtime}{measured_words(whose)}"
     )
+    if run.parts.warning:
+        console.print(f"warning: {run.parts.warning}", markup=False)
 
 
 def print_outcome(console: "Console", outcome: Outcome) -> None:
@@ -103,6 +105,7 @@ def run_document(run: StoredRun) -> dict[str, Any]:
         "runtime": run.parts.runtime,
         "budget": run.parts.budget.describe(run.parts.runtime),
         "measured": dict(run.parts.whose),
+        "warning": run.parts.warning or None,
         "trials": len(trials),
         "failed": sum(trial.state == "failed" for trial in trials),
         "rejected": sum(trial.rejected for trial in trials),

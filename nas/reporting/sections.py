@@ -60,6 +60,7 @@ def _state(view: RunView) -> str:
     if failed:
         parts.append(f"{sum(count for _, count in failed):,} evaluations failed:")
         parts += [f"{count:,} x {message or 'no message'}" for message, count in failed[:_MOST_ERRORS]]
+    parts += [f"Take care: {view.parts.warning}."] if view.parts.warning else []
     parts += [f"{path} is damaged and left out; train that network again" for path in view.damaged]
     return "\n".join(html.paragraph(words, "warn") for words in parts)
 
@@ -216,8 +217,7 @@ def confusions(view: RunView, figures: Figures) -> str:
         return ""
     if not view.trained:
         words = (
-            "No network is trained yet: an accuracy above is that of "
-            f"{ACCURACY_OF[view.parts.evaluator]}. Type: nas train {view.name} --pick knee"
+            f"No network is trained yet: {ACCURACY_OF[view.parts.evaluator]}. Type: nas train {view.name} --pick knee"
         )
         return html.section("trained", "Trained networks", html.paragraph(words))
     parts = [part for member in view.trained for part in _trained(member, figures)]
@@ -270,8 +270,8 @@ def commands(view: RunView) -> str:
     measured = measured_words(view.parts.whose)
     conventions = (
         f"SRAM and flash are for int8 and runtime {view.parts.runtime}{measured}; MACs count "
-        f"{MAC_CONVENTIONS[view.config.mac_convention]}, with what patches compute again; accuracy is on validation "
-        f"pictures and that of {ACCURACY_OF[view.parts.evaluator]}, unless it says trained."
+        f"{MAC_CONVENTIONS[view.config.mac_convention]}, with what patches compute again; unless it says trained, "
+        f"{ACCURACY_OF[view.parts.evaluator]}, and always on validation pictures."
     )
     facts = {
         "created": view.record.created,
@@ -279,7 +279,7 @@ def commands(view: RunView) -> str:
         "data": f"{view.config.data}, hash {view.record.data_hash[:16]}",
         "space": f"{view.config.space}, {json.dumps(view.parts.space.settings.model_dump(mode='json'))}",
         "seed": str(view.config.seed),
-        "metrics": ", ".join(f"{metric.key} ({metric.unit})" for metric in metrics),
+        "metrics": ", ".join(f"{m.key} ({m.unit or 'no unit'})" for m in metrics),
     }
     return html.section(
         "commands",

@@ -88,7 +88,7 @@ def _beside(view: RunView, anchors: Sequence[AnchorOutcome]) -> list[list[str]]:
     own = {anchor.trial.number for anchor in anchors if anchor.trial is not None}
     on_front = [trial for trial in view.front if trial.number not in own]
     rows = []
-    if on_front:
+    if on_front and all("top1" in trial.metrics for trial in on_front):
         best = max(on_front, key=lambda trial: trial.metrics["top1"])
         rows.append(_row(best, "the best stitch", best.metrics["top1"]))
     fitting = {trial.number for kind in ("front", "dominated") for trial in _of_kind(view, kind)}

@@ -24,6 +24,7 @@ _TITLES = {
     "images_per_second": "images/s",
     "latency_ms": "latency ms",
     "energy_mj": "energy mJ",
+    "zero_cost": "zero-cost score",
 }
 
 
@@ -86,9 +87,9 @@ def front_table(
     """One row a member, best first; `marks` by trial number, such as 'knee'; `measured`: further columns."""
     from rich.table import Table
 
-    trials = list(trials)
-    wanted = [*_FIRST[:4], *(o.column for o in objectives), *measured, *(("balanced_top1",) if balanced else ())]
-    columns = [column for column in dict.fromkeys(wanted) if any(column in trial.metrics for trial in trials)]
+    trials, wanted = list(trials), [o.column for o in objectives]
+    usual = [column for column in _FIRST[:4] if any(column in trial.metrics for trial in trials)]
+    columns = list(dict.fromkeys([*usual, *wanted, *measured, *(("balanced_top1",) if balanced else ())]))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("id")
     for column in columns:

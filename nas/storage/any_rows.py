@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nas.storage.counted_rows import CountedRows
-from nas.storage.measured_rows import ARCHITECTURE, MeasuredRows
+from nas.storage.measured_rows import MeasuredRows
 from nas.storage.operator_times import OPERATOR, OperatorTimes
-from nas.storage.sheet import Sheet
+from nas.storage.sheet import ARCHITECTURE, Sheet
 
 NetworkRows = MeasuredRows | CountedRows
 

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nas.core.measured import Target
-from nas.storage.measured_rows import ARCHITECTURE
-from nas.storage.sheet import LATENCY, OF_TARGET, Row, Sheet, write_sheet
+from nas.storage.sheet import ARCHITECTURE, LATENCY, OF_TARGET, Row, Sheet, write_sheet
 from predictors.hardware.latency.operator_classes import COLUMNS as COUNTS
 from predictors.hardware.latency.operator_classes import TRAFFIC
 from search_spaces.core.errors import WrongUse

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from nas.core.measured import Measured, Target
-from nas.storage.sheet import LATENCY, OF_TARGET, Row, Sheet, write_sheet
+from nas.storage.sheet import ARCHITECTURE, LATENCY, OF_TARGET, Row, Sheet, write_sheet
 from search_spaces.core.architecture import Architecture
-from search_spaces.core.errors import WrongUse, shown
 
-ARCHITECTURE = "architecture"
 _OF_NETWORK = ("id", "space", ARCHITECTURE)
 _OF_FIGURE = ("spread", "drift", "passes", "runs")
 COLUMNS = (*_OF_NETWORK, LATENCY, *_OF_FIGURE, *OF_TARGET)
@@ -64,16 +62,8 @@ class MeasuredRows:
         """The same of a file that is read already."""
         sheet.check(COLUMNS, [ARCHITECTURE])
         target = sheet.target()
-        networks = [_architecture(sheet, number, row) for number, row in sheet.rows]
-        first: dict[str, int] = {}
-        for (number, _), network in zip(sheet.rows, networks, strict=True):
-            if network.id in first:
-                raise sheet.wrong(
-                    number, f"the network {network.id} stands in row {first[network.id]} as well; keep one of them"
-                )
-            first[network.id] = number
         figures = tuple(_figure(sheet, number, row) for number, row in sheet.rows)
-        return cls(target, tuple(networks), figures, sheet.column)
+        return cls(target, sheet.architectures(), figures, sheet.column)
 
 
 def _cells(column: str, figure: Measured | None) -> dict[str, Any]:
@@ -85,22 +75,6 @@ def _cells(column: str, figure: Measured | None) -> dict[str, Any]:
         name: "" if value is None else f"{value:.4f}" if name in shares else f"{value:.6g}"
         for name, value in known.items()
     }
-
-
-def _architecture(sheet: Sheet, number: int, row: Row) -> Architecture:
-    try:
-        found = Architecture.from_json(row[ARCHITECTURE])
-    except WrongUse as error:
-        raise sheet.wrong(number, str(error), ARCHITECTURE) from None
-    for name, own in (("id", found.id), ("space", found.space)):
-        if row.get(name, own) != own:
-            raise sheet.wrong(
-                number,
-                f"{shown(row[name])}, while the architecture beside it has {own}; were cells moved, or did a "
-                "spreadsheet take the text for a number?",
-                name,
-            )
-    return found
 
 
 def _figure(sheet: Sheet, number: int, row: Row) -> Measured | None:

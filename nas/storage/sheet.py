@@ -14,9 +14,11 @@ from typing import Any
 
 from nas.core.measured import Target
 from nas.storage.files import os_errors_explained, write_atomically
+from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse, did_you_mean, shown
 
 LATENCY, ENERGY = FIGURES = ("latency_ms", "energy_mj")
+ARCHITECTURE = "architecture"
 OF_TARGET = tuple(Target.__dataclass_fields__)
 _LARGEST_FILE_BYTES = 256 << 20
 _LARGEST_NUMBER = 1e18  # beyond any network
@@ -59,12 +61,7 @@ class Sheet:
         `columns`: all that there may be (either figure); of the target and the figure none is `needed` by name. `hint`:
         further names that somebody may have meant.
         """
-        known = (*columns, *FIGURES)
-        for name in self.names:
-            if name not in known or self.names.count(name) > 1:
-                hinted = did_you_mean(name, dict.fromkeys((*known, *hint)))
-                why = "there twice" if name in known else f"unknown{hinted}"
-                raise WrongUse(f"{self.path}, row 1: the column {shown(name)} is {why}; {_listed(columns)}")
+        self._check_names(columns, FIGURES, hint)
         if set(FIGURES) <= set(self.names):
             raise WrongUse(f"{self.path}, row 1: {' and '.join(FIGURES)} are two things; give each a file of its own")
         missing = [name for name in columns if name in needed and name not in self.names]
@@ -73,6 +70,25 @@ class Sheet:
         if missing:
             told = "; flags of nas predictor fit may tell the target" if set(missing) <= set(OF_TARGET) else ""
             raise WrongUse(f"{self.path}, row 1: the columns {','.join(missing)} are missing{told}; {_listed(columns)}")
+        self._check_cells()
+
+    def check_without_target(self, columns: Sequence[str], needed: Collection[str]) -> None:
+        """The same of a file whose figures are of no target, each in a column of its own."""
+        self._check_names(columns)
+        missing = [name for name in columns if name in needed and name not in self.names]
+        if missing:
+            raise WrongUse(f"{self.path}, row 1: the columns {','.join(missing)} are missing; {_listed(columns)}")
+        self._check_cells()
+
+    def _check_names(self, columns: Sequence[str], others: Sequence[str] = (), hint: Iterable[str] = ()) -> None:
+        known = (*columns, *others)
+        for name in self.names:
+            if name not in known or self.names.count(name) > 1:
+                hinted = did_you_mean(name, dict.fromkeys((*known, *hint)))
+                why = "there twice" if name in known else f"unknown{hinted}"
+                raise WrongUse(f"{self.path}, row 1: the column {shown(name)} is {why}; {_listed(columns)}")
+
+    def _check_cells(self) -> None:
         if not self.rows:
             raise WrongUse(f"{self.path} has no rows; expected one for each figure")
         for number, row in self.rows:
@@ -94,8 +110,12 @@ class Sheet:
         except WrongUse as error:
             raise self.wrong(number, str(error)) from None
 
-    def number(self, number: int, row: Row, column: str, kind: Callable[[str], Any] = float) -> Any:
-        """A number of 0 or more, of a plausible size; None of an empty cell or a missing column."""
+    def number(
+        self, number: int, row: Row, column: str, kind: Callable[[str], Any] = float, signed: bool = False
+    ) -> Any:
+        """A number of 0 or more, of a plausible size; None of an empty cell or a missing column. `signed`: any finite
+        one.
+        """
         text = row.get(column, "").strip()
         if not text:
             return None
@@ -103,9 +123,10 @@ class Sheet:
             value = kind(text)
         except ValueError:
             value = math.nan
-        if not 0 <= value <= _LARGEST_NUMBER:
+        if not (math.isfinite(value) if signed else 0 <= value <= _LARGEST_NUMBER):
             what = "whole number" if kind is int else "number"
-            raise self.wrong(number, f"{shown(text)} is no {what} of 0 or more, without a unit", column)
+            bound = "" if signed else " of 0 or more"
+            raise self.wrong(number, f"{shown(text)} is no {what}{bound}, without a unit", column)
         return value
 
     def filled(self, number: int, row: Row, column: str, kind: Callable[[str], Any] = float) -> Any:
@@ -114,6 +135,33 @@ class Sheet:
         if value is None:
             raise self.wrong(number, "empty; write a number, or leave the row out", column)
         return value
+
+    def architectures(self) -> tuple[Architecture, ...]:
+        """Of the column `architecture`, each once; `id` and `space`, where they are there, have to be its own."""
+        networks = [self._architecture(number, row) for number, row in self.rows]
+        first: dict[str, int] = {}
+        for (number, _), network in zip(self.rows, networks, strict=True):
+            if network.id in first:
+                raise self.wrong(
+                    number, f"the network {network.id} stands in row {first[network.id]} as well; keep one of them"
+                )
+            first[network.id] = number
+        return tuple(networks)
+
+    def _architecture(self, number: int, row: Row) -> Architecture:
+        try:
+            found = Architecture.from_json(row[ARCHITECTURE])
+        except WrongUse as error:
+            raise self.wrong(number, str(error), ARCHITECTURE) from None
+        for name, own in (("id", found.id), ("space", found.space)):
+            if row.get(name, own) != own:
+                raise self.wrong(
+                    number,
+                    f"{shown(row[name])}, while the architecture beside it has {own}; were cells moved, or did a "
+                    "spreadsheet take the text for a number?",
+                    name,
+                )
+        return found
 
     def wrong(self, number: int, why: str, column: str = "") -> WrongUse:
         """An error that names the row, and the column."""

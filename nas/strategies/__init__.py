@@ -1,11 +1,9 @@
 """Ways to propose architectures. One file is one strategy: its file name is its name, it exports `STRATEGY`."""
 
-import importlib
-import pkgutil
 from importlib.metadata import entry_points
 
 from nas.strategies.strategy import Strategy
-from search_spaces.core.errors import WrongUse, did_you_mean
+from search_spaces.core.by_file import exported, file_names
 
 ENTRY_POINT_GROUP = "fitnas.strategies"
 _NOT_STRATEGIES = {"strategy", "around_front", "improvement", "moves", "optuna_sampler", "planning", "surrogates"}
@@ -13,8 +11,8 @@ _NOT_STRATEGIES = {"strategy", "around_front", "improvement", "moves", "optuna_s
 
 def strategy_names() -> list[str]:
     """Every known strategy, sorted; none is imported."""
-    files = {module.name for module in pkgutil.iter_modules(__path__)} - _NOT_STRATEGIES
-    return sorted(files | {point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
+    others = {point.name for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return sorted(others.union(file_names(__path__, _NOT_STRATEGIES)))
 
 
 def strategy_class(name: str) -> type[Strategy]:
@@ -22,13 +20,9 @@ def strategy_class(name: str) -> type[Strategy]:
 
     `WrongUse` with the nearest known name where there is none.
     """
-    known = strategy_names()
-    if name not in known:
-        hint = did_you_mean(name, known) or "."
-        raise WrongUse(f"unknown strategy '{name}'{hint} Known: {', '.join(known)}")
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == name:
             loaded: type[Strategy] = point.load()
             return loaded
-    strategy: type[Strategy] = importlib.import_module(f"nas.strategies.{name}").STRATEGY
+    strategy: type[Strategy] = exported(__name__, name, "STRATEGY", "strategy", strategy_names())
     return strategy

@@ -2,7 +2,7 @@
 
 Figures are oriented (less is better) and on a log scale: what is wrong rather than what is right of an accuracy, and
 ratios of everything else. There the front is evenly spread, and a network twice as slow is as much slower at 1 ms as
-at 100.
+at 100. A proxy's score alone, which may be negative, stays as it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,6 +36,8 @@ def on_log_scale(objective: Objective, values: ArrayLike) -> Floats:
     ([-0.69, -1.38], [0.0, 0.69])
     """
     array = np.asarray(values, dtype=np.float64)
+    if not objective.metric.ratios:
+        return objective.oriented(array)
     if objective.metric.unit == "fraction" and not objective.minimise:
         return np.asarray(np.log(np.maximum(1.0 - array, 0.0) + _LEAST_ERROR))
     logarithm = np.log(np.maximum(array, _LEAST))
@@ -51,7 +53,7 @@ def raw_volume(objectives: Sequence[Objective], points: Floats) -> Floats:
     """
     # d raw / d logarithm is the raw figure itself, or what is wrong of a fraction
     falling = [not o.minimise and o.metric.unit != "fraction" for o in objectives]
-    sums = points @ np.where(falling, -1.0, 1.0)
+    sums = points @ np.where([not o.metric.ratios for o in objectives], 0.0, np.where(falling, -1.0, 1.0))
     return np.asarray(np.exp(sums - sums.max(initial=-np.inf)))
 
 

@@ -3,10 +3,8 @@
 It exports `SINK`, a `nas.tracking.sink.Sink`. Heavy packages are imported when a sink is opened.
 """
 
-import importlib
-import pkgutil
-
 from nas.tracking.sink import Sink
+from search_spaces.core.by_file import exported, file_names
 from search_spaces.core.errors import WrongUse, unknown
 
 _NOT_SINKS = {"sink", "tracker"}
@@ -15,7 +13,7 @@ NONE = "none"
 
 def sink_names() -> list[str]:
     """Every known sink, sorted; none is imported."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - _NOT_SINKS)
+    return file_names(__path__, _NOT_SINKS)
 
 
 def parse_sinks(text: str) -> tuple[str, ...]:
@@ -36,6 +34,6 @@ def parse_sinks(text: str) -> tuple[str, ...]:
 
 
 def sink_class(name: str) -> type[Sink]:
-    """The class that `nas/tracking/<name>.py` exports as `SINK`."""
-    sink: type[Sink] = importlib.import_module(f"nas.tracking.{name}").SINK
+    """The class that `nas/tracking/<name>.py` exports as `SINK`; `WrongUse` where there is none."""
+    sink: type[Sink] = exported(__name__, name, "SINK", "--tracking", sink_names())
     return sink

@@ -3,21 +3,18 @@
 It exports `PREDICTOR`; scikit-learn is loaded when one is fitted.
 """
 
-import importlib
-import pkgutil
-
 from predictors.accuracy.predictor import AccuracyPredictor, Prediction
-from search_spaces.core.errors import WrongUse, unknown
+from search_spaces.core.by_file import exported, file_names
 
 __all__ = ["DEFAULT", "AccuracyPredictor", "Prediction", "accuracy_predictor", "accuracy_predictor_names"]
 
 DEFAULT = "gaussian_process"
-_NOT_PREDICTORS = {"predictor"}
+_NOT_PREDICTORS = {"interval", "predictor"}
 
 
 def accuracy_predictor_names() -> list[str]:
     """Every known model, sorted; none is imported."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - _NOT_PREDICTORS)
+    return file_names(__path__, _NOT_PREDICTORS)
 
 
 def accuracy_predictor(name: str = DEFAULT) -> AccuracyPredictor:
@@ -25,8 +22,7 @@ def accuracy_predictor(name: str = DEFAULT) -> AccuracyPredictor:
 
     `WrongUse` with the nearest known name where there is none.
     """
-    known = accuracy_predictor_names()
-    if name not in known:
-        raise WrongUse(unknown("accuracy predictor", name, known))
-    predictor: type[AccuracyPredictor] = importlib.import_module(f"predictors.accuracy.{name}").PREDICTOR
+    predictor: type[AccuracyPredictor] = exported(
+        __name__, name, "PREDICTOR", "accuracy predictor", accuracy_predictor_names()
+    )
     return predictor()

@@ -29,7 +29,7 @@ class Metric:
     """One row of the table.
 
     `key` in flags, `column` in tables and JSON; `suffixes` maps a unit to its factor to the column's unit; `better` is
-    more or less; `whole`: a count, never a fraction.
+    more or less; `whole`: a count, never a fraction; `ratios`: above 0, so that twice as much means something.
     """
 
     key: str
@@ -38,6 +38,7 @@ class Metric:
     better: Literal["more", "less"]
     suffixes: dict[str, float]
     whole: bool = False
+    ratios: bool = True
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -57,6 +58,7 @@ METRICS: dict[str, Metric] = {
         Metric("throughput", "images_per_second", "images/s", "more", _RATE),
         Metric("energy", "energy_mj", "mJ", "less", _ENERGY_MJ),
         Metric("bitops", "bitops", "bit operations", "less", _DECIMAL, whole=True),
+        Metric("zero_cost", "zero_cost", "", "more", {"": 1.0}, ratios=False),  # of a proxy, on its own scale
     )
 }
 
@@ -100,7 +102,7 @@ def format_quantity(metric: Metric, value: float) -> str:
     NaN and infinities are written as such.
     """
     if not math.isfinite(value):
-        return f"{value} {metric.unit}"
+        return f"{value} {metric.unit}".rstrip()
     if metric.unit == "fraction":
         return f"{100 * value:.1f} %"
     if metric.unit == "B":
@@ -108,7 +110,7 @@ def format_quantity(metric: Metric, value: float) -> str:
     if metric.suffixes is _DECIMAL:
         scale, prefix = next(((s, p) for s, p in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if value >= s), (1.0, ""))
         return f"{value:,.0f}" + (f" ({_rounded(value / scale)} {prefix})" if prefix else "")
-    return f"{_rounded(value)} {metric.unit}"
+    return f"{_rounded(value)} {metric.unit}".rstrip()
 
 
 def _rounded(value: float) -> str:

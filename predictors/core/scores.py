@@ -45,6 +45,16 @@ def spearman(measured: ArrayLike, predicted: ArrayLike) -> float:
     return float((ranks[0] * ranks[1]).sum()) / scale if scale else float("nan")
 
 
+def rmse(measured: ArrayLike, predicted: ArrayLike) -> float:
+    """Root of the mean squared error, in the unit of what was measured.
+
+    >>> rmse([0.5, 0.7], [0.6, 0.6])
+    0.1
+    """
+    known, found = _pair(measured, predicted)
+    return float(np.sqrt(np.mean((found - known) ** 2))) if len(known) else float("nan")
+
+
 def rmspe(measured: ArrayLike, predicted: ArrayLike) -> float:
     """Root of the mean squared relative error, a fraction of what was measured.
 

@@ -5,11 +5,8 @@ It exports `PROXY`; torch is loaded when one is asked. How well they order netwo
 accuracy. Parameters and multiply-accumulates are proxies too, which every price holds.
 """
 
-import importlib
-import pkgutil
-
 from predictors.zero_cost.proxy import ZeroCostProxy
-from search_spaces.core.errors import WrongUse, unknown
+from search_spaces.core.by_file import exported, file_names
 
 __all__ = ["ZeroCostProxy", "zero_cost_names", "zero_cost_proxy"]
 
@@ -18,7 +15,7 @@ _NOT_PROXIES = {"gradients", "proxy"}
 
 def zero_cost_names() -> list[str]:
     """Every known proxy, sorted; none is imported."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - _NOT_PROXIES)
+    return file_names(__path__, _NOT_PROXIES)
 
 
 def zero_cost_proxy(name: str) -> ZeroCostProxy:
@@ -26,8 +23,5 @@ def zero_cost_proxy(name: str) -> ZeroCostProxy:
 
     `WrongUse` with the nearest known name where there is none.
     """
-    known = zero_cost_names()
-    if name not in known:
-        raise WrongUse(unknown("zero-cost proxy", name, known))
-    proxy: type[ZeroCostProxy] = importlib.import_module(f"predictors.zero_cost.{name}").PROXY
+    proxy: type[ZeroCostProxy] = exported(__name__, name, "PROXY", "zero-cost proxy", zero_cost_names())
     return proxy()

@@ -5,12 +5,12 @@
 
 import functools
 import importlib
-import pkgutil
 from importlib.metadata import entry_points
 from typing import Any
 
 import search_spaces
 import search_spaces.combinators
+from search_spaces.core.by_file import exported, file_names
 from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.space import SearchSpace
 
@@ -20,7 +20,7 @@ _NOT_SPACES = {"core", "blocks", "combinators", "stitching"}
 
 def space_names() -> list[str]:
     """Every known space, sorted; none is imported."""
-    return sorted(_files() | {point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
+    return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)}.union(_files()))
 
 
 def space_class(name: str) -> type[SearchSpace[Any]]:
@@ -43,15 +43,14 @@ def space_class(name: str) -> type[SearchSpace[Any]]:
 
 def combinator_names() -> list[str]:
     """What every space can be extended by, sorted; none is imported."""
-    return sorted(module.name for module in pkgutil.iter_modules(search_spaces.combinators.__path__))
+    return file_names(search_spaces.combinators.__path__)
 
 
 @functools.cache
 def _extended(base: str, combinator: str) -> type[SearchSpace[Any]]:
     """The combinator's class over the space `base`; the same class at every call."""
-    if combinator not in combinator_names():
-        raise WrongUse(unknown("combinator", combinator, combinator_names()))
-    kind: Any = importlib.import_module(f"search_spaces.combinators.{combinator}").COMBINATOR
+    package = search_spaces.combinators.__name__
+    kind: Any = exported(package, combinator, "COMBINATOR", "combinator", combinator_names())
     inner = space_class(base)
     told = {
         "inner_class": inner,
@@ -65,5 +64,5 @@ def _extended(base: str, combinator: str) -> type[SearchSpace[Any]]:
     return extended
 
 
-def _files() -> set[str]:
-    return {module.name for module in pkgutil.iter_modules(search_spaces.__path__)} - _NOT_SPACES
+def _files() -> list[str]:
+    return file_names(search_spaces.__path__, _NOT_SPACES)

@@ -1,10 +1,7 @@
 """Which sub-networks a step of a supernet's training trains. One file is one way: it exports `SAMPLING`; no torch."""
 
-import importlib
-import pkgutil
-
 from nas.training.sampling.sampling import Sampling
-from search_spaces.core.errors import WrongUse, unknown
+from search_spaces.core.by_file import exported, file_names
 
 DEFAULT = "sandwich"
 _NOT_SAMPLINGS = {"sampling"}
@@ -12,7 +9,7 @@ _NOT_SAMPLINGS = {"sampling"}
 
 def sampling_names() -> list[str]:
     """Every known way, sorted; none is imported."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - _NOT_SAMPLINGS)
+    return file_names(__path__, _NOT_SAMPLINGS)
 
 
 def sampling_class(name: str) -> type[Sampling]:
@@ -20,7 +17,5 @@ def sampling_class(name: str) -> type[Sampling]:
 
     `WrongUse` with the nearest known name where there is none.
     """
-    if name not in sampling_names():
-        raise WrongUse(unknown("--sampling", name, sampling_names()))
-    sampling: type[Sampling] = importlib.import_module(f"nas.training.sampling.{name}").SAMPLING
+    sampling: type[Sampling] = exported(__name__, name, "SAMPLING", "--sampling", sampling_names())
     return sampling

@@ -3,11 +3,8 @@
 It exports `PREDICTOR`; scikit-learn is loaded when one is fitted.
 """
 
-import importlib
-import pkgutil
-
 from predictors.hardware.latency.predictor import COVERAGE, LatencyPrediction, LatencyPredictor, far_off
-from search_spaces.core.errors import WrongUse, unknown
+from search_spaces.core.by_file import exported, file_names
 
 __all__ = [
     "COVERAGE",
@@ -25,7 +22,7 @@ _NOT_PREDICTORS = {"learnt", "lookup_table", "operator_classes", "predictor"}
 
 def latency_predictor_names() -> list[str]:
     """Every known model, sorted; none is imported."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - _NOT_PREDICTORS)
+    return file_names(__path__, _NOT_PREDICTORS)
 
 
 def latency_predictor(name: str = DEFAULT) -> LatencyPredictor:
@@ -33,8 +30,7 @@ def latency_predictor(name: str = DEFAULT) -> LatencyPredictor:
 
     `WrongUse` with the nearest known name where there is none.
     """
-    known = latency_predictor_names()
-    if name not in known:
-        raise WrongUse(unknown("latency predictor", name, known))
-    predictor: type[LatencyPredictor] = importlib.import_module(f"predictors.hardware.latency.{name}").PREDICTOR
+    predictor: type[LatencyPredictor] = exported(
+        __name__, name, "PREDICTOR", "latency predictor", latency_predictor_names()
+    )
     return predictor()

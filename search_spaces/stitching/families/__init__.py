@@ -1,8 +1,8 @@
 """Kinds of networks that can be stitched. One file is one kind: it exports `FAMILY`."""
 
 import importlib
-import pkgutil
 
+from search_spaces.core.by_file import file_names
 from search_spaces.core.errors import WrongUse
 from search_spaces.stitching.families.family import Family
 
@@ -11,11 +11,7 @@ __all__ = ["Family", "family_of"]
 _NOT_FAMILIES = {"family"}
 _FAMILIES: dict[str, Family] = {
     family.factory: family
-    for family in (
-        importlib.import_module(f"{__name__}.{module.name}").FAMILY
-        for module in pkgutil.iter_modules(__path__)
-        if module.name not in _NOT_FAMILIES
-    )
+    for family in (importlib.import_module(f"{__name__}.{name}").FAMILY for name in file_names(__path__, _NOT_FAMILIES))
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 from nas.core.budget import Budget
 from nas.core.objective import parse_objectives
 from nas.core.trial import Trial
-from nas.strategies.surrogates import Surrogates, descriptions, on_log_scale
+from nas.strategies.surrogates import Surrogates, descriptions, on_log_scale, raw_volume
 from tests.nas.toy_space import ToySettings, ToySpace, accuracy, macs
 
 BOTH = parse_objectives("accuracy,macs")
@@ -18,6 +18,13 @@ def test_the_log_scale_keeps_the_order_and_survives_the_ends() -> None:
     assert (np.diff(on_log_scale(throughput, [1.0, 10.0])) < 0).all()
     assert np.isfinite(on_log_scale(accuracy, [1.0, 1.2])).all()
     assert np.isnan(on_log_scale(latency, [np.nan])).all()
+
+
+def test_a_score_that_may_be_negative_is_left_as_it_is() -> None:
+    both = parse_objectives("zero_cost,latency")
+    assert on_log_scale(both[0], [-3.0, 0.0, 2.5]).tolist() == [3.0, 0.0, -2.5]
+    points = np.array([[3.0, 0.0], [-2.5, 0.0], [-2.5, np.log(2.0)]])
+    assert raw_volume(both, points) == pytest.approx([0.5, 0.5, 1.0])  # volume does not depend on the score
 
 
 def test_options_are_counted_over_choices_that_share_them() -> None:

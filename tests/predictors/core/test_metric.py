@@ -85,6 +85,8 @@ def test_bad_quantities_are_wrong_use_with_the_way_out(key: str, text: str, said
         ("latency", float("inf"), "inf ms"),
         ("sram", float("nan"), "nan B"),
         ("throughput", 12.5, "12.5 images/s"),
+        ("zero_cost", -3.25, "-3.25"),
+        ("zero_cost", float("nan"), "nan"),
     ],
 )
 def test_quantities_are_written_as_people_read_them(key: str, value: float, text: str) -> None:
@@ -94,7 +96,9 @@ def test_quantities_are_written_as_people_read_them(key: str, value: float, text
 def test_the_table_is_consistent() -> None:
     assert len({m.column for m in METRICS.values()}) == len(METRICS)
     assert all(m.key == key for key, m in METRICS.items())
-    assert [key for key, m in METRICS.items() if m.better == "more"] == ["accuracy", "int8_accuracy", "throughput"]
+    more = [key for key, m in METRICS.items() if m.better == "more"]
+    assert more == ["accuracy", "int8_accuracy", "throughput", "zero_cost"]
+    assert [key for key, m in METRICS.items() if not m.ratios] == ["zero_cost"]
     assert METRICS["sram"].column == "peak_sram_bytes"
     for m in METRICS.values():
         assert pickle.loads(pickle.dumps(m)) == m
