@@ -24,17 +24,42 @@ if TYPE_CHECKING:
     from nas.accuracy_predictor import AccuracyScores, LearntAccuracy
     from nas.device_predictor import DevicePredictor
     from nas.member import MemberReport
+    from nas.quantizing import QuantizationReport
     from nas.reporting.figures import Figure
 
 
 class Run(StoredRun):
     """A run and what can be done with it; `nas.search` and `nas.load` return one."""
 
-    def train(self, pick: str = "knee", **options: Any) -> "MemberReport":
-        """Trains one member; see `nas.member.train_member` for the options."""
+    def train(self, pick: str = "knee", quantized: bool = False, **options: Any) -> "MemberReport":
+        """Trains one member; see `nas.member.train_member` for the options. `quantized`: with its policy's rounding in
+        place, its own or that of `quantize`, else int8.
+        """
         from nas.member import train_member
+        from nas.member_quantization import member_policy
 
+        if quantized:
+            options["policy"] = member_policy(self, self.pick(pick))
         return train_member(self, pick, **options)
+
+    def quantize(
+        self,
+        budget: str,
+        pick: str = "knee",
+        policy: str | None = None,
+        widths: str | None = None,
+        runtime: str | None = None,
+        allow_unexecutable: bool = False,
+    ) -> "QuantizationReport":
+        """Finds widths for every operator of one member within a budget, such as `size=50k`; keeps the best policy.
+
+        `policy`: one of greedy, sensitivity, relevance, hessian, uniform, or all. See `nas.quantizing`.
+        """
+        from nas.quantizing import Question, quantize_member
+
+        named = {"name": policy} if policy else {}
+        question = Question(budget, widths=widths, runtime=runtime, allow_unexecutable=allow_unexecutable, **named)
+        return quantize_member(self, pick, question)
 
     def export(
         self,
@@ -53,7 +78,7 @@ class Run(StoredRun):
         return export_member(self, pick, to, out, force, **options)
 
     def figures(self) -> "dict[str, Figure]":
-        """Plotly figures by name: front, hypervolume, parallel, resources, `confusion <id>` of trained members."""
+        """Plotly figures by name: front, hypervolume, parallel, resources, `policy <id>`, `confusion <id>` of trained members."""
         from nas.reporting.figures import figures
         from nas.reporting.run_view import RunView
 
