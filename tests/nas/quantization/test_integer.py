@@ -245,7 +245,7 @@ class Checking(fx.Interpreter):
     def run_node(self, n: fx.Node) -> Any:
         value, how = super().run_node(n), self.quantized.kept.get(n.name)
         if how is None:
-            return value
+            return self.values.get(f"{n.name}.real", value)
         real = how.real(self.values[n.name])
         self.worst[n.name] = float((how.rounded(value) - real).abs().max()) / how.scale
         return real
@@ -262,7 +262,7 @@ def test_every_operator_of_every_space_is_a_step_from_rounded_floats_at_most(nam
     for widths in ({}, dict.fromkeys(names[1::2], "fp32"), dict.fromkeys(names[::3], "w4")):
         quantized = under(network.eval(), pictures, names, widths=widths)
         integers = IntegerNetwork.of(quantized)
-        checking = Checking(quantized, integers.integers(pictures))
+        checking = Checking(quantized, integers.tensors(pictures))
         with torch.no_grad():
             logits = checking.run(pictures)
         assert set(checking.worst) == set(quantized.kept)
