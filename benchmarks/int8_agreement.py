@@ -1,8 +1,8 @@
 """int8 networks three ways: the integer reference, onnxruntime on the exported file, and floats that are rounded.
 
 Small networks are trained from random weights on real pictures, quantized with 256 training pictures, and scored on
-the test pictures. Asked: onnxruntime gives at least 99.5 % of them the class that the integer reference gives. Times are
-of onnxruntime on one thread, float and int8 file in turns, the median of the rounds.
+the test pictures. Asked: onnxruntime gives at least 99.5 % of them the class that the integer reference gives. Times
+are of onnxruntime on one thread, float and int8 file in turns, the median of the rounds.
 
     FITNAS_DATA=... python benchmarks/int8_agreement.py --seeds 0 1
 """

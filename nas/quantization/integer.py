@@ -47,14 +47,15 @@ class IntegerNetwork:
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Pictures (n, C, H, W), normalised as for training -> logits (n, classes), float32."""
-        return self._run(pictures)[self.output]
+        return self.tensors(pictures)[self.output]
 
     def integers(self, pictures: Tensor) -> dict[str, Tensor]:
         """Every tensor that is kept in few bits, by name, int32."""
-        return {name: value for name, value in self._run(pictures).items() if name in self.kept}
+        return {name: value for name, value in self.tensors(pictures).items() if name in self.kept}
 
     @torch.no_grad()
-    def _run(self, pictures: Tensor) -> dict[str, Tensor]:
+    def tensors(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Every tensor by name; floats have names that end with `.real`."""
         values: dict[str, Tensor] = {self.input: pictures}
         for each in self.operators:
             values[each.output] = each.run(*(values[name] for name in each.inputs))
