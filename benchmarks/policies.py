@@ -47,8 +47,10 @@ def subject_of(name: str, seed: int) -> tuple[Subject, Any]:
     """A random network, trained, and its operator table."""
     path = Path(os.environ["FITNAS_DATA"]) / "vision" / DATA[name]
     space = nas.space("mcunetv2", str(path), resolutions=RESOLUTION[name])
-    population = space.sample(np.random.default_rng([seed, 5]), 64)
-    fits = Pricer(space, "onnxruntime", Budget.parse(LIMITS), "none")(population)["fits"]
+    rng, fits = np.random.default_rng([seed, 5]), np.zeros(1, dtype=bool)
+    while not fits.any():
+        population = space.sample(rng, 64)
+        fits = Pricer(space, "onnxruntime", Budget.parse(LIMITS), "none")(population)["fits"]
     architecture = population[int(np.flatnonzero(fits)[0])]
     size = space.input_size(architecture)[1:]
     pictures = load(describe(path), size, seed, include_test=True)
