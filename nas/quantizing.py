@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -211,9 +211,21 @@ class Subject:
         batches = calibration_batches(pictures, size, run.config.seed)
         return cls(network, origin["weights"], size, pictures, batches, Task.of(network, options, batches))
 
-    def answer(self, name: str, progress: Callable[[int, int], None]) -> Outcome:
-        """What the policy of that name finds, scored on validation; without asking it where the widest widths fit."""
-        task, began = self.task.fresh(progress), time.monotonic()
+    def under(self, options: Options) -> "Subject":
+        """The same network under other limits."""
+        return replace(self, task=replace(self.task, options=options))
+
+    def answer(
+        self,
+        name: str,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        known: dict[bytes, float] | None = None,
+    ) -> Outcome:
+        """What the policy of that name finds, scored on validation; without asking it where the widest widths fit.
+
+        `known`: losses that were measured for another policy or limit.
+        """
+        task, began = self.task.fresh(progress, known), time.monotonic()
         options = task.options
         choice = options.widest if options.fits(options.widest) else policy(name)(task)
         seconds, found = time.monotonic() - began, options.policy(choice)

@@ -1,9 +1,11 @@
 """Curvature times the error of rounding, and the integer program on the sum.
 
 Source: HAWQ-V2 (arXiv 1911.03852): the mean of the Hessian's eigenvalues by Hutchinson's probes, of each operator's
-weights and of the activations that it reads, times the squared distance to the rounded values. The loss differentiated
-is the cross-entropy with the network's own answers: no labels are needed, its gradient is zero where the network
-stands, and its Hessian has no negative trace but by chance of the probes.
+weights and of the activations that it reads, times the squared distance to the rounded values. The loss is the
+cross-entropy with the network's own answers: no labels are needed, and its gradient is zero where the network stands.
+There the Hessian is J' (diag(p) - p p') J, J the Jacobian of the logits and p the answers. With R R' = diag(p) - p p'
+its trace is that of R' J J' R, so that the random signs are drawn at the logits: one gradient a probe instead of a
+second derivative, and no noise from one operator in another's trace. Second derivatives are in the test.
 """
 
 from dataclasses import dataclass
@@ -12,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx
-from torch.nn import functional
 
 from nas.quantization.affine import activation, quantized_weights
 from nas.quantization.capture import Captured, Operator, weight_of
@@ -50,7 +51,7 @@ def find(task: Task) -> Choice:
 
 
 def traces(task: Task, probes: int) -> Traces:
-    """Hutchinson's estimate: each probe is one batch, in turn, and random signs for every weight and input at once."""
+    """Hutchinson's estimate; each probe is one batch, in turn, with random signs for every logit."""
     own = task.own_graph()
     modules: list[Any] = [own.module(own.node(each.node)) for each in own.operators]
     for module in modules:
@@ -61,19 +62,20 @@ def traces(task: Task, probes: int) -> Traces:
         batch = task.batches[probe % len(task.batches)]
         running = _Reading(own)
         logits = running.run(batch.detach().clone().requires_grad_(True))
-        loss = functional.cross_entropy(logits, logits.detach().softmax(dim=1))
         values = [*(module.weight for module in modules), *(running.read[each.node] for each in own.operators)]
-        curvatures = _probed(loss, values, generator)
+        probed = (_probe(logits.detach().softmax(dim=1), generator) * logits).sum()
+        gradients = torch.autograd.grad(probed, values, allow_unused=True)
+        squares = [0.0 if each is None else float(each.square().sum()) / len(batch) / probes for each in gradients]
+        for index, each in enumerate(own.operators):
+            found.weights[each.name] += squares[index]
+            found.inputs[each.name] += squares[len(modules) + index]
         task.spent.gradients += 1
         task.progress(probe + 1, probes)
-        for index, each in enumerate(own.operators):
-            found.weights[each.name] += curvatures[index] / probes
-            found.inputs[each.name] += curvatures[len(modules) + index] / probes
     return found
 
 
 class _Reading(fx.Interpreter):
-    """Runs a graph and keeps what each operator reads."""
+    """Runs a graph and keeps what each operator reads, as a tensor that it alone reads."""
 
     def __init__(self, captured: Captured) -> None:
         super().__init__(captured.graph)
@@ -81,18 +83,17 @@ class _Reading(fx.Interpreter):
         self._operators = {each.node for each in captured.operators}
 
     def run_node(self, n: fx.Node) -> Any:
-        if n.name in self._operators:
-            self.read[n.name] = self.env[n.args[0]]
-        return super().run_node(n)
+        if n.name not in self._operators:
+            return super().run_node(n)
+        self.read[n.name] = self.env[n.all_input_nodes[0]].clone()
+        return self.call_module(str(n.target), (self.read[n.name],), {})
 
 
-def _probed(loss: Tensor, values: list[Tensor], generator: torch.Generator) -> list[float]:
-    """Signs x Hessian x signs of each value: its expectation is the trace, for the signs are independent."""
-    gradients = torch.autograd.grad(loss, values, create_graph=True, allow_unused=True)
-    signs = [torch.randint(0, 2, value.shape, generator=generator) * 2.0 - 1.0 for value in values]
-    product = sum((g * s).sum() for g, s in zip(gradients, signs, strict=True) if g is not None)
-    seconds = torch.autograd.grad(product, values, allow_unused=True)
-    return [0.0 if h is None else float((h * s).sum()) for h, s in zip(seconds, signs, strict=True)]
+def _probe(answers: Tensor, generator: torch.Generator) -> Tensor:
+    """R times random signs, for answers p (n, classes): R = diag(sqrt(p)) - p sqrt(p)'."""
+    signs = torch.randint(0, 2, answers.shape, generator=generator) * 2.0 - 1.0
+    rooted = answers.sqrt() * signs
+    return rooted - answers * rooted.sum(dim=1, keepdim=True)
 
 
 def _weights_loss(captured: Captured, each: Operator, width: Width, found: Traces) -> float:
@@ -101,7 +102,7 @@ def _weights_loss(captured: Captured, each: Operator, width: Width, found: Trace
     if rounded is None:
         return 0.0
     squared = float(((rounded.real() - weight) ** 2).sum())
-    return max(found.weights[each.name], 0.0) / weight.numel() * squared / 2
+    return found.weights[each.name] / weight.numel() * squared / 2
 
 
 @torch.no_grad()
@@ -117,7 +118,7 @@ def _inputs_loss(task: Task, width: Width, found: Traces) -> dict[str, float]:
         values = running.read[each.node]
         how = activation(task.ranges[str(task.captured.node(each.node).args[0])], width.input_bits)
         squared = float(((how.rounded(values) - values) ** 2).sum()) / len(batch)
-        losses[each.name] = max(found.inputs[each.name], 0.0) / (values.numel() / len(batch)) * squared / 2
+        losses[each.name] = found.inputs[each.name] / (values.numel() / len(batch)) * squared / 2
     return losses
 
 

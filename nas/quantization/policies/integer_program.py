@@ -13,6 +13,7 @@ from nas.quantization.policies.options import Choice, Options
 from search_spaces.core.errors import FitnasError, Infeasible
 
 _REPEATS = 10
+_TOLERANCE = 1e-6  # of the largest price: the solver's, by which a limit may be passed unless it is told a smaller one
 
 
 def allocate(options: Options, losses: NDArray[np.float64]) -> Choice:
@@ -24,16 +25,15 @@ def allocate(options: Options, losses: NDArray[np.float64]) -> Choice:
     if not np.isfinite(losses).all():
         group = options.groups[int(np.flatnonzero(~np.isfinite(losses).all(axis=1))[0])]
         raise FitnasError(f"the loss of {group[0]} in few bits is not finite; train the network again")
-    room = {name: limit - options.base[name] for name, limit in options.limits.items()}
-    for _ in range(_REPEATS):
-        choice = _solved(options, losses, room)
-        if choice is None:
+    for repeat in range(_REPEATS):
+        choice = _solved(options, losses, _TOLERANCE * (2**repeat - 1))
+        if choice is None and repeat == 0:
             raise nothing_fits(options)
-        over = options.excess(choice)
-        if not over:
+        if choice is None:
+            break
+        if options.fits(choice):
             return choice
-        room = {name: value - over.get(name, 0) for name, value in room.items()}  # beyond by the solver's tolerance
-    raise FitnasError("the integer program keeps missing the limits by rounding; give a limit with fewer digits")
+    raise FitnasError("the integer program misses the limits by its rounding alone; give limits a millionth larger")
 
 
 def nothing_fits(options: Options) -> Infeasible:
@@ -47,14 +47,15 @@ def nothing_fits(options: Options) -> Infeasible:
     return Infeasible(options.explained(last, reached, others.limits))
 
 
-def _solved(options: Options, losses: NDArray[np.float64], room: dict[str, float]) -> Choice | None:
+def _solved(options: Options, losses: NDArray[np.float64], margin: float) -> Choice | None:
     groups, widths = options.shape
     one_each = np.kron(np.eye(groups), np.ones(widths))
     constraints = [LinearConstraint(one_each, 1, 1)]
-    for name, most in room.items():
+    for name, limit in options.limits.items():
         prices = options.prices[name].ravel().astype(np.float64)
         scale = max(float(np.abs(prices).max(initial=0)), 1.0)
-        constraints.append(LinearConstraint(prices / scale, -np.inf, most / scale))
+        room = (limit - options.base[name]) / scale - margin
+        constraints.append(LinearConstraint(prices / scale, -np.inf, room))
     spread = losses - losses.min(axis=1, keepdims=True)
     largest = float(spread.max(initial=0)) or 1.0
     found = milp(

@@ -36,7 +36,8 @@ class Task:
     `captured`: activations smoothed where some width has them in few bits, so that it computes what the network
     computes. `ranges`: by node, of every tensor that some choice rounds. `batches`: calibration pictures (n, C, H, W),
     normalised as for training. `answers`: the network's logits (n, classes) for each batch. `progress` is told what is
-    done, and of how much (0: not known).
+    done, and of how much (0: not known). `known`: losses by choice, which other tasks of the network may share; each
+    that is asked for counts as spent all the same.
     """
 
     options: Options
@@ -45,8 +46,9 @@ class Task:
     batches: Sequence[Tensor]
     answers: Sequence[Tensor]
     progress: Callable[[int, int], None] = lambda done, total: None
+    known: dict[bytes, float] = field(default_factory=dict)
     spent: Spent = field(default_factory=Spent)
-    _known: dict[bytes, float] = field(default_factory=dict)
+    _asked: set[bytes] = field(default_factory=set)
 
     @classmethod
     def of(cls, network: nn.Module, options: Options, batches: Sequence[Tensor]) -> "Task":
@@ -65,9 +67,10 @@ class Task:
             answers = [captured.graph(batch) for batch in batches]
         return cls(options, captured, found, batches, answers)
 
-    def fresh(self, progress: Callable[[int, int], None]) -> "Task":
-        """The same network with nothing spent or known."""
-        return Task(self.options, self.captured, self.ranges, self.batches, self.answers, progress)
+    def fresh(self, progress: Callable[[int, int], None], known: dict[bytes, float] | None = None) -> "Task":
+        """The same network with nothing spent, and nothing known but what is given."""
+        known = {} if known is None else known
+        return Task(self.options, self.captured, self.ranges, self.batches, self.answers, progress, known)
 
     def loss(self, choice: Choice) -> float:
         """Kullback-Leibler divergence of the quantized network's answers from the network's own, in nats a picture.
@@ -75,10 +78,11 @@ class Task:
         The mean over the calibration pictures; a choice that was asked before is not scored again.
         """
         key = choice.tobytes()
-        if key not in self._known:
-            self.spent.evaluations += 1
-            self._known[key] = self._scored(self.options.policy(choice))
-        return self._known[key]
+        self._asked.add(key)
+        self.spent.evaluations = len(self._asked)
+        if key not in self.known:
+            self.known[key] = self._scored(self.options.policy(choice))
+        return self.known[key]
 
     def _scored(self, policy: QuantizationPolicy) -> float:
         tensors = tensors_of(self.captured, policy)
