@@ -25,6 +25,7 @@ from nas.core.budget import Budget
 from nas.core.fidelity import Fidelity
 from nas.core.names import checked_run_name
 from nas.core.objective import Objective, parse_objectives
+from nas.core.per_patch import PER_PATCH, PerPatch
 from nas.core.speed_setup import SpeedSetup
 from predictors.hardware.device import parse_reserve
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
@@ -33,6 +34,7 @@ from search_spaces.core.policy import widths
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_SECONDS = 366 * 86400.0
 QUANTIZED_OBJECTIVES = "int8_accuracy,size"
+PER_PATCH_OBJECTIVES = "int8_accuracy,bitops"  # the weights of all have 8 bits
 _LARGEST_SEED = 2**32 - 1  # what NumPy and torch both accept
 
 
@@ -83,6 +85,11 @@ def _parse_schedule(text: str) -> None:
         raise WrongUse(f"a schedule is auto, none or PxN (P x P patches up to operator N, as 3x8); got {shown(text)}")
 
 
+def _parse_quantize(text: str) -> None:
+    if text != PER_PATCH:
+        widths(text)
+
+
 _Text = Annotated[StrictStr, Field(min_length=1)]
 _Seconds = Annotated[float, BeforeValidator(_explained(parse_duration))]
 _Count = Annotated[StrictInt, Field(ge=1, le=10_000_000)]
@@ -93,7 +100,8 @@ class RunConfig(BaseModel):
     """One search. Build it with `checked`, `from_toml` or `updated`: their errors are `WrongUse`, a line a problem.
 
     None means: chosen later and printed (device: none; reserve: the device's; runtime and evaluator: the space's;
-    fidelity: 10 epochs, or the recipe's; objectives with `quantize`: int8_accuracy,size; sampling: the space's;
+    fidelity: 10 epochs, or the recipe's; objectives with `quantize`: int8_accuracy,size, or with per-patch
+    int8_accuracy,bitops; sampling: the space's;
     subnets: the sampling's; measure: batch=32,threads=1; backend: inline for a table, else ray_tune; workers: the
     usable processors, less those of `measure` where speed is measured; store: `run.db` in the run's folder; run:
     numbered after the space; ray_address: a local cluster).
@@ -115,7 +123,8 @@ class RunConfig(BaseModel):
     fidelity: Annotated[StrictStr, _if_it_parses(Fidelity.parse)] | None = None
     table: _Text | None = None
     recipe: StrictBool = False
-    quantize: Annotated[StrictStr, _if_it_parses(widths)] | None = None
+    quantize: Annotated[StrictStr, _if_it_parses(_parse_quantize)] | None = None
+    per_patch: Annotated[StrictStr, _if_it_parses(PerPatch.parse)] | None = None
     allow_unexecutable: StrictBool = False
     measure: Annotated[StrictStr, _if_it_parses(SpeedSetup.parse)] | None = None
     trials: _Count = 200
@@ -144,7 +153,8 @@ class RunConfig(BaseModel):
     def _usual_objectives(cls, values: Any) -> Any:
         """What is quantized is better or worse by its own accuracy and size, unless something else is asked for."""
         if isinstance(values, dict) and values.get("quantize") and "objectives" not in values:
-            return {**values, "objectives": QUANTIZED_OBJECTIVES}
+            usual = PER_PATCH_OBJECTIVES if values["quantize"] == PER_PATCH else QUANTIZED_OBJECTIVES
+            return {**values, "objectives": usual}
         return values
 
     @classmethod
@@ -190,8 +200,14 @@ class RunConfig(BaseModel):
     @property
     def space_name(self) -> str:
         """The space with what is searched beside it: `mcunetv2+recipe` with `recipe`, likewise with `quantize`."""
-        beside = [name for name, given in (("recipe", self.recipe), ("quantization", self.quantize)) if given]
+        has_widths = self.quantize is not None and self.quantize != PER_PATCH
+        beside = [name for name, given in (("recipe", self.recipe), ("quantization", has_widths)) if given]
         return "+".join([self.space, *beside])
+
+    @property
+    def patch_bits(self) -> PerPatch | None:
+        """How the patches of each network get their bits, where they do."""
+        return PerPatch.parse(self.per_patch or "") if self.quantize == PER_PATCH else None
 
     @property
     def limits(self) -> Budget:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from nas.tracking.tracker import Tracker
 from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
+    from nas.evaluation.per_patch import PerPatchScoring
     from nas.evaluation.table import TableEvaluator
     from nas.training.data import DataDescription, Pictures
 
@@ -99,8 +100,17 @@ def _supernet(run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any]) 
         mean=pictures.mean,
         std=pictures.std,
         floats_too=ACCURACY in {*run.parts.budget.limits, *(o.column for o in run.parts.objectives)},
+        per_patch=_per_patch(run),
     )
     return Measuring(make)
+
+
+def _per_patch(run: StoredRun) -> "PerPatchScoring | None":
+    """What gives patches bits of their own, where a run does."""
+    from nas.evaluation.per_patch import PerPatchScoring
+
+    bits = run.parts.patch_bits
+    return PerPatchScoring(replace(run.parts.pricer, forecast=None), bits) if bits else None
 
 
 def _train(run: StoredRun, pictures: "Pictures", description: "DataDescription", reporter: Reporter) -> Measuring:
@@ -121,6 +131,7 @@ def _train(run: StoredRun, pictures: "Pictures", description: "DataDescription",
         seed=config.seed,
         accelerator=config.accelerator,
         keep=run.kept_weights.absolute(),
+        per_patch=_per_patch(run),
     )
     in_stages = fidelity is not None and len(fidelity.rungs) > 1
     return Measuring(

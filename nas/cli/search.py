@@ -69,7 +69,17 @@ _Quantize = Annotated[
     _option(
         "--quantize",
         metavar="fp32,int8,w4",
-        help="Search the width of each operator as well: fp32, int8, wN (weights of N bits) or wNaM.",
+        help="Search the width of each operator as well: fp32, int8, wN (weights of N bits) or wNaM. per-patch: "
+        "int8, but patches have bits by their values (QuantMCU).",
+    ),
+]
+_PerPatch = Annotated[
+    Text,
+    _option(
+        "--per-patch",
+        metavar="lambda=...,outliers=...",
+        help="How --quantize per-patch finds bits: lambda (0 to 1), outliers (standard deviations, or none), "
+        "bits (8:4:3), by (picture or position), entropy (map or channel).",
     ),
 ]
 _AllowUnexecutable = Annotated[
@@ -150,6 +160,7 @@ def search(
     table: _Table = None,
     recipe: _Recipe = False,
     quantize: _Quantize = None,
+    per_patch: _PerPatch = None,
     allow_unexecutable: _AllowUnexecutable = False,
     measure: _Measure = None,
     trials: _Trials = None,
