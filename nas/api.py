@@ -163,16 +163,25 @@ def profile(
 
 
 def fit_predictor(
-    rows: str | Path, out: str | Path, device: str | None = None, model: str | None = None, force: bool = False
+    figures: str | Path,
+    out: str | Path,
+    device: str | None = None,
+    model: str | None = None,
+    force: bool = False,
+    calibrate: str | Path | None = None,
+    **target: str | int,
 ) -> "DevicePredictor":
-    """Learns latency on a device from rows such as `profile` writes, and keeps it in the folder `out`.
+    """Learns latency or energy on a device from measured networks, such as `profile` writes, or takes a lookup table of
+    operators, and keeps it in the folder `out`.
 
-    That is what `nas.search(..., predictor=out)` takes. `cross_validated()` and `evaluate(rows)` of what is given tell
-    how good it is.
+    That is what `nas.search(..., predictor=out)` takes, or several in a list. `cross_validated()` and `evaluate(rows)`
+    of what is given tell how good it is. `calibrate`: measured networks for a lookup table. `target`: `runtime`,
+    `precision`, `threads`, `batch` where the file does not say.
     """
     from nas.predicting import fit_predictor as learn
 
-    return learn(Path(rows), Path(out), device=device, model=model, force=force)[0]
+    calibrating = None if calibrate is None else Path(calibrate)
+    return learn(Path(figures), Path(out), None, model, force, calibrating, device=device, **target)[0]
 
 
 def load(path: str | Path) -> Run:

@@ -1,6 +1,6 @@
 """The one place where a name becomes a part."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,9 @@ from nas.config import RunConfig
 from nas.core.budget import Budget
 from nas.core.objective import Objective
 from nas.core.per_patch import PER_PATCH, PerPatch
-from nas.device_predictor import DevicePredictor
+from nas.device_predictor import DevicePredictor, load_predictors
 from nas.gate import Gate
-from nas.pricing import EXACT_COLUMNS, Pricer
+from nas.pricing import EXACT_COLUMNS, Forecasts, Pricer
 from nas.tracking import parse_sinks
 from nas.training.sampling import sampling_class
 from predictors.core.metric import METRICS
@@ -80,7 +80,7 @@ class Parts:
     evaluator: str
     sampling: str
     gate: Gate | None = None
-    predictor: DevicePredictor | None = None
+    predictors: tuple[DevicePredictor, ...] = ()
     patch_bits: PerPatch | None = None
     unexecutable: str = ""
     """What of the networks the runtime does not execute, in words; empty where it executes all."""
@@ -94,6 +94,10 @@ class Parts:
     def measure(self) -> Gate | None:
         """Figures that take seconds a network, where a limit is on one."""
         return self.gate if self.gate and self.budget.restricted_to(self.gate.whose) else None
+
+    def notes(self) -> list[str]:
+        """What to tell of the predictors before a search; `WrongUse` where one knows no network of the space."""
+        return [line for predictor in self.predictors for line in predictor.notes(self.space)]
 
     def remembering(self, file: Path) -> "Parts":
         """The same, whose slow figures are kept in a file: each network is asked once by all that open it."""
@@ -115,12 +119,12 @@ def assemble(config: RunConfig, facts: InputFacts | None, options: Mapping[str, 
 
 def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     """The same for a space that is made already."""
-    predictor = DevicePredictor.load(Path(config.predictor)) if config.predictor else None
-    forecast = predictor.forecast(space) if predictor else None
-    device = device_of(config, predictor)
+    predictors = load_predictors([Path(folder) for folder in config.predictor or ()])
+    forecast = Forecasts(tuple(each.forecast(space) for each in predictors)) if predictors else None
+    device = device_of(config, predictors)
     runtime = config.runtime or (device.runtime if device else _usual_runtime(space))
     unexecutable = _unexecutable(space, runtime, config)
-    _check_runtime(runtime, predictor)
+    _check_runtime(runtime, predictors)
     if config.reserve and device is None:
         raise WrongUse("--reserve is what the firmware keeps of a device's memory; name one with --device")
     budget = config.limits
@@ -141,38 +145,26 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     schedule = parse_schedule(config.schedule)
     gate = gate_of(space, budget, config, forecast.whose if forecast else ())
     budget = budget.judged_by({**(gate.whose if gate else {}), **(forecast.whose if forecast else {})})
-    pricer = Pricer(
-        space, runtime, budget, schedule, config.count_input, config.mac_convention, forecast, bool(config.patch_bits)
-    )
-    return Parts(
-        space,
-        device,
-        runtime,
-        budget,
-        config.parsed_objectives,
-        pricer,
-        evaluator,
-        sampling,
-        gate,
-        predictor,
-        config.patch_bits,
-        unexecutable,
-    )
+    rules = (config.count_input, config.mac_convention)
+    pricer = Pricer(space, runtime, budget, schedule, *rules, forecast, per_patch=config.patch_bits is not None)
+    what = (space, device, runtime, budget, config.parsed_objectives, pricer, evaluator, sampling, gate, predictors)
+    return Parts(*what, config.patch_bits, unexecutable)
 
 
-def device_of(config: RunConfig, predictor: DevicePredictor | None) -> Device | None:
-    """The device whose memory is the budget; None where none is named, or one of which a predictor alone knows.
+def device_of(config: RunConfig, predictors: Sequence[DevicePredictor]) -> Device | None:
+    """The device whose memory is the budget; None where none is named, or one of which predictors alone know.
 
-    `WrongUse` where the predictor is of another device.
+    `WrongUse` where a predictor is of another device.
     """
     name = config.device
-    if name is None or predictor is None:
+    if name is None or not predictors:
         return load_device(name) if name else None
-    if predictor.target.device not in (name, Path(name).stem):
-        raise WrongUse(
-            f"--device {name}: the predictor is of the device {predictor.target.device}; name that, or leave --device "
-            "away, or fit a predictor from rows of yours"
-        )
+    for theirs in (predictor.target.device for predictor in predictors):
+        if theirs not in (name, Path(name).stem):
+            raise WrongUse(
+                f"--device {name}: the predictor is of the device {theirs}; name that, or leave --device away, or fit "
+                "a predictor from rows of yours"
+            )
     return load_device(name) if name in device_names() or Path(name).is_file() else None
 
 
@@ -216,9 +208,8 @@ def _check_patches(space: SearchSpace[Any], config: RunConfig) -> None:
 def _lacking_widths(space: SearchSpace[Any], runtime: str, allowed: bool) -> list[str]:
     """Widths of the space that the runtime does not execute; `WrongUse` where there are some, unless allowed."""
     executed = memory_rule(runtime).widths
-    lacking = (
-        [each.name for each in space.widths if each.name not in executed] if isinstance(space, WithQuantization) else []
-    )
+    asked = [each.name for each in space.widths] if isinstance(space, WithQuantization) else []
+    lacking = [name for name in asked if name not in executed]
     if lacking and not allowed:
         others = [name for name in runtime_names() if set(lacking) <= set(memory_rule(name).widths)]
         raise WrongUse(
@@ -229,14 +220,14 @@ def _lacking_widths(space: SearchSpace[Any], runtime: str, allowed: bool) -> lis
     return lacking
 
 
-def _check_runtime(runtime: str, predictor: DevicePredictor | None) -> None:
+def _check_runtime(runtime: str, predictors: Sequence[DevicePredictor]) -> None:
     """`WrongUse` where memory is that of one runtime and latency that of another that has a memory rule too."""
-    theirs = predictor.target.runtime if predictor else runtime
-    if theirs != runtime and theirs in runtime_names():
-        raise WrongUse(
-            f"--runtime {runtime}: the predictor is of the runtime {theirs}, so memory and latency would be of two "
-            f"programs; give --runtime {theirs}, or fit a predictor from rows of {runtime}"
-        )
+    for theirs in (predictor.target.runtime for predictor in predictors):
+        if theirs != runtime and theirs in runtime_names():
+            raise WrongUse(
+                f"--runtime {runtime}: the predictor is of the runtime {theirs}, so memory and latency would be of two "
+                f"programs; give --runtime {theirs}, or fit a predictor from rows of {runtime}"
+            )
 
 
 def gate_of(space: SearchSpace[Any], budget: Budget, config: RunConfig, predicted: Collection[str] = ()) -> Gate | None:

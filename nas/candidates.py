@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nas.core.budget import Budget
 from nas.gate import Gate, Halted
-from nas.pricing import PROMISED
+from nas.pricing import promised
 from nas.strategies.strategy import Strategy
 from predictors.core.metric import METRIC_OF_COLUMN, format_quantity
 from search_spaces.core.architecture import Architecture
@@ -269,8 +269,7 @@ class _Nearest:
         limits = self._budget.restricted_to(figures).limits
         if not limits or not usable.any():
             return
-        # what is predicted is held to a limit by the upper end of its interval
-        figures = {column: figures.get(column + PROMISED, figures[column]) for column in limits}
+        figures = {column: figures[promised(column, figures)] for column in limits}
         ratios = [np.asarray(figures[column], dtype=np.float64) / limit for column, limit in limits.items()]
         less = [METRIC_OF_COLUMN[column].better == "less" for column in limits]
         with np.errstate(divide="ignore"):

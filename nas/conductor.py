@@ -79,9 +79,7 @@ class Proposal:
     bounded: Collection[str] = ()
 
     def with_figures(self, evaluated: Mapping[str, float]) -> dict[str, float]:
-        """All its figures. A table may know some that were priced or measured here: then these hold, but for those
-        that are upper bounds (`bounded`), of which an evaluation knows more.
-        """
+        """All its figures. What was priced or measured here holds, but for the upper bounds (`bounded`)."""
         return {**evaluated, **self.metrics, **{name: evaluated[name] for name in self.bounded if name in evaluated}}
 
     def failed(self, error: str, seconds: float) -> Trial:
@@ -180,8 +178,7 @@ class Conductor:
         self._clock = clock
         self._lag = lag
         self._on_event = on_event
-        self._halving = halving
-        self._bounded = bounded
+        self._halving, self._bounded = halving, bounded
         self._trials = {trial.number: trial for trial in recorded}
         self._front = self._front_of(recorded)
         self._rejected = sum(trial.rejected for trial in recorded)
@@ -202,8 +199,7 @@ class Conductor:
         `Infeasible` where no architecture fits and none was ever found.
         """
         self._pass_over_recorded()
-        has_more = self._next < self._last or bool(self._losses.again)
-        if has_more:
+        if has_more := self._next < self._last or bool(self._losses.again):
             self.is_over()
         if not (has_more or self._in_flight):
             self.stop(StopReason.TRIALS if self._last == self.total else StopReason.EXHAUSTED)
@@ -227,8 +223,8 @@ class Conductor:
         self._seen.add(found.key)
         self._next += 1
         self._rejected += found.rejected
-        how = (found.metrics, found.patches, found.split, found.rejected, self._bounded)
-        return self._hand_out(Proposal(self._next - 1, found.architecture, *how))
+        figures = (found.metrics, found.patches, found.split, found.rejected)
+        return self._hand_out(Proposal(self._next - 1, found.architecture, *figures, self._bounded))
 
     def goes_on(self, number: int, metrics: Mapping[str, float]) -> bool:
         """Whether an evaluation that reached a stage with `metrics` is to go on to its next; if not, it is finished."""

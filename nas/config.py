@@ -30,10 +30,10 @@ from nas.core.speed_setup import SpeedSetup
 from predictors.hardware.device import parse_reserve
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
 from search_spaces.core.policy import widths
+from search_spaces.core.registry import space_class
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_SECONDS = 366 * 86400.0
-QUANTIZED_OBJECTIVES = "int8_accuracy,size"
 PER_PATCH_OBJECTIVES = "int8_accuracy,bitops"  # the weights of all have 8 bits
 _LARGEST_SEED = 2**32 - 1  # what NumPy and torch both accept
 
@@ -90,9 +90,19 @@ def _parse_quantize(text: str) -> None:
         widths(text)
 
 
+def _one_or_several(value: Any) -> Any:
+    """A folder alone as a list of one, as in configurations of earlier versions; an empty list as None."""
+    if isinstance(value, str | Path):
+        value = [value]
+    if isinstance(value, list | tuple):
+        value = [str(each) if isinstance(each, Path) else each for each in value]
+    return value or None
+
+
 _Text = Annotated[StrictStr, Field(min_length=1)]
 _Seconds = Annotated[float, BeforeValidator(_explained(parse_duration))]
 _Count = Annotated[StrictInt, Field(ge=1, le=10_000_000)]
+_Folders = Annotated[tuple[_Text, ...] | None, BeforeValidator(_one_or_several)]
 _Subnets = Annotated[StrictInt, Field(ge=1, le=16)]  # two pictures each of the 32 of a step
 
 
@@ -100,10 +110,9 @@ class RunConfig(BaseModel):
     """One search. Build it with `checked`, `from_toml` or `updated`: their errors are `WrongUse`, a line a problem.
 
     None means: chosen later and printed (device: none; reserve: the device's; runtime and evaluator: the space's;
-    fidelity: 10 epochs, or the recipe's; objectives with `quantize`: int8_accuracy,size, or with per-patch
-    int8_accuracy,bitops; sampling: the space's;
-    subnets: the sampling's; measure: batch=32,threads=1; backend: inline for a table, else ray_tune; workers: the
-    usable processors, less those of `measure` where speed is measured; store: `run.db` in the run's folder; run:
+    fidelity: 10 epochs, or the recipe's; objectives: the space's, or with per-patch int8_accuracy,bitops; sampling: the
+    space's; subnets: the sampling's; measure: batch=32,threads=1; backend: inline for a table, else ray_tune; workers:
+    the usable processors, less those of `measure` where speed is measured; store: `run.db` in the run's folder; run:
     numbered after the space; ray_address: a local cluster).
     """
 
@@ -113,11 +122,11 @@ class RunConfig(BaseModel):
     set: dict[StrictStr, StrictStr] = {}
     budget: Annotated[StrictStr, _if_it_parses(_parse_budget)] = ""
     device: _Text | None = None
-    predictor: _Text | None = None
+    predictor: _Folders = None
     reserve: Annotated[StrictStr, _if_it_parses(parse_reserve)] | None = None
     runtime: _Text | None = None
     data: _Text = "digits"
-    objectives: Annotated[StrictStr, _if_it_parses(parse_objectives)] = "accuracy,macs"
+    objectives: Annotated[StrictStr, _if_it_parses(parse_objectives)] = "accuracy,macs"  # or the space's own
     strategy: _Text = "auto"
     evaluator: _Text | None = None
     fidelity: Annotated[StrictStr, _if_it_parses(Fidelity.parse)] | None = None
@@ -151,11 +160,16 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _usual_objectives(cls, values: Any) -> Any:
-        """What is quantized is better or worse by its own accuracy and size, unless something else is asked for."""
-        if isinstance(values, dict) and values.get("quantize") and "objectives" not in values:
-            usual = PER_PATCH_OBJECTIVES if values["quantize"] == PER_PATCH else QUANTIZED_OBJECTIVES
-            return {**values, "objectives": usual}
-        return values
+        """The space's own, where nothing else is asked for; an unknown space is told of later."""
+        if not isinstance(values, dict) or "objectives" in values or not isinstance(values.get("space"), str):
+            return values
+        if values.get("quantize") == PER_PATCH:
+            return {**values, "objectives": PER_PATCH_OBJECTIVES}
+        try:
+            name = _space_name(values["space"], values.get("recipe"), values.get("quantize"))
+            return {**values, "objectives": space_class(name).default_objectives}
+        except WrongUse:
+            return values
 
     @classmethod
     def checked(cls, **values: Any) -> "RunConfig":
@@ -193,16 +207,15 @@ class RunConfig(BaseModel):
         """
         anchors = [Path(name.partition("@")[0]).name for name in self.set.get("anchors", "").split(",")]
         named = {**self.set, "anchors": ",".join(anchors)} if "anchors" in self.set else self.set
-        paths = {"data": self.data, "table": self.table, "distill": self.distill, "predictor": self.predictor}
+        paths = {"data": self.data, "table": self.table, "distill": self.distill}
         names = {key: Path(path).name or path for key, path in paths.items() if path}
-        return self.updated(**names, set=named, store=None, ray_address=None)
+        folders = [Path(path).name or path for path in self.predictor or ()]
+        return self.updated(**names, predictor=folders, set=named, store=None, ray_address=None)
 
     @property
     def space_name(self) -> str:
         """The space with what is searched beside it: `mcunetv2+recipe` with `recipe`, likewise with `quantize`."""
-        has_widths = self.quantize is not None and self.quantize != PER_PATCH
-        beside = [name for name, given in (("recipe", self.recipe), ("quantization", has_widths)) if given]
-        return "+".join([self.space, *beside])
+        return _space_name(self.space, self.recipe, self.quantize)
 
     @property
     def patch_bits(self) -> PerPatch | None:
@@ -223,6 +236,12 @@ class RunConfig(BaseModel):
     def parsed_objectives(self) -> tuple[Objective, ...]:
         """The objectives in their order."""
         return parse_objectives(self.objectives)
+
+
+def _space_name(space: str, recipe: object, quantize: object) -> str:
+    has_widths = quantize and quantize != PER_PATCH  # bits by patch are no choices
+    beside = [name for name, given in (("recipe", recipe), ("quantization", has_widths)) if given]
+    return "+".join([space, *beside])
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> NotFound | WrongUse:

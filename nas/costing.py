@@ -9,6 +9,7 @@ from nas.assembly import device_budget, published_members, restore_space
 from nas.core.budget import Budget
 from predictors.hardware.counts import PRODUCTS
 from predictors.hardware.device import load_device
+from predictors.hardware.latency.operator_classes import operator_classes
 from predictors.hardware.layer_profile import LayerCost, layer_profile
 from predictors.hardware.price import Schedule, parse_schedule, price_table
 from search_spaces.core.architecture import Architecture
@@ -49,6 +50,12 @@ class Cost:
     budget: Budget
     alternative: dict[str, Any] | None
 
+    @property
+    def operator_classes(self) -> dict[str, int]:
+        """Work, traffic and number of operators by class: what rows of measured networks name as columns."""
+        found = operator_classes(self.subject.table)
+        return dict(zip(found.columns, map(int, found.values[0]), strict=True))
+
     def to_document(self, layers: bool) -> dict[str, Any]:
         """Plain JSON values."""
         document = {
@@ -62,6 +69,7 @@ class Cost:
             "budget": self.budget.describe(self.runtime),
             "fits": self.figures["fits"],
             "notes": list(self.subject.notes),
+            "operator_classes": self.operator_classes,
             "alternative": None,
         }
         if self.alternative is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nas.gate import Gate
-from nas.pricing import EXACT_COLUMNS, PROMISED, Columns, Pricer
+from nas.pricing import EXACT_COLUMNS, Columns, Pricer, promised
 from nas.progress import Reporter, Silent
 from predictors.core.metric import METRIC_OF_COLUMN, Metric, format_quantity
 from search_spaces.core.errors import Infeasible
@@ -99,7 +99,8 @@ def _descend(pricer: Pricer) -> Population | None:
         fitting = np.flatnonzero(columns["fits"])
         if len(fitting):
             return around[fitting[:1]]
-        over = _excess(free(around), {**(pricer.limits or {}), **pricer.promises})
+        figures = free(around)
+        over = _excess(figures, {**(pricer.limits or {}), **pricer.promises(figures)})
         nearest = int(np.argmin(over))
         if over[nearest] >= excess:
             return None
@@ -131,7 +132,7 @@ def _why_nothing_fits(pricer: Pricer) -> str:
     least = least_figures(pricer)
     broken = [(c, limit) for c, limit in (pricer.limits or {}).items() if least[c].min() > limit]
     name = pricer.space.name
-    if not broken and pricer.promises:
+    if not broken and pricer.budget.restricted_to(pricer.predicted):
         return _out_of_reach(pricer)
     if not broken:
         needed = f"none of {SAMPLE:,} sampled architectures and none near the smallest one fits"
@@ -154,14 +155,17 @@ def _out_of_reach(pricer: Pricer) -> str:
     columns = pricer.without_budget()(around)
     told = []
     for column in pricer.budget.restricted_to(pricer.predicted).limits:
-        best = int(np.argmin(columns[column + PROMISED]))
-        low, high = (float(columns[column + end][best]) for end in ("_low", PROMISED))
+        held = promised(column, columns)
+        best = int(np.argmin(columns[held]))
         who = f"the least of {len(around)} networks near the smallest ({around[best].id})"
         beside = pricer.budget.beside(column, {who: float(columns[column][best])}, pricer.runtime)
-        told.append(f"{beside} (interval {low:.4g} to {high:.4g})")
+        ends = (
+            "" if held == column else f" (interval {columns[f'{column}_low'][best]:.4g} to {columns[held][best]:.4g})"
+        )
+        told.append(beside + ends)
     return (
         f"none found in {SAMPLE:,} sampled architectures of the space '{pricer.space.name}', nor near the smallest: "
-        f"{'; '.join(told)}. Give a limit that its interval meets, or let the space be smaller with --set"
+        f"{'; '.join(told)}. Give a limit that it meets, or let the space be smaller with --set"
     )
 
 

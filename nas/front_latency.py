@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from nas.core.measured import HOST, Measured
-from nas.pricing import PROMISED
+from nas.pricing import promised
 from nas.progress import Reporter
 from nas.run import StoredRun
-from nas.storage.measured_rows import LATENCY, MeasuredRows
+from nas.storage.measured_rows import MeasuredRows
+from nas.storage.sheet import LATENCY
 
 
 @dataclass(frozen=True)
 class Promise:
-    """A member of the front: milliseconds as predicted, the upper end of the interval, and as measured."""
+    """A member of the front: milliseconds as predicted, as held to a limit (the upper end of the interval, where one is
+    known), and as measured.
+    """
 
     id: str
     predicted: float
@@ -30,8 +33,9 @@ def measure_front(run: StoredRun, reporter: Reporter) -> None:
 
     Stopped in between, it goes on with the next `nas resume`.
     """
-    predictor = run.parts.predictor
-    if predictor is None or predictor.column != LATENCY or predictor.target.device != HOST:
+    of_latency = (each.target for each in run.parts.predictors if each.column == LATENCY)
+    target = next((target for target in of_latency if target.device == HOST), None)
+    if target is None:
         return
     from nas.evaluation.host_profile import host_profile, passes_left
 
@@ -40,13 +44,13 @@ def measure_front(run: StoredRun, reporter: Reporter) -> None:
     figures = tuple(known.get(architecture.id) for architecture in population)
     if not any(map(passes_left, figures)):
         return
-    rows = MeasuredRows(predictor.target, tuple(population), figures)
+    rows = MeasuredRows(target, tuple(population), figures)
 
     def keep(found: list[Measured | None]) -> None:
         replace(rows, figures=tuple(found)).write(run.directory.front_latency)
 
     with reporter.progress("measuring the front") as report:
-        host_profile(run.parts.space, population, predictor.target, figures, keep, report)
+        host_profile(run.parts.space, population, target, figures, keep, report)
 
 
 def measured_front(run: StoredRun) -> Mapping[str, Measured]:
@@ -65,7 +69,7 @@ def promises(run: StoredRun) -> list[Promise]:
         Promise(
             trial.architecture.id,
             trial.metrics[LATENCY],
-            trial.metrics[LATENCY + PROMISED],
+            trial.metrics[promised(LATENCY, trial.metrics)],
             known[trial.architecture.id].value,
         )
         for trial in run.pareto

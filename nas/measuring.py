@@ -17,9 +17,11 @@ from nas.feasibility import Feasibility
 from nas.halving import ACCURACY, Halving
 from nas.progress import Reporter
 from nas.run import StoredRun
+from nas.sensitivity import learn_sensitivity
 from nas.shared_weights import announced_augmentation, shared_weights
 from nas.strategies.strategy import Strategy
 from nas.tracking.tracker import Tracker
+from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def measuring(
     """Makes the run's evaluator ready; for a supernet this is its training."""
     if run.parts.evaluator == SUPERNET:
         weights = shared_weights(run, pictures, description, feasibility, reporter, tracker)
-        return _supernet(run, pictures, weights)
+        return _supernet(run, pictures, weights, reporter)
     if run.parts.evaluator == TABLE:
         return _table(run, reporter)
     return _train(run, pictures, description, reporter)
@@ -86,7 +88,7 @@ def shared_bytes(run: StoredRun, pictures: "Pictures") -> int:
     return int(pictures.validation.images.nbytes + pictures.train.images.nbytes + _FLOAT32 * largest["params"])
 
 
-def _supernet(run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any]) -> Measuring:
+def _supernet(run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any], reporter: Reporter) -> Measuring:
     from nas.evaluation.supernet import SupernetEvaluator
     from nas.training.recalibrate import calibration_sample
 
@@ -102,6 +104,8 @@ def _supernet(run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any]) 
         floats_too=ACCURACY in {*run.parts.budget.limits, *(o.column for o in run.parts.objectives)},
         per_patch=_per_patch(run),
     )
+    if isinstance(run.parts.space, WithQuantization):
+        learn_sensitivity(run, make(), reporter)
     return Measuring(make)
 
 

@@ -295,9 +295,9 @@ def recalibrated(run: StoredRun, network: nn.Module, trial: Trial, pictures: Pic
     return network.eval()
 
 
-def pictures_of(run: StoredRun) -> Pictures:
-    """The run's pictures for training and validation."""
-    return _data(run, include_test=False)[1]
+def pictures_of(run: StoredRun, include_test: bool = False) -> Pictures:
+    """The run's pictures for training and validation, and those for the test where they are asked for."""
+    return _data(run, include_test)[1]
 
 
 def trained_supernet(run: StoredRun) -> Any:

@@ -1,6 +1,6 @@
 """Prices populations of one space for one runtime: what every search, table and command asks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -31,8 +31,9 @@ class Forecast(Protocol):
     """Figures that are predicted for a population as quickly as it is priced, such as latency on another device.
 
     Of each column of `whose`, which says whose figure it is, there are arrays `(n,)` of the prediction, of the ends of
-    its interval `<column>_low` and `<column>_high`, and `<column>_extrapolated`: 1 where the network is unlike those
-    that were learnt from. Less is better, all is finite.
+    its interval `<column>_low` and `<column>_high` (neither where no interval is known), and `<column>_extrapolated`: 1
+    where the network is unlike those that were learnt from. Less is better; infinite where nothing is known of a
+    network, which then fits no search.
     """
 
     @property
@@ -41,6 +42,32 @@ class Forecast(Protocol):
 
     def __call__(self, population: Population) -> Columns:
         """The arrays by name."""
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Several as one; no two of them of one column."""
+
+    parts: tuple[Forecast, ...]
+
+    @property
+    def whose(self) -> Mapping[str, str]:
+        """By column, for people."""
+        return {column: whose for part in self.parts for column, whose in part.whose.items()}
+
+    def __call__(self, population: Population) -> Columns:
+        """The arrays by name."""
+        return {column: values for part in self.parts for column, values in part(population).items()}
+
+
+def promised(column: str, figures: Collection[str]) -> str:
+    """Which of the figures' columns a limit on a predicted one is held to: the upper end of its interval, the
+    prediction itself where no interval is known.
+
+    >>> promised("latency_ms", ["latency_ms", "latency_ms_high"]), promised("latency_ms", ["latency_ms"])
+    ('latency_ms_high', 'latency_ms')
+    """
+    return column + PROMISED if column + PROMISED in figures else column
 
 
 @dataclass(frozen=True)
@@ -74,11 +101,10 @@ class Pricer:
         """The limits that are exact; None where there are none."""
         return dict(self.budget.restricted_to(EXACT_COLUMNS).limits) or None
 
-    @property
-    def promises(self) -> dict[str, float]:
-        """The limits on predicted figures, by the column that is held to them."""
+    def promises(self, figures: Collection[str]) -> dict[str, float]:
+        """The limits on predicted figures, by the one of these columns that is held to them."""
         limits = self.budget.restricted_to(self.predicted).limits
-        return {column + PROMISED: limit for column, limit in limits.items()}
+        return {promised(column, figures): limit for column, limit in limits.items()}
 
     def __call__(self, population: Population) -> Columns:
         """One array `(n,)` a column; an empty population gives empty columns."""
@@ -87,8 +113,9 @@ class Pricer:
         if self.forecast is None:
             return columns
         columns |= self.forecast(population)
-        within = [columns[column] <= limit for column, limit in self.promises.items()]
-        return columns | {"fits": np.logical_and.reduce([columns["fits"], *within])}
+        known = [np.isfinite(columns[column]) for column in self.predicted]
+        within = [columns[column] <= limit for column, limit in self.promises(columns).items()]
+        return columns | {"fits": np.logical_and.reduce([columns["fits"], *known, *within])}
 
     def _with_halos(self, columns: Columns) -> Columns:
         if not self.per_patch:

@@ -12,6 +12,7 @@ from nas.assembly import Parts, assemble_for
 from nas.config import RunConfig
 from nas.core.pareto import ParetoFront, Reference
 from nas.core.trial import Trial
+from nas.device_predictor import kept_predictors
 from nas.storage.run_directory import RunDirectory, run_directory_at
 from nas.storage.store import RunRecord, RunState, Store, sqlite_url
 from nas.training.data import DataDescription, describe
@@ -57,8 +58,8 @@ class StoredRun:
         """Space, budget, runtime and objectives of the run, exactly as it was started."""
         recorded = json.loads(self.record.space_json)
         space = space_class(self.config.space_name).restored(recorded["settings"])
-        own = {"predictor": str(self.directory.predictor)} if self.config.predictor else {}
-        return assemble_for(space, self.config.updated(**own)).remembering(self.directory.slow_figures)
+        own = [str(folder) for folder in kept_predictors(self.directory.predictor)] if self.config.predictor else None
+        return assemble_for(space, self.config.updated(predictor=own)).remembering(self.directory.slow_figures)
 
     @contextmanager
     def store(self) -> Iterator[Store]:

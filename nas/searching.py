@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from nas.core.objective import Objective
 from nas.core.pareto import Reference
 from nas.core.per_patch import MOST_BITS
 from nas.core.trial import Trial
+from nas.device_predictor import save_predictors
 from nas.execution import backend_class
 from nas.execution.backend import Accounting, Backend, Settings, usable_cores
 from nas.feasibility import Feasibility, ends_that_fit, least_figures, survey
@@ -74,7 +76,7 @@ def admit(config: RunConfig, root: Path = RUNS, reporter: Reporter | None = None
     """Resolves every name for the space's published input, prices a sample. `Infeasible` where nothing fits."""
     options, _ = resolved_options(space_class(config.space_name), config.set, root)
     parts = assemble(config, None, options)
-    _check(parts, config)
+    _check(parts, config, reporter or Silent())
     return Admitted(config, parts, survey(parts.pricer, config.seed, parts.gate, reporter))
 
 
@@ -86,11 +88,11 @@ def prepare(config: RunConfig, root: Path = RUNS, reporter: Reporter | None = No
     description = describe(config.data)
     options, anchors = resolved_options(space_class(config.space_name), config.set, root)
     parts = assemble(config, description.facts, options)
-    _check(parts, config)
+    _check(parts, config, reporter or Silent())
     return Prepared(config, parts, survey(parts.pricer, config.seed, parts.gate, reporter), description, anchors)
 
 
-def _check(parts: Parts, config: RunConfig) -> None:
+def _check(parts: Parts, config: RunConfig, reporter: Reporter) -> None:
     """What cannot serve a search is told before a network is measured and a folder is made."""
     if parts.evaluator == TABLE:
         known_results(parts.space, config)
@@ -102,6 +104,8 @@ def _check(parts: Parts, config: RunConfig) -> None:
         Manifest.read(Path(config.distill))
     for name in parse_sinks(config.tracking):
         sink_class(name).check()
+    for line in parts.notes():
+        reporter.note(line)
 
 
 def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool = False) -> Outcome:
@@ -112,21 +116,19 @@ def start(prepared: Prepared, reporter: Reporter, root: Path = RUNS, force: bool
     anchors = anchor_weights(parts.space, prepared.anchors, prepared.config.seed) if from_scratch else []
     directory = RunDirectory.create(root, prepared.config.run, prepared.config.space, force=force)
     with directory.lock():
-        paths = (prepared.config.table, prepared.config.distill, prepared.config.predictor)
-        table, distill, predictor = (_absolute(path) for path in paths)
+        table, distill = (_absolute(path) for path in (prepared.config.table, prepared.config.distill))
         config = prepared.config.updated(
             run=directory.name,
             data=description.source,
             runtime=parts.runtime,
             table=table,
             distill=distill,
-            predictor=predictor,
+            predictor=[str(Path(path).absolute()) for path in prepared.config.predictor or ()],
             evaluator=parts.evaluator,
             sampling=parts.sampling if from_scratch else None,
         )
         run = StoredRun(directory)
-        if parts.predictor is not None:
-            parts.predictor.save(directory.predictor)
+        save_predictors(parts.predictors, directory.predictor)
         parts = parts.remembering(directory.slow_figures)
         if other is not None:
             take_supernet(parts.space, run, other)
@@ -171,8 +173,7 @@ def reference(parts: Parts, feasibility: Feasibility, reporter: Reporter | None 
             ideal.append(float(least[column].min()) * _least_share(parts, column))
             worst.append(max(ideal[-1], float(parts.budget.limits.get(column, largest[column]))))
         elif column in parts.pricer.predicted:
-            smallest = parts.pricer.one(parts.space.extremes()[0])[column]
-            known = [smallest, largest[column], *feasibility.columns[column].tolist()]
+            known = _known(parts, feasibility, column, largest[column])
             ideal.append(min(known))
             worst.append(max(ideal[-1], parts.budget.limits.get(column, max(known))))
         elif parts.gate is not None and column in parts.gate.whose:
@@ -191,6 +192,14 @@ def _least_share(parts: Parts, column: str) -> float:
     if parts.patch_bits is None or column not in BOUNDED_COLUMNS:
         return 1.0
     return min(parts.patch_bits.bits) / MOST_BITS
+
+
+def _known(parts: Parts, feasibility: Feasibility, column: str, largest: float) -> list[float]:
+    """A predicted figure of the ends of the space and of all that was sampled, where something is known of them."""
+    ends = parts.space.population(parts.space.extremes()[:1])
+    ends = ends if feasibility.found is None else ends.concatenate(feasibility.found)
+    figures = [largest, *parts.pricer(ends)[column].tolist(), *feasibility.columns[column].tolist()]
+    return [figure for figure in figures if math.isfinite(figure)]
 
 
 def _measured_ends(parts: Parts, gate: Gate, feasibility: Feasibility, objective: Objective) -> tuple[float, float]:

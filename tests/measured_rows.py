@@ -1,5 +1,6 @@
 """Rows of a board that does not exist: a time for every multiply-accumulate and every operator, and some noise."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ import numpy as np
 
 from nas.core.measured import Measured, Target
 from nas.pricing import Pricer
+from nas.storage.counted_rows import CountedRows
 from nas.storage.measured_rows import MeasuredRows
+from predictors.hardware.latency.operator_classes import COLUMNS, operator_classes
 from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
 
@@ -38,3 +41,17 @@ def write_rows(path: Path, space: SearchSpace[Any], count: int, seed: int = 0, t
     """The same as a file."""
     measured_rows(space, count, seed, target).write(path)
     return path
+
+
+def energy_of(rows: MeasuredRows) -> MeasuredRows:
+    """Three millijoules a millisecond."""
+    figures = tuple(replace(each, value=3 * each.value) for each in rows.figures if each)
+    return replace(rows, figures=figures, column="energy_mj")
+
+
+def counted(space: SearchSpace[Any], rows: MeasuredRows, columns: tuple[str, ...] = COLUMNS) -> CountedRows:
+    """The same networks by their operators alone."""
+    found = operator_classes(space.decode(space.population(rows.architectures)))
+    counts = found.values[:, [COLUMNS.index(name) for name in columns]]
+    values = tuple(value for value in rows.values if value is not None)
+    return CountedRows(rows.target, rows.ids, columns, tuple(map(tuple, counts.tolist())), values, rows.column)

@@ -1,7 +1,7 @@
-"""`nas predictor`: latency on a device learnt from rows, and what untrained networks tell."""
+"""`nas predictor`: figures on a device from what was measured there, and what untrained networks tell."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,49 +9,80 @@ from nas.cli.options import Force, Json, Quiet
 
 predictor = typer.Typer(
     name="predictor",
-    help="Predict latency on your own device from networks that were measured there; ask zero-cost proxies.",
+    help="Predict latency or energy on your own device from what was measured there; ask zero-cost proxies.",
     no_args_is_help=True,
 )
 
 _Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="What nas predictor fit wrote.", show_default=False)]
-_Rows = Annotated[Path, typer.Argument(metavar="ROWS.csv", help="Rows as nas profile writes them.", show_default=False)]
+_Rows = Annotated[
+    Path,
+    typer.Argument(
+        metavar="ROWS.csv", help="Measured networks, as nas profile writes them or counted.", show_default=False
+    ),
+]
+_Figures = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FIGURES.csv",
+        help="Measured networks, as nas profile writes them or counted, or a lookup table of operators.",
+        show_default=False,
+    ),
+]
+
+
+def _told(name: str, what: str) -> Any:
+    return typer.Option(name, help=f"{what}, instead of that in the file.", show_default=False)
 
 
 @predictor.command("fit")
 def fit(
-    rows: _Rows,
+    figures: _Figures,
     out: Annotated[Path, typer.Option("--out", help="Folder to write.", show_default=False)],
-    device: Annotated[
-        str | None,
-        typer.Option("--device", help="Name of the device, instead of that in the rows.", show_default=False),
-    ] = None,
+    device: Annotated[str | None, _told("--device", "Name of the device")] = None,
+    runtime: Annotated[str | None, _told("--runtime", "Who executed")] = None,
+    precision: Annotated[str | None, _told("--precision", "Such as fp32 or int8")] = None,
+    threads: Annotated[int | None, _told("--threads", "How many executed")] = None,
+    batch: Annotated[int | None, _told("--batch", "Pictures at once")] = None,
     metric: Annotated[
         str | None,
-        typer.Option("--metric", help="latency or energy; default: whose column the rows have.", show_default=False),
+        typer.Option("--metric", help="latency or energy; default: whose column the file has.", show_default=False),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option("--model", help="Default: a robust sum over operators, and trees on top where they help."),
     ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibrate",
+            metavar="ROWS.csv",
+            help="Measured networks of a space: the factor of a lookup table, and its interval.",
+            show_default=False,
+        ),
+    ] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Learn from measured rows, and tell how well each network is predicted from the others."""
+    """Learn from measured networks, or take a lookup table, and tell how well each network is predicted from others."""
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
     from nas.predicting import fit_predictor
     from nas.reporting.predictors import predictor_document, print_scores_of
     from predictors.core.metric import METRIC_OF_COLUMN
 
-    made, scores = fit_predictor(rows, out, metric, device, model, force)
+    told = {"device": device, "runtime": runtime, "precision": precision, "threads": threads, "batch": batch}
+    made, scores = fit_predictor(figures, out, metric, model, force, calibrate, **told)
     if json:
         print_json(predictor_document(made, scores, str(out)))
         return
     console = stdout()
     console.print(f"{out}/: model {made.model_name}, {made.whose}", markup=False)
-    print_scores_of(console, scores, "each predicted from the others")
-    limit = METRIC_OF_COLUMN[made.column].key
-    console.print(f"next: nas search --space {made.space_name} --predictor {out} --budget {limit}=...", markup=False)
+    if scores:
+        print_scores_of(console, scores, "each predicted from the others")
+    if not made.has_interval:
+        console.print(f"a limit is {made.promise}", markup=False)
+    limit, space = METRIC_OF_COLUMN[made.column].key, made.space_name or "SPACE"
+    console.print(f"next: nas search --space {space} --predictor {out} --budget {limit}=...", markup=False)
 
 
 @predictor.command("evaluate")
@@ -59,16 +90,49 @@ def evaluate(folder: _Folder, rows: _Rows, json: Json = False) -> None:
     """Tell how well a predictor knows networks that it has not learnt from."""
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
-    from nas.device_predictor import DevicePredictor
+    from nas.predicting import evaluate_predictor
     from nas.reporting.predictors import predictor_document, print_scores_of
-    from nas.storage.measured_rows import MeasuredRows
 
-    known = DevicePredictor.load(folder)
-    scores = known.evaluate(MeasuredRows.read(rows))
+    known, scores = evaluate_predictor(folder, rows)
     if json:
         print_json(predictor_document(known, scores, str(folder)))
     else:
         print_scores_of(stdout(), scores, f"{rows}, {known.whose}")
+
+
+@predictor.command("operators")
+def operators(
+    space: Annotated[str, typer.Option("--space", help="Search space; nas spaces lists them.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="CSV file, a row an operator.", show_default=False)],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Setting of the space; repeatable.", show_default=False),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Data whose input is meant; default: the published one.", show_default=False),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--table",
+            metavar="TABLE.csv",
+            help="Leave out what this lookup table has, or a predictor's folder.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write the operators of a space with an empty latency: the lookup table that its networks need."""
+    from nas.cli.console import stdout
+    from nas.cli.search_session import parsed_settings
+    from nas.predicting import write_operators
+
+    found, share = write_operators(space, parsed_settings(set_ or []), data, out, table, force)
+    console = stdout()
+    if table is not None:
+        console.print(f"{100 * share:.3g} % of sampled networks have no operator that {table} lacks", markup=False)
+    console.print(f"{out}: {found} operators; those of most networks first, rare ones may be missing", markup=False)
 
 
 @predictor.command("proxies")

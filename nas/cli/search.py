@@ -26,9 +26,11 @@ _Budget = Annotated[
 ]
 _Device = Annotated[Text, _option("--device", help="A device whose memory is the budget; nas devices lists them.")]
 _Predictor = Annotated[
-    Text,
+    list[str] | None,
     _option(
-        "--predictor", metavar="FOLDER", help="Predicts latency on a device from measured rows; nas predictor fit."
+        "--predictor",
+        metavar="FOLDER",
+        help="Predicts latency or energy on a device from what was measured there; nas predictor fit. Repeatable.",
     ),
 ]
 _Reserve = Annotated[Text, _option("--reserve", help="Memory kept for other firmware, e.g. sram=32k.")]
@@ -46,8 +48,8 @@ _Objectives = Annotated[
     Text,
     _option(
         "--objectives",
-        help="Default accuracy,macs; with --quantize int8_accuracy,size; also params, sram, flash, bitops, throughput, "
-        "latency.",
+        help="Default accuracy,macs; with --quantize int8_accuracy,size (per-patch: bitops); also params, sram, flash, "
+        "bitops, throughput, latency.",
     ),
 ]
 _Strategy = Annotated[

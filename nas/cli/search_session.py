@@ -62,7 +62,7 @@ class Session:
         reporter = TerminalReporter(quiet)
         parts = assemble(self.config, None)
         _tell_of_published_input(parts, reporter)
-        for line in (*parts.space.explain(), *parts.budget.describe(parts.runtime)):
+        for line in (*parts.space.explain(), *parts.budget.describe(parts.runtime), *parts.notes()):
             reporter.note(f"space {parts.space.name}: {line}")
         _tell_of_the_gate(parts, reporter)
         document = Proposals.of(parts, reporter).to_document()

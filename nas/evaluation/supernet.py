@@ -84,6 +84,12 @@ class SupernetEvaluator:
                 scores["top1"] = self._scores(self._network(architecture, size), size, "top1")["top1"]
             return scores
 
+    def prepared(self, architecture: Architecture, pictures: int) -> tuple[nn.Module, list[Tensor]]:
+        """The network in floats, and so many of the calibration pictures as it reads them."""
+        with torch_threads(self.threads), torch.no_grad():
+            size = self.space.input_size(architecture)[1:]
+            return self._network(architecture, size), list(self._batches("calibration", size, pictures))
+
     def _network(self, architecture: Architecture, size: Size) -> nn.Module:
         """A copy of the sub-network, its batch norms set anew."""
         network: nn.Module = self._shared().extract(architecture).to(memory_format=torch.channels_last)

@@ -88,6 +88,7 @@ def quantize_captured(
 
     Without pictures nothing is smoothed, and all ranges must be known.
     """
+    policy.check([each.name for each in captured.operators])
     if batches:
         smooth(captured, policy, batches)
     tensors = tensors_of(captured, policy)

@@ -7,7 +7,6 @@ import torch
 from torch import fx, nn
 
 from nas.quantization.capture import Captured, is_activation, kept_node, passes_on, shapes
-from search_spaces.core.errors import WrongUse
 from search_spaces.core.policy import FLOAT_BITS, QuantizationPolicy
 
 # These have the elements of their input, so they are kept with its scale.
@@ -29,14 +28,7 @@ def tensors_of(captured: Captured, policy: QuantizationPolicy) -> Tensors:
     """The rule of `search_spaces.core.policy.with_widths`, on a graph.
 
     A tensor is kept with as many bits as its neediest reader multiplies; the network's output is not rounded.
-    `WrongUse` where the policy is of another network.
     """
-    names = [each.name for each in captured.operators]
-    if set(names) != set(policy.widths):
-        raise WrongUse(
-            f"the quantization policy names {len(policy.widths)} operators, the network has {len(names)} others or "
-            "more; make one for this network with nas quantize"
-        )
     bits = {each.node: policy.widths[each.name].input_bits for each in captured.operators}
     needed = _needed(captured, bits)
     kept = {

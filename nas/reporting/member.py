@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nas.assembly import ACCURACY_OF
 from nas.core.trial import Trial
 from nas.front_latency import measured_front
-from nas.pricing import PROMISED
+from nas.pricing import promised
 from nas.reporting.tables import quantity, schedule
 from nas.run import StoredRun
 from predictors.core.metric import METRIC_OF_COLUMN, METRICS, format_quantity
@@ -59,10 +59,12 @@ def _predicted_lines(run: StoredRun, trial: Trial) -> list[str]:
     lines = []
     for column, whose in run.parts.pricer.predicted.items():
         if column in trial.metrics:
-            low, high = (trial.metrics[column + end] for end in ("_low", PROMISED))
-            unlike = "; unlike all that was learnt from" if trial.metrics[f"{column}_extrapolated"] else ""
-            unit = METRIC_OF_COLUMN[column].unit
-            lines.append(f"          interval {low:.4g} to {high:.4g} {unit}{unlike}; {whose}")
+            held = promised(column, trial.metrics)
+            unlike = "unlike all that was learnt from; " if trial.metrics[f"{column}_extrapolated"] else ""
+            low, high = (trial.metrics.get(end, 0.0) for end in (f"{column}_low", held))
+            metric = METRIC_OF_COLUMN[column]
+            ends = "" if held == column else f"interval {low:.4g} to {high:.4g} {metric.unit}; "
+            lines.append(f"          {metric.key}: {ends}{unlike}{whose}")
     measured = measured_front(run).get(trial.architecture.id)
     return [*lines, *([f"          measured {measured.value:.4g} ms"] if measured else [])]
 

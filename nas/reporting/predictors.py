@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 _LONGEST_LIST = 8
 
 
-def predictor_document(predictor: DevicePredictor, scores: Scores, out: str) -> dict[str, Any]:
+def predictor_document(predictor: DevicePredictor, scores: Scores | None, out: str) -> dict[str, Any]:
     """Plain JSON values; what does not exist, such as an order of equal figures, is None."""
-    found = {name: None if _is_nan(value) else value for name, value in asdict(scores).items()}
+    found = {name: None if _is_nan(value) else value for name, value in asdict(scores).items()} if scores else None
     return {
         "predictor": out,
         "model": predictor.model_name,
         "space": predictor.space_name,
         "target": asdict(predictor.target),
         "whose": predictor.whose,
+        "promise": predictor.promise,
         "scores": found,
     }
 

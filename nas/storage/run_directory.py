@@ -65,7 +65,7 @@ class RunDirectory:
 
     @property
     def predictor(self) -> Path:
-        """`predictor/`: a copy of what predicts latency, whatever becomes of the one that was named."""
+        """`predictor/`: copies of what predicts latency or energy, whatever becomes of those that were named."""
         return self.path / "predictor"
 
     @property

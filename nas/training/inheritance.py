@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from search_spaces.blocks.elastic_mbconv import crop
+from search_spaces.blocks.elastic_convolutions import crop
 from search_spaces.blocks.elastic_transformer import leading, leading_heads
 from search_spaces.core.errors import WrongUse
 

@@ -29,6 +29,20 @@ def grouped_folds(groups: NDArray[np.intp], most: int, seed: int) -> NDArray[np.
     return np.asarray(fold_of[places], dtype=np.intp)
 
 
+def is_enough(count: int, coverage: float) -> bool:
+    """Whether residuals of `count` rows give an interval of this coverage.
+
+    >>> is_enough(8, 0.9), is_enough(9, 0.9)
+    (False, True)
+    """
+    return _rank(count, coverage) <= count
+
+
+def _rank(count: int, coverage: float) -> int:
+    # rounded, for 0.9 * 10 is more than 9 by the last bit
+    return math.ceil(round(coverage * (count + 1), 9))
+
+
 def cross_conformal(
     answers: Floats, folds: NDArray[np.intp], residuals: Floats, coverage: float
 ) -> tuple[Floats, Floats]:
@@ -41,10 +55,9 @@ def cross_conformal(
     if not 0 < coverage < 1:
         raise ValueError(f"expected a coverage between 0 and 1, got {coverage:g}")
     count, asked = len(residuals), answers.shape[1]
-    # rounded, for 0.9 * 10 is more than 9 by the last bit
-    rank = math.ceil(round(coverage * (count + 1), 9))
+    rank = _rank(count, coverage)
     low, high = np.full(asked, -np.inf), np.full(asked, np.inf)
-    if rank > count:
+    if not is_enough(count, coverage):
         return low, high
     step = max(1, _AT_ONCE // count)
     for start in range(0, asked, step):

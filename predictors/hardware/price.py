@@ -51,7 +51,7 @@ def price_table(
     count_input: bool = False,
     mac_convention: str = PRODUCTS,
 ) -> Columns:
-    """Columns `(n,)`: macs, macs_layerwise, params, weight_bytes, flash_bytes, peak_sram_bytes, patches, split,
+    """Columns `(n,)`: macs, macs_layerwise, params, weight_bytes, flash_bytes, bitops, peak_sram_bytes, patches, split,
     runs_in_tinyengine, fits.
 
     `limits`: upper limits by column. With them the schedule of least MACs among those that fit, and `fits` tells

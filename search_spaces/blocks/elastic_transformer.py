@@ -103,7 +103,7 @@ class ElasticTransformer(TransformerNetwork):
         made = functional.conv2d(as_map(normalised, size), weight, conv.bias[:out], conv.stride, conv.padding)
         linear = reduction.class_linear
         of_class = None if linear is None else _linear(linear, normalised[:, :1], out)
-        return beside_means(x, size, as_tokens(made) + reduction.position[..., :out], of_class)
+        return beside_means(x, size, as_tokens(made) + reduction.position[..., :out], of_class, out - x.shape[-1])
 
     @staticmethod
     def _layer(layer: Any, spec: LayerSpec, x: Tensor, places: Tensor | None) -> Tensor:

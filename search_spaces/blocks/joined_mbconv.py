@@ -9,16 +9,13 @@ part with its own kernel) and batch norms (statistics of the part alone) run par
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
-from search_spaces.blocks.elastic_mbconv import ElasticMbconv, Locate, crop
+from search_spaces.blocks.elastic_convolutions import Parts, classified, conv_norm, conv_norm_parts, joined
+from search_spaces.blocks.elastic_mbconv import ElasticMbconv, Locate
 from search_spaces.blocks.mbconv import BlockSpec
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse
-
-Parts = list[Tensor]
 
 
 class JoinedMbconv(ElasticMbconv):
@@ -58,53 +55,24 @@ class JoinedMbconv(ElasticMbconv):
         stem = self._members[0]["stem"]
         parts = list(x.tensor_split(len(self._members)))
         outputs = [own["stem"]["out"] for own in self._members]
-        parts = self._conv_norm_parts(self.stem, parts, outputs, stem["kernel"], stem["stride"])
+        parts = conv_norm_parts(self.stem, parts, outputs, stem["kernel"], stem["stride"])
         for position, block in enumerate(self.blocks):
             parts = self._block_parts(block, parts, [specs.get(position) for specs in self._specs])
-        parts = self._conv_norm_parts(self.mix, parts, [own["mix"] for own in self._members])
-        pooled = _joined([self.pool(part) for part in parts]).flatten(1)
-        weight = crop(self.classifier.weight, (self._members[0]["classes"], pooled.shape[1]))
-        return functional.linear(pooled, weight, self.classifier.bias)
+        parts = conv_norm_parts(self.mix, parts, [own["mix"] for own in self._members])
+        pooled = joined([self.pool(part) for part in parts]).flatten(1)
+        return classified(self.classifier, pooled, self._members[0]["classes"])
 
     def _block_parts(self, block: Any, parts: Parts, specs: list[BlockSpec | None]) -> Parts:
         """A part whose member lacks the block passes it by."""
-        inner = self._conv_norm_parts(block.expand, parts, [spec["mid"] if spec else 0 for spec in specs])
+        inner = conv_norm_parts(block.expand, parts, [spec["mid"] if spec else 0 for spec in specs])
         inner = [
-            self._conv_norm(block.depthwise, y, y.shape[1], spec["kernel"], spec["stride"], groups=y.shape[1])
+            conv_norm(block.depthwise, y, y.shape[1], spec["kernel"], spec["stride"], groups=y.shape[1])
             if spec and spec["kernel"] > 1
             else y
             for y, spec in zip(inner, specs, strict=True)
         ]
-        outer = self._conv_norm_parts(block.project, inner, [spec["out"] if spec else 0 for spec in specs])
+        outer = conv_norm_parts(block.project, inner, [spec["out"] if spec else 0 for spec in specs])
         return [x + y if spec and spec["residual"] else y for x, y, spec in zip(parts, outer, specs, strict=True)]
-
-    def _conv_norm_parts(
-        self, layer: Any, parts: Parts, outputs: Sequence[int], kernel: int = 1, stride: int = 1
-    ) -> Parts:
-        """One convolution of all parts, then each one's norm; a part without `outputs` passes by as it is."""
-        taking = [part for part, own in zip(parts, outputs, strict=True) if own]
-        if not taking:
-            return parts
-        x = _joined(taking)
-        weight = crop(layer.conv.weight, (max(outputs), x.shape[1], kernel, kernel))
-        y = functional.conv2d(x, weight, None, stride, kernel // 2)
-        made = iter(torch.split(y, [len(part) for part in taking]))
-        return [
-            layer.activation(self._normalise(layer.norm, _narrowed(next(made), own))) if own else part
-            for part, own in zip(parts, outputs, strict=True)
-        ]
-
-
-def _joined(parts: Parts) -> Tensor:
-    """All parts (n, channels, H, W) as one batch; zeros stand for the channels that one lacks."""
-    widest = max(part.shape[1] for part in parts)
-    spare = [(0, 0, 0, 0, 0, widest - part.shape[1]) for part in parts]
-    return torch.cat([functional.pad(x, pad) if any(pad) else x for x, pad in zip(parts, spare, strict=True)])
-
-
-def _narrowed(part: Tensor, channels: int) -> Tensor:
-    # Channels last, and dense: the norm would else be computed in the other layout, which costs more than this copy.
-    return part if part.shape[1] == channels else part[:, :channels].contiguous(memory_format=torch.channels_last)
 
 
 def _shared(arguments: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -72,7 +72,7 @@ class PatchMerging(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (N, tokens, dim) of a map of `size` -> (N, tokens of the halved map, out)."""
-        grid = padded(x.reshape(len(x), *self.size, -1), (2, 2))
+        grid = padded(x.reshape(x.shape[0], *self.size, -1), self.size, (2, 2))
         batch, height, width, dim = grid.shape
         # of the four, those of one column are neighbours: above, below, then the next column's
         four = grid.reshape(batch, height // 2, 2, width // 2, 2, dim).permute(0, 1, 3, 4, 2, 5)
@@ -104,8 +104,8 @@ class WindowAttention(nn.Module):
         if mask is None:
             scores = scores + biases
         else:
-            of_pictures = scores.reshape(-1, len(mask), *scores.shape[1:])
-            scores = (of_pictures + (biases + mask[:, None])).reshape(scores.shape)
+            of_pictures = scores.reshape(-1, len(mask), self.heads, tokens, tokens)
+            scores = (of_pictures + (biases + mask[:, None])).reshape(windows, self.heads, tokens, tokens)
         y: Tensor = self.project((scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2))
         return y
 
@@ -143,8 +143,8 @@ class SwinBlock(nn.Module):
     def _mixed(self, x: Tensor) -> Tensor:
         """Attention (N, tokens, dim) in the shifted windows; zeros stand where a window reaches beyond the map."""
         (high, wide), (down, right), shifted = self.size, self.shift, any(self.shift)
-        grid = x.reshape(len(x), *self.size, -1)
-        grid = padded(torch.roll(grid, (-down, -right), (1, 2)) if shifted else grid, self.window)
+        grid = x.reshape(x.shape[0], *self.size, -1)
+        grid = padded(torch.roll(grid, (-down, -right), (1, 2)) if shifted else grid, self.size, self.window)
         batch, rows, columns, dim = grid.shape
         cut = (batch, rows // self.window[0], self.window[0], columns // self.window[1], self.window[1], dim)
         windows = grid.reshape(cut).transpose(2, 3).reshape(-1, self.window[0] * self.window[1], dim)
@@ -237,9 +237,9 @@ def halved(size: Size) -> Size:
     return -(-size[0] // 2), -(-size[1] // 2)
 
 
-def padded(grid: Tensor, by: Size) -> Tensor:
-    """A map (N, high, wide, dim) with zeros below and to the right, up to multiples of `by`."""
-    down, right = -grid.shape[1] % by[0], -grid.shape[2] % by[1]
+def padded(grid: Tensor, size: Size, by: Size) -> Tensor:
+    """A map (N, high, wide, dim) of that size with zeros below and to the right, up to multiples of `by`."""
+    down, right = -size[0] % by[0], -size[1] % by[1]
     return functional.pad(grid, (0, 0, 0, right, 0, down)) if down or right else grid
 
 

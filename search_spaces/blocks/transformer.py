@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import ClassVar, NotRequired, TypedDict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 INITIAL_DEVIATION = 0.02
@@ -69,19 +69,17 @@ class RelativeTables(nn.Module):
 
     def scores(self, query: Tensor, places: Tensor) -> Tensor:
         """Products of queries (N, heads, tokens, head_dim) with their pairs' vectors: (N, heads, tokens, tokens)."""
-        rows = self.tables.flatten(0, 1)
-        each = (query.reshape(-1, query.shape[-1]) @ rows.t()).reshape(*query.shape[:-1], len(rows))
-        found = each.gather(-1, places.expand(*query.shape[:2], -1, -1))
-        both: Tensor = found.reshape(*query.shape[:-1], 2, -1).sum(-2)
-        return both
+        batch, heads, tokens, head_dim = query.shape
+        each = (query.reshape(-1, head_dim) @ self.tables.flatten(0, 1).t()).reshape(batch, heads, tokens, -1)
+        return each.gather(-1, places.expand(batch, heads, -1, -1)).reshape(batch, heads, tokens, 2, -1).sum(-2)
 
     def mixed(self, weights: Tensor, places: Tensor) -> Tensor:
         """The pairs' vectors, weighted by attention (N, heads, tokens, tokens): (N, tokens, heads x head_dim)."""
         rows = self.tables.flatten(0, 1)
-        sums = weights.new_zeros(*weights.shape[:-1], len(rows))
-        sums = sums.scatter_add(-1, places.expand(*weights.shape[:2], -1, -1), weights.repeat(1, 1, 1, 2))
-        mixed = (sums.reshape(-1, len(rows)) @ rows).reshape(*weights.shape[:-1], -1)
-        return mixed.transpose(1, 2).flatten(2)
+        batch, heads, tokens, _ = weights.shape
+        sums = weights.new_zeros(batch, heads, tokens, rows.shape[0])
+        sums = sums.scatter_add(-1, places.expand(batch, heads, -1, -1), weights.repeat(1, 1, 1, 2))
+        return (sums.flatten(0, 2) @ rows).reshape(batch, heads, tokens, -1).transpose(1, 2).flatten(2)
 
 
 class Attention(nn.Module):
@@ -164,7 +162,7 @@ class Reduction(nn.Module):
         normalised = self.norm(x)
         made = as_tokens(self.conv(as_map(normalised, size))) + self.position
         of_class = None if self.class_linear is None else self.class_linear(normalised[:, :1])
-        return beside_means(x, size, made, of_class)
+        return beside_means(x, size, made, of_class, self.conv.out_channels - self.conv.in_channels)
 
 
 class SequencePool(nn.Module):
@@ -343,19 +341,20 @@ def as_tokens(x: Tensor) -> Tensor:
     return x.flatten(2).transpose(1, 2)
 
 
-def beside_means(x: Tensor, size: tuple[int, int], made: Tensor, of_class: Tensor | None) -> Tensor:
-    """What a reduction made of tokens `x`, of the map and of the class token, plus what stands beside each."""
+def beside_means(x: Tensor, size: tuple[int, int], made: Tensor, of_class: Tensor | None, more: int) -> Tensor:
+    """What a reduction made of tokens `x`, plus what stands beside each; it has so many `more` channels than `x`."""
     means = functional.avg_pool2d(as_map(x, size), 2, 2, ceil_mode=True, count_include_pad=False)
-    made = made + _padded(as_tokens(means), made.shape[-1])
+    made = made + _padded(as_tokens(means), more)
     if of_class is None:
         return made
-    return torch.cat([of_class + _padded(x[:, :1], made.shape[-1]), made], dim=1)
+    return torch.cat([of_class + _padded(x[:, :1], more), made], dim=1)
 
 
-def _padded(x: Tensor, channels: int) -> Tensor:
-    return x if x.shape[-1] == channels else functional.pad(x, (0, channels - x.shape[-1]))
+def _padded(x: Tensor, more: int) -> Tensor:
+    return functional.pad(x, (0, more)) if more else x
 
 
+@fx.wrap  # one operator for who traces symbolically: what it makes depends on the device alone
 def relative_places(size: tuple[int, int], reach: int, class_token: bool, device: torch.device) -> Tensor:
     """For tokens of a map (high, wide) their pairs' rows in `RelativeTables`, int64 (tokens, 2 x tokens).
 

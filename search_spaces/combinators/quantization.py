@@ -16,7 +16,7 @@ from search_spaces.core.architecture import Architecture
 from search_spaces.core.choice import Choice
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.extended import ExtendedSpace
-from search_spaces.core.layer_table import IntArray, Kind, LayerTable
+from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.lists import numbers
 from search_spaces.core.policy import (
     CALIBRATIONS,
@@ -33,13 +33,13 @@ from search_spaces.core.policy import (
 from search_spaces.core.population import Population
 from search_spaces.core.space import Rows, SearchSpace
 from search_spaces.core.supernet import Supernet
+from search_spaces.core.width_groups import WidthGroups
 
-PREFIX = "quantize."
+PREFIX = "quantization."
 _MODEL_WIDE = {"scheme": SCHEMES, "granularity": GRANULARITIES, "calibration": CALIBRATIONS}
-_PASSED_ON = (Kind.ADD, Kind.MULTIPLY, Kind.CONCAT, Kind.POOL)
 _REFERENCE_SAMPLES = 64
+_SHARES_KEPT = (0.125, 0.25, 0.5)
 _EVENNESS = 0.3  # of the shares that a random policy gives its widths: below 1 most have one favourite
-_UNSET = -1
 
 
 def _named(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -70,7 +70,18 @@ class WithQuantization(ExtendedSpace):
 
     suffix: ClassVar[str] = "quantization"
     own_settings: ClassVar[type[BaseModel]] = QuantizationSettings
+    default_objectives: ClassVar[str] = "int8_accuracy,size"
     own: QuantizationSettings
+    most_sensitive: tuple[str, ...] = ()
+    """Groups in order of what they lose in few bits, where that was measured: a search begins with these wide."""
+
+    def __init__(self, inner: SearchSpace[Any], own: BaseModel) -> None:
+        if isinstance(inner, WithQuantization):
+            raise WrongUse(
+                f"the space '{inner.name}' has widths of its own; give them as --set quantize=fp32,int8 and leave "
+                "--quantize away"
+            )
+        super().__init__(inner, own)
 
     @property
     def widths(self) -> tuple[Width, ...]:
@@ -84,11 +95,11 @@ class WithQuantization(ExtendedSpace):
         return (*operators, *how)
 
     @cached_property
-    def _groups(self) -> "_Groups":
+    def _groups(self) -> WidthGroups:
         smallest, largest = self.inner.extremes()
         rng = np.random.default_rng(0)
         known = self.inner.population([smallest, largest]).concatenate(self.inner.neighbours(largest))
-        return _Groups.of(self.inner.decode(known.concatenate(self.inner.sample(rng, _REFERENCE_SAMPLES))))
+        return WidthGroups.of(self.inner.decode(known.concatenate(self.inner.sample(rng, _REFERENCE_SAMPLES))))
 
     def active(self, matrix: Rows) -> NDArray[np.bool_]:
         inner, own = self._parts(matrix)
@@ -164,15 +175,30 @@ class WithQuantization(ExtendedSpace):
         return self.uniform(small, self.widths[0]), self.uniform(large, self.widths[-1])
 
     def beginnings(self) -> Sequence[Architecture]:
-        """The base's, each with every operator at one width."""
-        return [self.uniform(one, each) for each in self.widths for one in self.inner.beginnings()]
+        """The base's, each with every operator at one width; and those that keep the most sensitive groups wide."""
+        inner = self.inner.beginnings()
+        kept = [round(share * len(self.most_sensitive)) for share in _SHARES_KEPT] if self.most_sensitive else []
+        return [
+            *(self.uniform(one, each) for each in self.widths for one in inner),
+            *(self.uniform(inner[-1], self.widths[0], self.most_sensitive[:count]) for count in kept),
+        ]
 
-    def uniform(self, architecture: Architecture, each: Width) -> Architecture:
-        """An architecture of the base with every operator at one width."""
-        own = dict.fromkeys((f"{PREFIX}{group}" for group in self._groups.first), each.name)
+    def uniform(self, architecture: Architecture, each: Width, wide: Sequence[str] = ()) -> Architecture:
+        """An architecture of the base with every operator at one width, but for groups with the most bits."""
+        names = {group: self.widths[-1].name if group in wide else each.name for group in self.groups}
+        own = {f"{PREFIX}{group}": name for group, name in names.items()}
         how = {PREFIX + name: default for name, default in _HOW.items()} if self.own.quantize_how else {}
         told = Architecture(self.name, self.settings.model_dump(mode="json"), {**architecture.options, **own, **how})
         return self.population([told])[0]
+
+    @property
+    def groups(self) -> Sequence[str]:
+        """Groups of operators that share a width, by the first operator of each."""
+        return self._groups.first
+
+    def group_of(self, operator: str) -> str:
+        """The group of an operator."""
+        return self._groups.first[self._groups.group_of[operator]]
 
     def _draw(self, rng: np.random.Generator, n: int) -> Rows:
         """Random architectures; the widths of a policy in random shares, so that uniform policies are not rare."""
@@ -204,68 +230,6 @@ class WithQuantization(ExtendedSpace):
 
 
 _HOW: Mapping[str, str] = {"scheme": "asymmetric", "granularity": "channel", "calibration": "minmax"}
-
-
-class _Groups:
-    """Operators with weights, by the first of those that share a width."""
-
-    def __init__(self, first: Sequence[str], group_of: Mapping[str, int]) -> None:
-        self.first, self.group_of = list(first), group_of
-
-    @classmethod
-    def of(cls, table: LayerTable) -> "_Groups":
-        """From a table of networks that together have every operator."""
-        parent = list(range(table.slots))
-
-        def root(slot: int) -> int:
-            while parent[slot] != slot:
-                slot = parent[slot]
-            return slot
-
-        makers = _makers(table)
-        for slot in table.slots_of(Kind.ADD, Kind.MULTIPLY, Kind.CONCAT):
-            a, b = (makers(getattr(table, name)[:, slot]) for name in ("input_a", "input_b"))
-            both = table.present[:, slot] & (a >= 0) & (b >= 0)
-            for one, other in {*zip(a[both].tolist(), b[both].tolist(), strict=True)}:
-                low, high = sorted((root(one), root(other)))
-                parent[high] = low
-        slots = np.flatnonzero(quantizable(table)).tolist()
-        roots = [root(slot) for slot in slots]
-        order = {slot: number for number, slot in enumerate(dict.fromkeys(roots))}
-        names = {table.slot_names[slot]: order[at] for slot, at in zip(slots, roots, strict=True)}
-        return cls([table.slot_names[slot] for slot in order], names)
-
-    def of_slots(self, table: LayerTable) -> NDArray[np.intp]:
-        """The group of each slot `(slots,)`, 0 where it has no weights; `WrongUse` for an operator never seen."""
-        weighted = quantizable(table)
-        unknown = [n for n, has in zip(table.slot_names, weighted, strict=True) if has and n not in self.group_of]
-        if unknown:
-            raise WrongUse(f"the operator {unknown[0]} has no width of its own; this space cannot be quantized")
-        return np.array([self.group_of.get(name, 0) for name in table.slot_names], dtype=np.intp)
-
-    def present(self, table: LayerTable) -> NDArray[np.bool_]:
-        """Whether each row has an operator of each group `(n, groups)`."""
-        result = np.zeros((len(table), len(self.first)), dtype=bool)
-        of_slots = self.of_slots(table)
-        for slot in np.flatnonzero(quantizable(table)):
-            result[:, of_slots[slot]] |= table.present[:, slot]
-        return result
-
-
-def _makers(table: LayerTable) -> Callable[[IntArray], NDArray[np.intp]]:
-    """By tensor, the convolution that made it, through whatever only passes its elements on; -1 where none did."""
-    made = np.full(table.present.shape, _UNSET, dtype=np.intp)
-    rows = np.arange(len(table))
-
-    def maker(source: IntArray) -> NDArray[np.intp]:
-        return np.where(source >= 0, made[rows, np.maximum(source, 0)], _UNSET)
-
-    for slot, kind in enumerate(table.kinds):
-        if kind in (Kind.CONV, Kind.DEPTHWISE):
-            made[:, slot] = slot
-        elif kind in _PASSED_ON:
-            made[:, slot] = maker(table.input_a[:, slot])
-    return maker
 
 
 def _of_inner(method: Callable[[Architecture], Any], space: WithQuantization) -> Callable[[Architecture], Any]:

@@ -115,9 +115,8 @@ class QuantizationPolicy:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise WrongUse(f"this is no quantization policy ({error!r}); nas quantize writes one") from None
 
-    def of(self, table: LayerTable) -> LayerTable:
-        """A table of height one with these widths; `WrongUse` where the policy is of another network."""
-        names = quantizable_names(table)
+    def check(self, names: Sequence[str]) -> None:
+        """`WrongUse` where the policy is of another network than that whose operators have these names."""
         if set(names) != set(self.widths):
             missing = sorted(set(names) - set(self.widths))[:3]
             foreign = sorted(set(self.widths) - set(names))[:3]
@@ -126,6 +125,10 @@ class QuantizationPolicy:
                 f"{len(names)}; it lacks {', '.join(missing) or 'none'} and has {', '.join(foreign) or 'none'} beside; "
                 "make one for this network with nas quantize"
             )
+
+    def of(self, table: LayerTable) -> LayerTable:
+        """A table of height one with these widths; `WrongUse` where the policy is of another network."""
+        self.check(quantizable_names(table))
         codes = [self.widths.get(name, FP32) for name in table.slot_names]
         bits = np.array([[(each.weight_bits, each.input_bits) for each in codes]])
         return with_widths(table, bits[..., 0], bits[..., 1], np.array([self.granularity == "channel"]))

@@ -72,6 +72,7 @@ class SearchSpace(ABC, Generic[SettingsT]):
     source: ClassVar[str]
     default_runtime: ClassVar[str] = "analytic"
     default_evaluator: ClassVar[str] = "supernet"
+    default_objectives: ClassVar[str] = "accuracy,macs"
     rule_exceeds_budget: ClassVar[bool] = False
     learning_rate: ClassVar[float] = 1e-2
     """Of AdamW, from random weights; a tenth of it from trained ones.

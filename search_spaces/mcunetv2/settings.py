@@ -3,21 +3,17 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from search_spaces.core.aspect import aspect_of
-from search_spaces.core.errors import WrongUse
 from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
-from search_spaces.core.lists import numbers, rising
+from search_spaces.core.lists import numbers
+from search_spaces.core.resolutions import Resolutions, asked_resolutions, default_resolutions
 
 PUBLISHED_RESOLUTIONS = (96, 128, 160, 192, 224, 256)
 PUBLISHED_INPUT = InputFacts(channels=3, height=256, width=256, classes=1000, pictures=1_281_167)
-SMALL_PICTURE_RESOLUTIONS = (16, 24, 32)
-_FEWEST_RESOLUTIONS = 3
-_NATIVE_SHARES = ((1, 2), (2, 3), (5, 6), (1, 1))
 _LARGEST_MICRO_PIXELS = 40
 _LARGEST_SMALL_PIXELS = 127
-SMALLEST_RESOLUTION = 8
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,6 @@ BACKBONES = {
 }
 
 
-_Resolution = Annotated[int, Field(ge=SMALLEST_RESOLUTION, le=1024)]
 _Side = Annotated[int, Field(ge=1)]
 
 
@@ -57,26 +52,10 @@ class Mcunetv2Settings(BaseModel):
 
     backbone: Literal["full", "small", "micro"]
     width: Literal["per_stage", "per_block"] = "per_stage"
-    resolutions: Annotated[
-        tuple[_Resolution, ...], Field(min_length=1), BeforeValidator(numbers), AfterValidator(rising)
-    ]
+    resolutions: Resolutions
     channels: int = Field(ge=1, le=16)
     aspect: Annotated[tuple[_Side, _Side], BeforeValidator(numbers)] = (1, 1)
     classes: int = Field(ge=2)
-
-
-def default_resolutions(short_side: int) -> tuple[int, ...]:
-    """The published list cut to the data's short side in pixels.
-
-    Where fewer than three remain: 1/2, 2/3, 5/6 and 1 of the native size in steps of 8; for pictures too small for
-    three of those, 16, 24 and 32.
-    """
-    published = tuple(r for r in PUBLISHED_RESOLUTIONS if r <= short_side)
-    if len(published) >= _FEWEST_RESOLUTIONS:
-        return published
-    shares = sorted({round(short_side * a / b / 8) * 8 for a, b in _NATIVE_SHARES})
-    native = tuple(r for r in shares if 16 <= r <= max(short_side, 16))
-    return native if len(native) >= _FEWEST_RESOLUTIONS else SMALL_PICTURE_RESOLUTIONS
 
 
 def default_backbone(resolutions: tuple[int, ...]) -> str:
@@ -90,9 +69,9 @@ def default_backbone(resolutions: tuple[int, ...]) -> str:
 def resolve(options: dict[str, Any], facts: InputFacts) -> dict[str, Any]:
     """All settings: those the user gave, the rest from the data."""
     refuse_what_data_decide(options, "channels", "classes", "aspect")
-    resolutions = default_resolutions(min(facts.height, facts.width))
+    resolutions = default_resolutions(min(facts.height, facts.width), PUBLISHED_RESOLUTIONS)
     if "resolutions" in options:
-        resolutions = _asked_resolutions(options["resolutions"])
+        resolutions = asked_resolutions(options["resolutions"])
     return {
         "backbone": default_backbone(resolutions),
         **options,
@@ -101,24 +80,3 @@ def resolve(options: dict[str, Any], facts: InputFacts) -> dict[str, Any]:
         "aspect": aspect_of(facts.height, facts.width),
         "classes": facts.classes,
     }
-
-
-def _asked_resolutions(asked: Any) -> tuple[int, ...]:
-    found = numbers(asked)
-    try:
-        resolutions = tuple(sorted({int(r) for r in ([found] if isinstance(found, int) else found)}))
-    except (TypeError, ValueError):
-        resolutions = ()
-    if not resolutions:
-        raise WrongUse(f"resolutions: expected pixels such as 48,64,96, got '{asked}'")
-    return resolutions
-
-
-def smaller_resolutions(smallest: int) -> tuple[int, ...]:
-    """Up to three resolutions below `smallest`: multiples of 16 from 48 on, of 8 below that.
-
-    >>> smaller_resolutions(96), smaller_resolutions(48), smaller_resolutions(16), smaller_resolutions(8)
-    ((48, 64, 80), (24, 32, 40), (8,), ())
-    """
-    known = [r for r in range(SMALLEST_RESOLUTION, smallest, 8) if r < 48 or r % 16 == 0]
-    return tuple(known[-3:])

@@ -14,11 +14,12 @@ from search_spaces.core.aspect import size_at
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
+from search_spaces.core.resolutions import smaller_resolutions
 from search_spaces.core.space import Blueprint, PublishedMember, Rows, SearchSpace, checked_settings
 from search_spaces.mcunetv2.decode import decode
 from search_spaces.mcunetv2.layout import DEPTHS, EXPANSIONS, BlockPlace, make_layout
 from search_spaces.mcunetv2.published import published_members
-from search_spaces.mcunetv2.settings import PUBLISHED_INPUT, Mcunetv2Settings, resolve, smaller_resolutions
+from search_spaces.mcunetv2.settings import PUBLISHED_INPUT, Mcunetv2Settings, resolve
 
 if TYPE_CHECKING:
     from search_spaces.blocks.joined_mbconv import JoinedMbconv

@@ -15,7 +15,7 @@ from tests.search_spaces.blocks import test_stitched_mbconv, test_stitched_netwo
 
 Space = SearchSpace[Any]
 # of each module that builds networks; test_exporters.py has a mobile network, tests/nas/test_onnx_door.py a transformer
-FOR_ANY_BATCH = ["tinyvit", "stitched transformers", "stitched convolutions"]
+FOR_ANY_BATCH = ["tinyvit", "resnet", "stitched transformers", "stitched convolutions"]
 
 
 def stitched(kind: str) -> Space:

@@ -168,11 +168,11 @@ def traced(network: torch.nn.Module, size: tuple[int, int, int]) -> Trace:
 
 
 def comparable(layer: Layer) -> Layer:
-    """Without what a trace does not see: names, block ends, norms; the inputs of two-handed operators in one order."""
+    """Without what a trace does not see (names, block ends, norms, widths), and both inputs of an operator in order."""
     if layer.input_b != NO_INPUT:
         inputs = sorted((layer.input_a, layer.input_b))
         layer = layer._replace(input_a=inputs[0], input_b=inputs[1])
-    return layer._replace(name="", cut=False, channel_params=0)
+    return layer._replace(name="", cut=False, channel_params=0, weight_bits=8, input_bits=8, kept_bits=8)
 
 
 def assert_same(network: torch.nn.Module, table: LayerTable, row: int, size: tuple[int, int, int]) -> Trace:

@@ -15,6 +15,9 @@ def test_a_published_network_by_name(nas):
     assert document["alternative"]["peak_sram_bytes"] == pytest.approx(214.4 * 1024, abs=512)
     assert document["macs"] == 216_815_264
     assert document["resolution"] == 224
+    classes = document["operator_classes"]  # the columns of rows of counted networks
+    assert sum(count for name, count in classes.items() if name.startswith("macs ")) == document["macs_layerwise"]
+    assert classes["number depthwise"] > 10
 
 
 def test_a_published_network_outside_its_own_space_is_flagged(nas):

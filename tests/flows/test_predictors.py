@@ -1,6 +1,8 @@
 """Latency of a board from its rows to a front within it; zero-cost proxies."""
 
+import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,11 @@ import nas as fitnas
 from nas.core.measured import Target
 from nas.evaluation import host_profile
 from nas.storage.measured_rows import MeasuredRows
-from tests.measured_rows import write_rows
+from nas.storage.operator_times import SHAPE
+from predictors.hardware.latency.operator_classes import OperatorShape
+from search_spaces.core.layer_table import Kind
+from tests.measured_rows import counted, energy_of, measured_rows, write_rows
+from tests.operator_times import milliseconds_of
 
 SPACE = ("--space", "mcunetv2", "--set", "backbone=micro", "--set", "resolutions=16,24")
 SEARCH = ("search", *SPACE, "--trials", "8", "--supernet-epochs", "1", "--backend", "inline", "--run", "r")
@@ -68,6 +74,78 @@ def test_from_rows_to_a_front_within_the_latency(nas, pictures, rows):
     Path("board").rename("moved")  # the run has its own copy
     assert nas("resume", "r").code == 0
     assert nas("report", "r").code == 0
+
+    as_an_earlier_version_left_it(Path("runs/r"))
+    assert nas("show", "r", "best").out == one.out
+    assert nas("resume", "r").code == 0
+
+
+def as_an_earlier_version_left_it(run):
+    """One predictor, in the folder itself, and named alone in the configuration."""
+    for file in (run / "predictor/latency").iterdir():
+        file.rename(run / "predictor" / file.name)
+    (run / "predictor/latency").rmdir()
+    text = (run / "config.toml").read_text()
+    alone = re.sub(r'predictor = \[\s*(".*?"),?\s*\]', r"predictor = \1", text)
+    assert alone != text
+    (run / "config.toml").write_text(alone)
+
+
+TARGET = ("--device", "my-board", "--runtime", "tflm", "--precision", "int8", "--threads", "1", "--batch", "1")
+
+
+def test_a_lookup_table_and_counted_rows_in_one_search(nas, pictures, tmp_path):
+    here = space(pictures)
+    written = nas("predictor", "operators", *SPACE, "--data", str(pictures), "--out", "table.csv")
+    assert written.code == 0, written.err
+    fill(tmp_path / "table.csv")
+    write_rows(tmp_path / "rows.csv", here, 20)
+    fitted = nas("predictor", "fit", "table.csv", *TARGET, "--calibrate", "rows.csv", "--out", "table/", "--json")
+    assert fitted.code == 0, fitted.err
+    assert fitted.document["model"] == "lookup_table"
+    assert fitted.document["scores"]["within_10_percent"] == 1
+    assert fitted.document["promise"] == "held to the upper end of a 90 % interval"
+    alone = nas("predictor", "fit", "table.csv", *TARGET, "--out", "alone/")
+    assert "a limit is held to the prediction itself, for no interval is known" in alone.out
+
+    counted(here, energy_of(measured_rows(here, 40))).write(tmp_path / "meter.csv")
+    assert nas("predictor", "fit", "meter.csv", "--metric", "energy", "--out", "meter/").code == 0
+    counted(here, energy_of(measured_rows(here, 30, seed=1))).write(tmp_path / "more.csv")
+    assert "within 10 %: 100 %" in nas("predictor", "evaluate", "meter/", "more.csv").out
+
+    both = ("--predictor", "table/", "--predictor", "meter/", "--budget", "latency=20ms,energy=54mJ")
+    result = nas(*SEARCH, "--data", str(pictures), "--device", "my-board", *both)
+    assert result.code == 0, result.err
+    assert "budget latency <= 20 ms, predicted" in result.err
+    assert "budget energy <= 54 mJ, predicted" in result.err
+    assert sorted(folder.name for folder in Path("runs/r/predictor").iterdir()) == ["energy", "latency"]
+    trials = nas("show", "r", "--json").document["front"]["trials"]
+    assert trials
+    for trial in trials:
+        assert trial["metrics"]["latency_ms_high"] <= 20
+        assert trial["metrics"]["energy_mj_high"] <= 54
+    assert "energy: interval" in nas("show", "r", "best").out
+    again = nas("search", "--config", "runs/r/config.toml", "--data", str(pictures), "--dry-run")
+    assert "energy <= 54 mJ, predicted" in again.err
+
+    clash = nas("search", *SPACE, "--predictor", "table/", "--predictor", "alone/", "--dry-run")
+    assert clash.code == 2
+    assert "--predictor table and alone both predict latency" in clash.err
+
+
+def fill(table):
+    """What the board takes, into the empty column."""
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        size = {name: int(row[name]) for name in SHAPE}
+        given = [size.pop(name) for name in ("height", "width")]
+        shape = OperatorShape(kind=Kind[row["operator"].upper()], in_height=given[0], in_width=given[1], **size)
+        row["latency_ms"] = milliseconds_of(shape)
+    with table.open("w") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def test_the_front_is_measured_where_the_device_is_this_machine(nas, pictures, tmp_path, monkeypatch):
@@ -128,6 +206,9 @@ def _with_latency(text, value):
         (("predictor", "evaluate", "nowhere/", "board.csv"), 4, "holds no predictor"),
         (("predictor", "fit", "board.csv", "--out", "b/", "--metric", "energie"), 2, "energie"),
         (("predictor", "fit", "board.csv", "--out", "b/", "--model", "aditive"), 2, "did you mean 'additive'"),
+        (("predictor", "fit", "board.csv", "--out", "b/", "--calibrate", "board.csv"), 2, "for a lookup table"),
+        (("predictor", "operators", "--space", "mcunetv3", "--out", "t.csv"), 2, "did you mean 'mcunetv2'"),
+        (("predictor", "operators", *SPACE, "--out", "board.csv"), 2, "--force"),
         (("predictor", "proxies"), 2, "--space"),
         (("predictor", "proxies", "--space", "mcunetv2", "--run", "r"), 2, "one of the two"),
         (("predictor", "proxies", "--run", "nowhere"), 4, "nowhere"),

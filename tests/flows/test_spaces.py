@@ -1,4 +1,4 @@
-"""The scaling-rule spaces by the same commands: rules without data, searches, training, exports."""
+"""The scaling-rule spaces and `resnet` by the same commands: rules without data, searches, training, exports."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ SEARCHES = {
     "tinyvit": ("--set", "dims1=32", "--set", "dims4=128", "--budget", "params=500k", "--fidelity", "epochs=1"),
     "vit": ("--budget", "params=300k", "--supernet-epochs", "1"),
     "vit, reduced": ("--set", "reduction=true", "--budget", "params=450k,macs=6M", "--supernet-epochs", "1"),
+    "resnet": ("--budget", "params=120k,macs=3M", "--supernet-epochs", "1"),
     "cct": ("--budget", "params=100k,macs=3M", "--fidelity", "epochs=1"),
 }
 

@@ -1,4 +1,4 @@
-"""Published networks of the scaling-rule spaces: parameters and MACs to the unit, and the very functions of timm's.
+"""Published networks of the scaling-rule spaces and of `resnet`: parameters and MACs to the unit, and timm's functions.
 
 Parameters and MACs were counted on the public definitions (timm 1.0.31 with fvcore, SHI-Labs/Compact-Transformers
 @cd11f09); MACs are those of convolutions, linear layers and matrix products.
@@ -33,6 +33,9 @@ COUNTED = {
     "tiny_vit_5m": (5_392_764, 1_255_174_720),
     "tiny_vit_21m": (21_198_568, 4_250_329_536),
     "tiny_vit_21m_384": (21_230_488, 13_697_865_216),
+    "resnet50": (25_557_032, 4_089_184_256),
+    "resnet50d": (25_576_264, 4_328_824_832),
+    "ofa_resnet50": (25_576_264, 4_328_824_832),  # a residual more than resnet50d, which counts nothing
     "cct_2_3x1_32": (236_299, 87_491_840),
     "cct_2_3x2_32": (283_723, 35_341_568),
     "cct_4_3x1_32": (434_699, 171_377_920),
@@ -69,6 +72,8 @@ OF_TIMM = {
     "ghostnet_100": "ghostnet_100",
     "deit_tiny": "deit_tiny_patch16_224",
     "tiny_vit_5m": "tiny_vit_5m_224",
+    "resnet50": "resnet50",
+    "resnet50d": "resnet50d",
 }
 # (repeats, channels) of each stage, from timm's definitions
 TINYNETS = {

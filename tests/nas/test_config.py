@@ -141,3 +141,16 @@ def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
             RunConfig.from_toml(path)
     with pytest.raises(WrongUse, match="not a path"):
         RunConfig.from_toml(Path("a\0b"))
+
+
+def test_predictors_are_a_list_and_one_alone_is_taken_too(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text('space = "mcunetv2"\npredictor = "boards/one"\n')  # of earlier versions
+    assert RunConfig.from_toml(tmp_path / "run.toml").predictor == ("boards/one",)
+    (tmp_path / "run.toml").write_text('space = "mcunetv2"\npredictor = ["boards/one", "two"]\n')
+    config = RunConfig.from_toml(tmp_path / "run.toml")
+    assert config.predictor == ("boards/one", "two")
+    assert config.shareable().predictor == ("one", "two")
+    assert RunConfig.checked(space="mcunetv2", predictor=Path("one")).predictor == ("one",)
+    assert RunConfig.checked(space="mcunetv2", predictor=[]).predictor is None
+    with pytest.raises(WrongUse, match="predictor"):
+        RunConfig.checked(space="mcunetv2", predictor=["one", 3])

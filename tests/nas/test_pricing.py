@@ -7,7 +7,7 @@ import pytest
 
 from nas.core.budget import Budget
 from nas.feasibility import survey
-from nas.pricing import Columns, Pricer
+from nas.pricing import Columns, Forecasts, Pricer
 from predictors.hardware.price import price_population
 from search_spaces.core.errors import Infeasible
 from search_spaces.core.input_facts import InputFacts
@@ -82,3 +82,30 @@ def test_where_nothing_is_found_no_bound_is_claimed(space: Mcunetv2) -> None:
     assert f"latency <= 0.001 ms, {WHOSE}" in message
     assert "interval" in message
     assert "proved" not in message
+
+
+class EnergyOfSome:
+    """A millijoule for a million multiply-accumulates, no interval; of networks beyond half of one nothing is known."""
+
+    whose: Mapping[str, str] = {"energy_mj": "predicted: device meter"}
+
+    def __call__(self, population: Population) -> Columns:
+        millijoules = price_population(population, "analytic", schedule="none")["macs"] / 1e6
+        known = np.where(millijoules <= 0.5, millijoules, np.inf)
+        return {"energy_mj": known, "energy_mj_extrapolated": 1 * np.isinf(known)}
+
+
+def test_forecasts_are_joined_and_what_is_not_known_never_fits(space: Mcunetv2) -> None:
+    forecasts = Forecasts((MacsAreMilliseconds(), EnergyOfSome()))
+    assert set(forecasts.whose) == {"latency_ms", "energy_mj"}
+    population = space.sample(np.random.default_rng(0), 200)
+    free = Pricer(space, "tinyengine", forecast=forecasts)(population)
+    np.testing.assert_array_equal(free["fits"], free["energy_mj"] <= 0.5)
+    assert 0 < free["fits"].sum() < 200
+    limit = float(np.median(free["energy_mj"][free["fits"]]))
+    limited = Pricer(space, "tinyengine", Budget({"energy_mj": limit, "latency_ms": limit}), forecast=forecasts)
+    assert limited.promises(free) == {"energy_mj": limit, "latency_ms_high": limit}
+    columns = limited(population)
+    within = (columns["energy_mj"] <= limit) & (columns["latency_ms_high"] <= limit)
+    np.testing.assert_array_equal(columns["fits"], within)
+    assert 0 < within.sum() < (columns["energy_mj"] <= limit).sum() < free["fits"].sum()

@@ -6,7 +6,7 @@ It exports `PREDICTOR`; scikit-learn is loaded when one is fitted.
 import importlib
 import pkgutil
 
-from predictors.hardware.latency.predictor import COVERAGE, LatencyPrediction, LatencyPredictor
+from predictors.hardware.latency.predictor import COVERAGE, LatencyPrediction, LatencyPredictor, far_off
 from search_spaces.core.errors import WrongUse, unknown
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULT",
     "LatencyPrediction",
     "LatencyPredictor",
+    "far_off",
     "latency_predictor",
     "latency_predictor_names",
 ]

@@ -7,6 +7,7 @@ each for products, depthwise convolutions and the rest leaves few enough that 30
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,23 +18,24 @@ from search_spaces.core.layer_table import BoolArray, Kind, LayerTable
 Floats = NDArray[np.float64]
 
 _KERNELS = (1, 3, 5, 7)
-_SHAPE = (
-    "kernel",
-    "stride",
-    "groups",
-    "in_channels",
-    "in_height",
-    "in_width",
-    "out_channels",
-    "out_height",
-    "out_width",
-)
 _BY_KERNEL = (Kind.CONV, Kind.DEPTHWISE)
 _GROUPS = {
     "products": (Kind.CONV, Kind.LINEAR, Kind.MATMUL),
     "depthwise": (Kind.DEPTHWISE,),
     "others": (Kind.NORM, Kind.POOL, Kind.ADD, Kind.CONCAT, Kind.MULTIPLY),
 }
+_OTHER = "other kernels"
+_CLASSES = (
+    "conv grouped",
+    *(f"{kind.name.lower()} {size}" for kind in _BY_KERNEL for size in (*(f"{k}x{k}" for k in _KERNELS), _OTHER)),
+    "linear",
+    "matmul",
+)
+WORK = tuple(f"macs {name}" for name in _CLASSES)
+TRAFFIC = tuple(f"{what} {group}" for group in _GROUPS for what in ("moved", "number"))
+COLUMNS = (*WORK, *TRAFFIC)
+"""The names of all features of `operator_classes`, in their order."""
+_MOST_CODES = 2**62
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,29 @@ class OperatorFeatures:
 
     columns: tuple[str, ...]
     values: Floats
+
+
+class OperatorShape(NamedTuple):
+    """All that tells one operator's time from another's; sizes in elements, of input and output.
+
+    >>> print(OperatorShape(Kind.CONV, 1, 1, 1, 16, 112, 112, 24, 112, 112))
+    conv 1x1 s1 g1 16x112x112 > 24x112x112
+    """
+
+    kind: Kind
+    kernel: int
+    stride: int
+    groups: int
+    in_channels: int
+    in_height: int
+    in_width: int
+    out_channels: int
+    out_height: int
+    out_width: int
+
+    def __str__(self) -> str:
+        before, after = ("x".join(map(str, part)) for part in (self[4:7], self[7:]))
+        return f"{self.kind.name.lower()} {self.kernel}x{self.kernel} s{self.stride} g{self.groups} {before} > {after}"
 
 
 def operator_classes(table: LayerTable) -> OperatorFeatures:
@@ -56,7 +81,7 @@ def operator_classes(table: LayerTable) -> OperatorFeatures:
     for name, kinds in _GROUPS.items():
         chosen = table.present & table.mask_of(*kinds)
         columns |= {f"moved {name}": _sum(moved, chosen), f"number {name}": chosen.sum(axis=1, dtype=np.float64)}
-    return OperatorFeatures(tuple(columns), np.stack(list(columns.values()), axis=1))
+    return OperatorFeatures(COLUMNS, np.stack([columns[name] for name in COLUMNS], axis=1))
 
 
 def operator_shapes(table: LayerTable) -> OperatorFeatures:
@@ -65,18 +90,34 @@ def operator_shapes(table: LayerTable) -> OperatorFeatures:
     A column is named `kind KERNELxKERNEL sSTRIDE gGROUPS INxHEIGHTxWIDTH > OUTxHEIGHTxWIDTH`, in channels x height x
     width, such as `conv 1x1 s1 g1 16x112x112 > 24x112x112`; those that occur in no network have none.
     """
+    shapes, counts = distinct_shapes(table)
+    return OperatorFeatures(tuple(map(str, shapes)), counts)
+
+
+def distinct_shapes(table: LayerTable) -> tuple[list[OperatorShape], Floats]:
+    """The shapes that occur, sorted, and how often each does in each network, `(n, shapes)`."""
     kinds = np.broadcast_to(np.array([int(kind) for kind in table.kinds]), table.present.shape)
-    keys = np.stack([kinds, *(getattr(table, cell) for cell in _SHAPE)], axis=-1)[table.present]
-    shapes, places = np.unique(keys, axis=0, return_inverse=True)
+    cells = [kinds, *(getattr(table, name) for name in OperatorShape._fields[1:])]
+    columns = [np.asarray(cell[table.present], dtype=np.int64) for cell in cells]
+    _, first, places = np.unique(_codes(columns), return_index=True, return_inverse=True)
+    shapes = [
+        OperatorShape(Kind(kind), *sizes) for kind, *sizes in zip(*(c[first].tolist() for c in columns), strict=True)
+    ]
     counts = np.zeros((len(table), len(shapes)))
     np.add.at(counts, (np.nonzero(table.present)[0], places.reshape(-1)), 1)
-    return OperatorFeatures(tuple(_named(shape.tolist()) for shape in shapes), counts)
+    return shapes, counts
 
 
-def _named(shape: list[int]) -> str:
-    kind, kernel, stride, groups, *sizes = shape
-    before, after = ("x".join(map(str, part)) for part in (sizes[:3], sizes[3:]))
-    return f"{Kind(kind).name.lower()} {kernel}x{kernel} s{stride} g{groups} {before} > {after}"
+def _codes(columns: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """A number `(m,)` for each row of columns `(m,)`, in the rows' own order: sorting numbers is quicker than rows."""
+    codes, span = np.zeros(len(columns[0]), dtype=np.int64), 1
+    for cells in columns:
+        size = int(cells.max(initial=0)) + 1
+        if span * size > _MOST_CODES:
+            codes = np.unique(codes, return_inverse=True)[1].astype(np.int64).reshape(-1)
+            span = int(codes.max(initial=0)) + 1
+        codes, span = codes * size + cells, span * size
+    return codes
 
 
 def _working_classes(table: LayerTable) -> dict[str, BoolArray]:
@@ -89,7 +130,7 @@ def _working_classes(table: LayerTable) -> dict[str, BoolArray]:
             left &= table.groups == 1
         for kernel in _KERNELS:
             classes[f"{kind.name.lower()} {kernel}x{kernel}"] = left & (table.kernel == kernel)
-        classes[f"{kind.name.lower()} other kernels"] = left & ~np.isin(table.kernel, _KERNELS)
+        classes[f"{kind.name.lower()} {_OTHER}"] = left & ~np.isin(table.kernel, _KERNELS)
     return classes | {kind.name.lower(): table.present & table.mask_of(kind) for kind in (Kind.LINEAR, Kind.MATMUL)}
 
 

@@ -135,9 +135,7 @@ class LatencyPredictor(ABC):
             model._fit(features[~asked], details[~asked], measured[~asked])
             self._ratios[asked] = np.log(measured[asked] / model._predict(features[asked], details[asked]))
             self._left_out.append(model)
-        distances = np.abs(self._ratios - np.median(self._ratios))
-        far = max(_OUTLIER_DEVIATIONS * _NORMAL * float(np.median(distances)), _OUTLIER_LEAST)
-        self.outliers = distances > far
+        self.outliers = far_off(self._ratios)
 
     def _refuse_what_teaches_nothing(self, measured: Floats) -> None:
         varying = int(self._varying[0].sum())
@@ -156,6 +154,13 @@ class LatencyPredictor(ABC):
             raise WrongUse(
                 f"all {len(measured)} measured networks have the same {len(self._varying[0])} features; measure others"
             )
+
+
+def far_off(ratios: Floats) -> Bools:
+    """Which of log(measured / predicted) `(n,)` lie further than 5 % and 4 robust deviations from their median."""
+    distances = np.abs(ratios - np.median(ratios))
+    far = max(_OUTLIER_DEVIATIONS * _NORMAL * float(np.median(distances)), _OUTLIER_LEAST)
+    return np.asarray(distances > far, dtype=bool)
 
 
 def alike(features: Floats, details: Floats) -> NDArray[np.intp]:

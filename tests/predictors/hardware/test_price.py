@@ -17,6 +17,7 @@ COLUMNS = {
     "macs_layerwise",
     "params",
     "weight_bytes",
+    "bitops",
     "flash_bytes",
     "peak_sram_bytes",
     "patches",
@@ -77,7 +78,7 @@ def test_nobody_costs_nothing(population: Population) -> None:
 
 def test_limits_on_exact_figures_decide_what_fits(population: Population) -> None:
     free = price_population(population, "c", schedule="none")
-    for name in ("params", "flash_bytes", "weight_bytes", "macs_layerwise", "macs", "peak_sram_bytes"):
+    for name in ("params", "flash_bytes", "weight_bytes", "bitops", "macs_layerwise", "macs", "peak_sram_bytes"):
         limit = float(np.median(free[name]))
         columns = price_population(population, "c", {name: limit}, "none")
         assert np.array_equal(columns["fits"], free[name] <= limit)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from search_spaces.blocks.elastic_mbconv import crop
+from search_spaces.blocks.elastic_convolutions import crop
 from search_spaces.blocks.mbconv import MbconvNetwork
 from search_spaces.core.errors import WrongUse
 from tests.search_spaces.blocks.mbconv_family import DEPTH, STAGES, Family, family, largest, random_member

@@ -49,12 +49,12 @@ def test_a_token_sees_its_own_window_alone() -> None:
 
 
 def test_zeros_stand_below_and_to_the_right() -> None:
-    grid = padded(torch.ones(1, 3, 4, 2), (2, 3))
+    grid = padded(torch.ones(1, 3, 4, 2), (3, 4), (2, 3))
     assert grid.shape == (1, 4, 6, 2)
     assert grid[:, :3, :4].eq(1).all()
     assert grid.sum() == 3 * 4 * 2
     whole = torch.ones(1, 2, 3, 1)
-    assert padded(whole, (2, 3)) is whole
+    assert padded(whole, (2, 3), (2, 3)) is whole
 
 
 def test_widths_and_maps() -> None:

@@ -4,35 +4,12 @@ from search_spaces.core.aspect import size_at
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.rounding import make_divisible
-from search_spaces.mcunetv2.settings import (
-    default_backbone,
-    default_resolutions,
-    smaller_resolutions,
-)
+from search_spaces.mcunetv2.settings import default_backbone
 from search_spaces.mcunetv2.space import Mcunetv2
 
 
 def facts(height: int, width: int, channels: int = 3) -> InputFacts:
     return InputFacts(channels=channels, height=height, width=width, classes=10, pictures=100)
-
-
-@pytest.mark.parametrize(
-    ("short_side", "resolutions"),
-    [
-        (1000, (96, 128, 160, 192, 224, 256)),
-        (224, (96, 128, 160, 192, 224)),
-        (160, (96, 128, 160)),
-        (150, (72, 96, 128)),  # 1/2, 2/3 and 5/6; the whole, 152, would be above the data
-        (96, (48, 64, 80, 96)),
-        (64, (32, 40, 56, 64)),
-        (32, (16, 24, 32)),
-        (28, (16, 24, 32)),
-        (8, (16, 24, 32)),
-        (1, (16, 24, 32)),
-    ],
-)
-def test_resolutions_follow_the_data(short_side: int, resolutions: tuple[int, ...]) -> None:
-    assert default_resolutions(short_side) == resolutions
 
 
 @pytest.mark.parametrize(
@@ -70,13 +47,6 @@ def test_the_short_side_is_the_resolution(resolution: int, aspect: tuple[int, in
 def test_channels_are_multiples_of_8_and_no_less_than_nine_tenths(channels: float, rounded: int) -> None:
     assert make_divisible(channels) == rounded
     assert rounded >= 0.9 * channels
-
-
-def test_smaller_resolutions_go_down_to_the_smallest() -> None:
-    assert smaller_resolutions(96) == (48, 64, 80)
-    assert smaller_resolutions(50) == (32, 40, 48)
-    assert smaller_resolutions(16) == (8,)
-    assert smaller_resolutions(8) == ()
 
 
 def test_the_published_input_without_data() -> None:

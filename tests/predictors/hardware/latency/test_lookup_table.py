@@ -1,22 +1,17 @@
-"""Tables of operators: read, summed, calibrated, refused."""
-
-from pathlib import Path
+"""Tables of operators: summed, calibrated, refused."""
 
 import numpy as np
 import pytest
 
 from predictors.hardware.latency.lookup_table import LookupTable
-from search_spaces.core.errors import NotFound, WrongUse
+from search_spaces.core.errors import WrongUse
 
-HEAD = "operator,milliseconds\n"
 COLUMNS = ("conv 3x3", "skip")
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> LookupTable:
-    path = tmp_path / "table.csv"
-    path.write_text(HEAD + "conv 3x3,1.5\nskip,0\nconstant,2\npool,7\n")
-    return LookupTable.read(path)
+def table() -> LookupTable:
+    return LookupTable({"conv 3x3": 1.5, "skip": 0.0, "pool": 7.0}, constant=2.0)
 
 
 def test_times_are_summed(table: LookupTable) -> None:
@@ -44,28 +39,18 @@ def test_an_operator_that_is_not_there_is_named(table: LookupTable) -> None:
         table.predict([[0, -1]], COLUMNS)
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("operator,ms\nconv,1\n", "no column 'milliseconds' among 'operator', 'ms'"),
-        (HEAD + "conv,fast\n", "line 2, column milliseconds: expected a number of 0 or more, got 'fast'"),
-        (HEAD + "conv,1\nadd,-1\n", "line 3, column milliseconds: .*got '-1'"),
-        (HEAD + "conv,nan\n", "line 2, column milliseconds: .*got 'nan'"),
-        (HEAD + "conv\n", "line 2, column milliseconds: .*got ''"),
-        (HEAD + "conv,1\nconv,2\n", "line 3: an operator has one row and a name, got 'conv' again"),
-        (HEAD + ",1\n", "line 2: an operator has one row and a name"),
-        (HEAD, "no operators"),
-        (HEAD + "constant,2\n", "no operators"),
-        ("", "no column 'operator'"),
-    ],
-)
-def test_what_is_no_table_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    path = tmp_path / "table.csv"
-    path.write_text(text)
-    with pytest.raises(WrongUse, match=said):
-        LookupTable.read(path)
+def test_one_network_gives_a_factor_and_no_interval(table: LookupTable) -> None:
+    found = table.calibrate([[2, 1]], COLUMNS, [10]).predict([[2, 1]], COLUMNS)
+    assert (found.mean.tolist(), found.low.tolist(), found.high.tolist()) == ([10], [0], [np.inf])
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="expected a CSV with the columns operator,milliseconds"):
-        LookupTable.read(tmp_path / "none.csv")
+def test_each_network_is_compared_with_the_factor_of_the_others(table: LookupTable) -> None:
+    calibrated = table.calibrate([[2, 0], [2, 0], [2, 0]], COLUMNS, [5, 5, 10])
+    assert calibrated.factor == 1
+    assert np.exp(calibrated.ratios) == pytest.approx([5 / 7.5, 5 / 7.5, 2])
+
+
+def test_networks_of_which_nothing_is_known(table: LookupTable) -> None:
+    columns = (*COLUMNS, "conv 5x5")
+    assert table.knows([[1, 0, 0], [1, 0, 2]], columns).tolist() == [True, False]
+    assert LookupTable({"skip": 0.0}).knows([[3]], ("skip",)).tolist() == [False]

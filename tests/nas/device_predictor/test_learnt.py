@@ -9,7 +9,7 @@ import pytest
 from nas.assembly import Parts, assemble_for, make_space
 from nas.config import RunConfig
 from nas.core.measured import Target
-from nas.device_predictor import DevicePredictor
+from nas.device_predictor import DevicePredictor, LearntPredictor, load_predictor, save_predictor
 from nas.storage.measured_rows import MeasuredRows
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 from search_spaces.core.input_facts import InputFacts
@@ -27,7 +27,7 @@ def space() -> Mcunetv2:
 
 @pytest.fixture(scope="module")
 def predictor(space: Mcunetv2) -> DevicePredictor:
-    return DevicePredictor(measured_rows(space, 40))
+    return LearntPredictor(measured_rows(space, 40))
 
 
 def test_a_sum_over_operators_is_learnt(predictor: DevicePredictor, space: Mcunetv2) -> None:
@@ -43,9 +43,9 @@ def test_a_sum_over_operators_is_learnt(predictor: DevicePredictor, space: Mcune
 
 
 def test_what_is_kept_is_the_same_predictor(predictor: DevicePredictor, space: Mcunetv2, tmp_path: Path) -> None:
-    predictor.save(tmp_path / "p")
+    save_predictor(predictor, tmp_path / "p")
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["predictor.json", "rows.csv"]
-    again = DevicePredictor.load(tmp_path / "p")
+    again = load_predictor(tmp_path / "p")
     population = space.sample(np.random.default_rng(2), 50)
     ours, theirs = predictor.forecast(space)(population), again.forecast(space)(population)
     for column, values in ours.items():
@@ -73,8 +73,8 @@ def test_the_figure_says_whose_it_is(predictor: DevicePredictor, space: Mcunetv2
 
 
 def test_energy_is_learnt_the_same_way(space: Mcunetv2, tmp_path: Path) -> None:
-    DevicePredictor(replace(measured_rows(space, 40), column="energy_mj")).save(tmp_path)
-    again = DevicePredictor.load(tmp_path)
+    save_predictor(LearntPredictor(replace(measured_rows(space, 40), column="energy_mj")), tmp_path)
+    again = load_predictor(tmp_path)
     assert again.column == "energy_mj"
     config = RunConfig.checked(space="mcunetv2", predictor=str(tmp_path), budget="energy=20mJ")
     parts = assemble_for(space, config)
@@ -89,21 +89,21 @@ class TestRefused:
     def test_a_row_that_nobody_measured(self, space: Mcunetv2) -> None:
         rows = measured_rows(space, 20)
         with pytest.raises(WrongUse, match="row 5, column latency_ms: empty"):
-            DevicePredictor(replace(rows, figures=(*rows.figures[:3], None, *rows.figures[4:])))
+            LearntPredictor(replace(rows, figures=(*rows.figures[:3], None, *rows.figures[4:])))
 
     def test_rows_of_two_spaces(self, space: Mcunetv2) -> None:
         rows = measured_rows(space, 20)
         other = ToySpace().extremes()[0]
         with pytest.raises(WrongUse, match="row 21: a network of the space 'toy', while row 2 has one of 'mcunetv2'"):
-            DevicePredictor(replace(rows, architectures=(*rows.architectures[:-1], other)))
+            LearntPredictor(replace(rows, architectures=(*rows.architectures[:-1], other)))
 
     def test_fewer_rows_than_coefficients(self, space: Mcunetv2) -> None:
         with pytest.raises(WrongUse, match="at least"):
-            DevicePredictor(measured_rows(space, 4)).cross_validated()
+            LearntPredictor(measured_rows(space, 4)).cross_validated()
 
     def test_an_unknown_model(self, space: Mcunetv2) -> None:
         with pytest.raises(WrongUse, match="additive"):
-            DevicePredictor(measured_rows(space, 20), "aditive").cross_validated()
+            LearntPredictor(measured_rows(space, 20), "aditive").cross_validated()
 
     def test_rows_of_another_target(self, predictor: DevicePredictor, space: Mcunetv2) -> None:
         with pytest.raises(WrongUse, match="compare like with like"):
@@ -117,24 +117,24 @@ class TestRefused:
 class TestKept:
     @pytest.fixture
     def folder(self, predictor: DevicePredictor, tmp_path: Path) -> Path:
-        predictor.save(tmp_path)
+        save_predictor(predictor, tmp_path)
         return tmp_path
 
     def test_nothing_there(self, tmp_path: Path) -> None:
         with pytest.raises(NotFound, match="holds no predictor"):
-            DevicePredictor.load(tmp_path / "nowhere")
+            load_predictor(tmp_path / "nowhere")
 
     @pytest.mark.parametrize("text", ["", "{}", '{"format": 2}', "[1]", "\x00"])
     def test_damaged_facts(self, folder: Path, text: str) -> None:
         (folder / "predictor.json").write_text(text)
         with pytest.raises(FitnasError, match="is damaged"):
-            DevicePredictor.load(folder)
+            load_predictor(folder)
 
     def test_rows_that_were_changed_behind_its_back(self, folder: Path) -> None:
         rows = MeasuredRows.read(folder / "rows.csv")
         replace(rows, architectures=rows.architectures[:-1], figures=rows.figures[:-1]).write(folder / "rows.csv")
         with pytest.raises(FitnasError, match="is not what"):
-            DevicePredictor.load(folder)
+            load_predictor(folder)
 
 
 class TestInASearch:
@@ -143,7 +143,7 @@ class TestInASearch:
         return assemble_for(space, config)
 
     def saved(self, space: Mcunetv2, folder: Path, target: Target = BOARD) -> Path:
-        DevicePredictor(measured_rows(space, 40, target=target)).save(folder)
+        save_predictor(LearntPredictor(measured_rows(space, 40, target=target)), folder)
         return folder
 
     def test_a_device_of_which_the_predictor_alone_knows(self, space: Mcunetv2, tmp_path: Path) -> None:
