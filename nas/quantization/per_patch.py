@@ -1,7 +1,7 @@
 """A network whose patch stage is rounded patch by patch, each with bits of its own, and what it costs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from nas.quantization.value_driven import WEIGHT_BITS, Bits, BranchSearch, Outli
 from predictors.hardware.memory import memory_rule
 from predictors.hardware.memory_plan import lifetimes, liveness_bound
 from search_spaces.core.errors import Infeasible
-from search_spaces.core.layer_table import LayerTable
+from search_spaces.core.layer_table import LayerTable, Widths
 from search_spaces.core.policy import QuantizationPolicy
 
 Shares = NDArray[np.float64]
@@ -39,6 +39,37 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class BranchMemory:
+    """Peak SRAM where every patch keeps its maps in given bits, and all else is kept in 8."""
+
+    stage: PatchStage
+    table: LayerTable
+    schedule: Schedule
+    _known: dict[tuple[int, ...], int] = field(default_factory=dict)  # branches are alike: the largest patch counts
+
+    def peak_bytes(self, bits: Bits) -> int:
+        """Of the whole network; a map that is not named has 8 bits."""
+        key = tuple(bits.get(each.node, MOST_BITS) for each in self.stage.maps[1:-1])
+        if key not in self._known:
+            self._known[key] = self._peak(key)
+        return self._known[key]
+
+    @cached_property
+    def _int8(self) -> tuple[LayerTable, Widths]:
+        table = QuantizationPolicy.uniform(self.table).of(self.table)
+        assert table.widths is not None
+        return table, table.widths
+
+    def _peak(self, bits: Sequence[int]) -> int:
+        table, widths = self._int8
+        kept, slots = widths.kept_bits.copy(), np.flatnonzero(table.present[0])
+        kept[0, [slots[each.layer] for each in self.stage.maps[1:-1]]] = bits
+        narrow, how = replace(table, widths=replace(widths, kept_bits=kept)), self.schedule
+        tensors = lifetimes(narrow, 0, how.runtime, how.grid, how.split, how.count_input)
+        return liveness_bound(tensors, memory_rule(how.runtime).alignment)
+
+
+@dataclass(frozen=True)
 class PatchQuantized:
     """A network in 8 bits whose patches have their own.
 
@@ -46,8 +77,7 @@ class PatchQuantized:
     """
 
     stage: PatchStage
-    table: LayerTable
-    schedule: Schedule
+    memory: BranchMemory
     settings: PerPatch
     eight: Quantized
     outliers: Outliers
@@ -118,9 +148,9 @@ class PatchQuantized:
     def peak_sram_bytes(self) -> int:
         """The neediest branch, or what runs behind; where pictures decide, any branch may be in 8 bits."""
         if self.settings.by != POSITION and np.isfinite(self.settings.outliers):
-            return branch_peak_bytes(self.stage, self.table, self.schedule, {})
+            return self.memory.peak_bytes({})
         every: list[Bits] = [{} if searched is None else searched.bits for searched in self.searched]
-        return max(branch_peak_bytes(self.stage, self.table, self.schedule, bits) for bits in every)
+        return max(self.memory.peak_bytes(bits) for bits in every)
 
     def to_document(self) -> dict[str, Any]:
         """The policy as plain JSON values: bits by branch and operator of the table, `image` for the picture."""
@@ -133,7 +163,7 @@ class PatchQuantized:
             }
             for branch, one in zip(self.stage.branches, self.searched, strict=True)
         ]
-        schedule = {"patches": self.schedule.grid, "split": self.schedule.split}
+        schedule = {"patches": self.stage.grid, "split": self.memory.schedule.split}
         return {"policy": "per-patch", **schedule, "settings": self.settings.to_document(), "branches": branches}
 
 
@@ -157,13 +187,13 @@ def quantize_per_patch(
     stage = PatchStage.of(captured, table, schedule.grid, schedule.split)
     eight = quantize_captured(captured, QuantizationPolicy.uniform(table), batches)
     outliers = Outliers.of(batches, settings.outliers)
-    whole = branch_peak_bytes(stage, table, schedule, {})
-    limit = np.inf if limit_bytes is None else limit_bytes
-    fits = None if whole <= limit else lambda bits: branch_peak_bytes(stage, table, schedule, bits) <= limit
+    memory = BranchMemory(stage, table, schedule)
+    whole, limit = memory.peak_bytes({}), np.inf if limit_bytes is None else limit_bytes
+    fits = None if whole <= limit else lambda bits: memory.peak_bytes(bits) <= limit
     search = BranchSearch(stage, settings, eight.kept, real_weights(eight), fits)
     pictures = torch.cat(list(batches))[:SEARCH_PICTURES]
     searched = tuple(_branch(search, outliers, pictures, branch) for branch in stage.branches)
-    result = PatchQuantized(stage, table, schedule, settings, eight, outliers, searched)
+    result = PatchQuantized(stage, memory, settings, eight, outliers, searched)
     if result.peak_sram_bytes() > limit:
         raise Infeasible(
             f"patches with outliers keep 8 bits, which takes {whole} bytes of SRAM, beyond {limit:.0f}; raise "
@@ -178,19 +208,6 @@ def _branch(search: BranchSearch, outliers: Outliers, pictures: Tensor, branch: 
     if search.settings.by == POSITION:
         return None if float(found.float().mean()) > 0.5 else search.run(tiles, branch)
     return None if bool(found.all()) else search.run(tiles[~found], branch)
-
-
-def branch_peak_bytes(stage: PatchStage, table: LayerTable, schedule: Schedule, bits: Bits) -> int:
-    """Peak SRAM where every patch keeps its maps in these bits, and all else is kept in 8."""
-    whole = QuantizationPolicy.uniform(table).of(table)
-    assert whole.widths is not None
-    kept = whole.widths.kept_bits.copy()
-    slots = np.flatnonzero(table.present[0])
-    for each in stage.maps[1:-1]:
-        kept[0, slots[each.layer]] = bits.get(each.node, MOST_BITS)
-    narrow = replace(whole, widths=replace(whole.widths, kept_bits=kept))
-    tensors = lifetimes(narrow, 0, schedule.runtime, schedule.grid, schedule.split, schedule.count_input)
-    return liveness_bound(tensors, memory_rule(schedule.runtime).alignment)
 
 
 def real_weights(quantized: Quantized) -> dict[str, Tensor]:
