@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nas.config import RunConfig
 from nas.core.budget import Budget
 from nas.core.objective import Objective
+from nas.core.per_patch import PER_PATCH, PerPatch
 from nas.device_predictor import DevicePredictor, load_predictors
 from nas.gate import Gate
 from nas.pricing import EXACT_COLUMNS, Forecasts, Pricer
@@ -84,6 +85,9 @@ class Parts:
     gate: Gate | None = None
     predictors: tuple[DevicePredictor, ...] = ()
     proxy: str | None = None
+    patch_bits: PerPatch | None = None
+    unexecutable: str = ""
+    """What of the networks the runtime does not execute, in words; empty where it executes all."""
 
     @property
     def whose(self) -> Mapping[str, str]:
@@ -123,7 +127,7 @@ def assemble(config: RunConfig, facts: InputFacts | None, options: Mapping[str, 
     options = dict(config.set if options is None else options)
     if config.recipe and config.fidelity:
         options.setdefault("recipe_epochs", "")  # the fidelity says how long
-    if config.quantize:
+    if config.quantize and config.patch_bits is None:
         options.setdefault("quantize", config.quantize)
     return assemble_for(make_space(config.space_name, options, facts), config)
 
@@ -134,14 +138,14 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     forecast = Forecasts(tuple(each.forecast(space) for each in predictors)) if predictors else None
     device = device_of(config, predictors)
     runtime = config.runtime or (device.runtime if device else _usual_runtime(space))
-    _check_widths(space, runtime, config.allow_unexecutable)
+    unexecutable = _unexecutable(space, runtime, config)
     _check_runtime(runtime, predictors)
     if config.reserve and device is None:
         raise WrongUse("--reserve is what the firmware keeps of a device's memory; name one with --device")
     budget = config.limits
     if device is not None:
         budget = budget.merged_with(device_budget(device, config.reserve))
-    quantized = QUANTIZED_COLUMNS if isinstance(space, WithQuantization) else ()
+    quantized = QUANTIZED_COLUMNS if isinstance(space, WithQuantization) or config.patch_bits else ()
     check_columns(budget, config, runtime, (*quantized, *(forecast.whose if forecast else ())))
     evaluator = evaluator_name(config, space)
     check_score(config, evaluator)
@@ -157,10 +161,11 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     schedule = parse_schedule(config.schedule)
     gate = gate_of(space, budget, config, forecast.whose if forecast else ())
     budget = budget.judged_by({**(gate.whose if gate else {}), **(forecast.whose if forecast else {})})
-    pricer = Pricer(space, runtime, budget, schedule, config.count_input, config.mac_convention, forecast)
+    rules = (config.count_input, config.mac_convention)
+    pricer = Pricer(space, runtime, budget, schedule, *rules, forecast, per_patch=config.patch_bits is not None)
+    what = (space, device, runtime, budget, config.parsed_objectives, pricer, evaluator, sampling, gate, predictors)
     proxy = (config.proxy or DEFAULT_PROXY) if evaluator == ZERO_COST else None
-    objectives = config.parsed_objectives
-    return Parts(space, device, runtime, budget, objectives, pricer, evaluator, sampling, gate, predictors, proxy)
+    return Parts(*what, proxy, config.patch_bits, unexecutable)
 
 
 def device_of(config: RunConfig, predictors: Sequence[DevicePredictor]) -> Device | None:
@@ -185,8 +190,40 @@ def _usual_runtime(space: SearchSpace[Any]) -> str:
     return QUANTIZING if isinstance(space, WithQuantization) else space.default_runtime
 
 
-def _check_widths(space: SearchSpace[Any], runtime: str, allowed: bool) -> None:
-    """`WrongUse` where a width of the space is none that the runtime executes, unless that is allowed."""
+def _unexecutable(space: SearchSpace[Any], runtime: str, config: RunConfig) -> str:
+    """What of a search's networks the runtime does not execute; `WrongUse` where that is not allowed."""
+    if config.per_patch and config.patch_bits is None:
+        raise WrongUse(f"--per-patch says how --quantize {PER_PATCH} finds bits; give both, or leave --per-patch away")
+    if config.patch_bits is None:
+        lacking = _lacking_widths(space, runtime, config.allow_unexecutable)
+        return f"operators of {', '.join(lacking)}, which the runtime {runtime} does not execute" if lacking else ""
+    if not config.allow_unexecutable:
+        raise WrongUse(
+            f"--quantize {PER_PATCH}: no runtime here executes patches of several widths; price and score them all "
+            "the same with --allow-unexecutable"
+        )
+    _check_patches(space, config)
+    return "patches with bits of their own (QuantMCU), which no runtime here executes"
+
+
+def _check_patches(space: SearchSpace[Any], config: RunConfig) -> None:
+    """`WrongUse` where patches cannot have bits of their own."""
+    if not space.decode(space.population([space.extremes()[1]])).cut.any():
+        raise WrongUse(
+            f"--quantize {PER_PATCH}: networks of '{space.name}' have no patch schedules; take a space of "
+            "convolutions, such as mcunetv2"
+        )
+    if config.schedule == "none":
+        raise WrongUse(f"--quantize {PER_PATCH} and --schedule none: there are no patches; leave one of them away")
+    if config.mac_convention == "fvcore":
+        raise WrongUse(
+            f"--quantize {PER_PATCH}: bit operations are those of multiplications, and --mac-convention fvcore counts "
+            "norms and poolings too; leave one of them away"
+        )
+
+
+def _lacking_widths(space: SearchSpace[Any], runtime: str, allowed: bool) -> list[str]:
+    """Widths of the space that the runtime does not execute; `WrongUse` where there are some, unless allowed."""
     executed = memory_rule(runtime).widths
     asked = [each.name for each in space.widths] if isinstance(space, WithQuantization) else []
     lacking = [name for name in asked if name not in executed]
@@ -197,6 +234,7 @@ def _check_widths(space: SearchSpace[Any], runtime: str, allowed: bool) -> None:
             + (f"give --runtime {others[0]}, or " if others else "")
             + "price and score them all the same with --allow-unexecutable"
         )
+    return lacking
 
 
 def _check_runtime(runtime: str, predictors: Sequence[DevicePredictor]) -> None:
@@ -289,6 +327,8 @@ def evaluator_name(config: RunConfig, space: SearchSpace[Any]) -> str:
                 raise WrongUse(
                     f"{flag} says how a supernet is trained, --supernet-from takes a trained one; leave one away"
                 )
+    if name == TABLE and config.patch_bits:
+        raise WrongUse(f"--quantize {PER_PATCH} looks at values, which a table has not; take another --evaluator")
     if name == TABLE and not config.table:
         raise WrongUse("--evaluator table needs known results: --table FILE.csv or .parquet")
     if name == SUPERNET and config.recipe:

@@ -12,7 +12,7 @@ import enum
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -76,10 +76,11 @@ class Proposal:
     patches: int
     split: int
     rejected: int
+    bounded: Collection[str] = ()
 
     def with_figures(self, evaluated: Mapping[str, float]) -> dict[str, float]:
-        """All its figures. A table may know some that were priced or measured here: then these hold."""
-        return {**evaluated, **self.metrics}
+        """All its figures. What was priced or measured here holds, but for the upper bounds (`bounded`)."""
+        return {**evaluated, **self.metrics, **{name: evaluated[name] for name in self.bounded if name in evaluated}}
 
     def failed(self, error: str, seconds: float) -> Trial:
         """The record of a failed evaluation; it keeps the figures that were known before."""
@@ -130,7 +131,8 @@ class Conductor:
     once a trial, in the order of completion. `recorded` are the trials of an earlier part of the same search: they are
     told and counted, not evaluated again. `deadline` is a moment of `clock`, after which nothing new is proposed.
     `runtime` is named in messages about the budget. `measure` gives figures that take seconds a network, of candidates
-    that fit (see `Candidates`). `halving` ends evaluations early that come in stages.
+    that fit (see `Candidates`). `halving` ends evaluations early that come in stages. `bounded`: priced columns
+    that are upper bounds of what evaluations find.
 
     The archive is the same for any backend and number of workers as long as the evaluation of an architecture gives
     equal results and the search does not end by its deadline. Not safe for threads: one thread calls everything but
@@ -157,6 +159,7 @@ class Conductor:
         on_event: Callable[[Event], None] | None = None,
         halving: Halving | None = None,
         measure: Gate | None = None,
+        bounded: Collection[str] = (),
     ) -> None:
         if trials < 1 or lag < 0:
             raise ValueError(f"expected at least 1 trial and a lag of 0 or more, got {trials} and {lag}")
@@ -175,7 +178,7 @@ class Conductor:
         self._clock = clock
         self._lag = lag
         self._on_event = on_event
-        self._halving = halving
+        self._halving, self._bounded = halving, bounded
         self._trials = {trial.number: trial for trial in recorded}
         self._front = self._front_of(recorded)
         self._rejected = sum(trial.rejected for trial in recorded)
@@ -196,8 +199,7 @@ class Conductor:
         `Infeasible` where no architecture fits and none was ever found.
         """
         self._pass_over_recorded()
-        has_more = self._next < self._last or bool(self._losses.again)
-        if has_more:
+        if has_more := self._next < self._last or bool(self._losses.again):
             self.is_over()
         if not (has_more or self._in_flight):
             self.stop(StopReason.TRIALS if self._last == self.total else StopReason.EXHAUSTED)
@@ -221,9 +223,8 @@ class Conductor:
         self._seen.add(found.key)
         self._next += 1
         self._rejected += found.rejected
-        return self._hand_out(
-            Proposal(self._next - 1, found.architecture, found.metrics, found.patches, found.split, found.rejected)
-        )
+        figures = (found.metrics, found.patches, found.split, found.rejected)
+        return self._hand_out(Proposal(self._next - 1, found.architecture, *figures, self._bounded))
 
     def goes_on(self, number: int, metrics: Mapping[str, float]) -> bool:
         """Whether an evaluation that reached a stage with `metrics` is to go on to its next; if not, it is finished."""

@@ -25,6 +25,7 @@ from nas.core.budget import Budget
 from nas.core.fidelity import Fidelity
 from nas.core.names import checked_run_name
 from nas.core.objective import Objective, parse_objectives
+from nas.core.per_patch import PER_PATCH, PerPatch
 from nas.core.speed_setup import SpeedSetup
 from predictors.hardware.device import parse_reserve
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
@@ -33,6 +34,7 @@ from search_spaces.core.registry import space_class
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_SECONDS = 366 * 86400.0
+PER_PATCH_OBJECTIVES = "int8_accuracy,bitops"  # the weights of all have 8 bits
 _LARGEST_SEED = 2**32 - 1  # what NumPy and torch both accept
 
 
@@ -83,6 +85,11 @@ def _parse_schedule(text: str) -> None:
         raise WrongUse(f"a schedule is auto, none or PxN (P x P patches up to operator N, as 3x8); got {shown(text)}")
 
 
+def _parse_quantize(text: str) -> None:
+    if text != PER_PATCH:
+        widths(text)
+
+
 def _one_or_several(value: Any) -> Any:
     """A folder alone as a list of one, as in configurations of earlier versions; an empty list as None."""
     if isinstance(value, str | Path):
@@ -103,10 +110,10 @@ class RunConfig(BaseModel):
     """One search. Build it with `checked`, `from_toml` or `updated`: their errors are `WrongUse`, a line a problem.
 
     None means: chosen later and printed (device: none; reserve: the device's; runtime and evaluator: the space's;
-    fidelity: 10 epochs, or the recipe's; proxy: nwot where the evaluator is zero_cost; sampling: the space's; subnets:
-    the sampling's; measure: batch=32,threads=1; backend: inline for a table, else ray_tune; workers: the usable
-    processors, less those of `measure` where speed is measured; store: `run.db` in the run's folder; run: numbered
-    after the space; ray_address: a local cluster).
+    fidelity: 10 epochs, or the recipe's; objectives: the space's, or with per-patch int8_accuracy,bitops; proxy: nwot
+    where the evaluator is zero_cost; sampling: the space's; subnets: the sampling's; measure: batch=32,threads=1;
+    backend: inline for a table, else ray_tune; workers: the usable processors, less those of `measure` where speed is
+    measured; store: `run.db` in the run's folder; run: numbered after the space; ray_address: a local cluster).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -126,7 +133,8 @@ class RunConfig(BaseModel):
     table: _Text | None = None
     proxy: _Text | None = None
     recipe: StrictBool = False
-    quantize: Annotated[StrictStr, _if_it_parses(widths)] | None = None
+    quantize: Annotated[StrictStr, _if_it_parses(_parse_quantize)] | None = None
+    per_patch: Annotated[StrictStr, _if_it_parses(PerPatch.parse)] | None = None
     allow_unexecutable: StrictBool = False
     measure: Annotated[StrictStr, _if_it_parses(SpeedSetup.parse)] | None = None
     trials: _Count = 200
@@ -156,6 +164,8 @@ class RunConfig(BaseModel):
         """The space's own, where nothing else is asked for; an unknown space is told of later."""
         if not isinstance(values, dict) or "objectives" in values or not isinstance(values.get("space"), str):
             return values
+        if values.get("quantize") == PER_PATCH:
+            return {**values, "objectives": PER_PATCH_OBJECTIVES}
         try:
             name = _space_name(values["space"], values.get("recipe"), values.get("quantize"))
             return {**values, "objectives": space_class(name).default_objectives}
@@ -209,6 +219,11 @@ class RunConfig(BaseModel):
         return _space_name(self.space, self.recipe, self.quantize)
 
     @property
+    def patch_bits(self) -> PerPatch | None:
+        """How the patches of each network get their bits, where they do."""
+        return PerPatch.parse(self.per_patch or "") if self.quantize == PER_PATCH else None
+
+    @property
     def limits(self) -> Budget:
         """The user's budget; an empty one where none was given."""
         return _parse_budget(self.budget)
@@ -225,7 +240,8 @@ class RunConfig(BaseModel):
 
 
 def _space_name(space: str, recipe: object, quantize: object) -> str:
-    beside = [name for name, given in (("recipe", recipe), ("quantization", quantize)) if given]
+    has_widths = quantize and quantize != PER_PATCH  # bits by patch are no choices
+    beside = [name for name, given in (("recipe", recipe), ("quantization", has_widths)) if given]
     return "+".join([space, *beside])
 
 

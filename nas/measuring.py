@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from search_spaces.core.errors import FitnasError
 from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
+    from nas.evaluation.per_patch import PerPatchScoring
     from nas.evaluation.table import TableEvaluator
     from nas.training.data import DataDescription, Pictures
 
@@ -109,10 +110,19 @@ def _supernet(run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any], 
         mean=pictures.mean,
         std=pictures.std,
         floats_too=ACCURACY in {*run.parts.budget.limits, *(o.column for o in run.parts.objectives)},
+        per_patch=_per_patch(run),
     )
     if isinstance(run.parts.space, WithQuantization):
         learn_sensitivity(run, make(), reporter)
     return Measuring(make)
+
+
+def _per_patch(run: StoredRun) -> "PerPatchScoring | None":
+    """What gives patches bits of their own, where a run does."""
+    from nas.evaluation.per_patch import PerPatchScoring
+
+    bits = run.parts.patch_bits
+    return PerPatchScoring(replace(run.parts.pricer, forecast=None), bits) if bits else None
 
 
 def _train(run: StoredRun, pictures: "Pictures", description: "DataDescription", reporter: Reporter) -> Measuring:
@@ -133,6 +143,7 @@ def _train(run: StoredRun, pictures: "Pictures", description: "DataDescription",
         seed=config.seed,
         accelerator=config.accelerator,
         keep=run.kept_weights.absolute(),
+        per_patch=_per_patch(run),
     )
     in_stages = fidelity is not None and len(fidelity.rungs) > 1
     return Measuring(

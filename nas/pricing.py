@@ -16,9 +16,13 @@ from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
 
 Columns = dict[str, NDArray[Any]]
+_INT8_PRODUCT = 8 * 8  # bit operations a multiply-accumulate
 
 EXACT_COLUMNS = ("macs", "macs_layerwise", "params", "weight_bytes", "flash_bytes", "peak_sram_bytes", "bitops")
 
+
+BOUNDED_COLUMNS = ("bitops", "peak_sram_bytes")
+"""Where patches get bits by their values, known before an evaluation is what they are with 8: an upper bound."""
 
 PROMISED = "_high"  # a network is within a limit on what is predicted where the upper end of its interval is
 
@@ -69,7 +73,8 @@ def promised(column: str, figures: Collection[str]) -> str:
 @dataclass(frozen=True)
 class Pricer:
     """Population in, figures out: exact ones under the schedule that `predictors.hardware.price` would choose, and
-    those of the `forecast`.
+    those of the `forecast`. `per_patch`: bit operations are those of the schedule with 8 bits, halos included, and not
+    those layer by layer.
     """
 
     space: SearchSpace[Any]
@@ -79,6 +84,7 @@ class Pricer:
     count_input: bool = False
     mac_convention: str = PRODUCTS
     forecast: Forecast | None = None
+    per_patch: bool = False
 
     @property
     def predicted(self) -> Mapping[str, str]:
@@ -103,13 +109,20 @@ class Pricer:
     def __call__(self, population: Population) -> Columns:
         """One array `(n,)` a column; an empty population gives empty columns."""
         rules = (self.runtime, self.limits, self.schedule, self.count_input, self.mac_convention)
-        columns = price_population(population, *rules)
+        columns = self._with_halos(price_population(population, *rules))
         if self.forecast is None:
             return columns
         columns |= self.forecast(population)
         known = [np.isfinite(columns[column]) for column in self.predicted]
         within = [columns[column] <= limit for column, limit in self.promises(columns).items()]
         return columns | {"fits": np.logical_and.reduce([columns["fits"], *known, *within])}
+
+    def _with_halos(self, columns: Columns) -> Columns:
+        if not self.per_patch:
+            return columns
+        bound = _INT8_PRODUCT * columns["macs"]
+        fits = columns["fits"] & (bound <= (self.limits or {}).get("bitops", np.inf))
+        return columns | {"bitops": bound, "fits": fits}
 
     def table(self, table: LayerTable) -> Columns:
         """The same of an operator table, under no limits."""

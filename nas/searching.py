@@ -15,6 +15,7 @@ from nas.conductor import Conductor, Event, StopReason
 from nas.config import RunConfig
 from nas.core.objective import Objective
 from nas.core.pareto import Reference
+from nas.core.per_patch import MOST_BITS
 from nas.core.trial import Trial
 from nas.device_predictor import save_predictors
 from nas.execution import backend_class
@@ -23,7 +24,7 @@ from nas.feasibility import Feasibility, ends_that_fit, least_figures, survey
 from nas.front_latency import measure_front
 from nas.gate import Gate
 from nas.measuring import Measuring, known_results, measuring, proxy_ends, shared_bytes
-from nas.pricing import EXACT_COLUMNS
+from nas.pricing import BOUNDED_COLUMNS, EXACT_COLUMNS
 from nas.progress import Reporter, Silent
 from nas.run import StoredRun
 from nas.shared_weights import check_sampling, take_supernet
@@ -177,7 +178,7 @@ def reference(
     for objective in parts.objectives:
         column = objective.column
         if column in EXACT_COLUMNS:
-            ideal.append(float(least[column].min()))
+            ideal.append(float(least[column].min()) * _least_share(parts, column))
             worst.append(max(ideal[-1], float(parts.budget.limits.get(column, largest[column]))))
         elif column in parts.pricer.predicted:
             known = _known(parts, feasibility, column, largest[column])
@@ -196,6 +197,13 @@ def reference(
             ideal.append(1.0)
             worst.append(1.0 / parts.space.settings.classes)
     return Reference(tuple(ideal), tuple(worst))
+
+
+def _least_share(parts: Parts, column: str) -> float:
+    """How much of a figure in 8 bits is left with the fewest bits that patches may have."""
+    if parts.patch_bits is None or column not in BOUNDED_COLUMNS:
+        return 1.0
+    return min(parts.patch_bits.bits) / MOST_BITS
 
 
 def _known(parts: Parts, feasibility: Feasibility, column: str, largest: float) -> list[float]:
@@ -350,6 +358,7 @@ class _Search:
             on_event=told,
             halving=how.halving,
             measure=parts.gate,
+            bounded=BOUNDED_COLUMNS if parts.patch_bits else (),
         )
         return conductor
 

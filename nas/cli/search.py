@@ -48,8 +48,8 @@ _Objectives = Annotated[
     Text,
     _option(
         "--objectives",
-        help="Default accuracy,macs; with --quantize int8_accuracy,size; also params, sram, flash, bitops, throughput, "
-        "latency, zero_cost.",
+        help="Default accuracy,macs; with --quantize int8_accuracy,size (per-patch: bitops); also params, sram, flash, "
+        "bitops, throughput, latency, zero_cost.",
     ),
 ]
 _Strategy = Annotated[
@@ -80,7 +80,17 @@ _Quantize = Annotated[
     _option(
         "--quantize",
         metavar="fp32,int8,w4",
-        help="Search the width of each operator as well: fp32, int8, wN (weights of N bits) or wNaM.",
+        help="Search the width of each operator as well: fp32, int8, wN (weights of N bits) or wNaM. per-patch: "
+        "int8, but patches have bits by their values (QuantMCU).",
+    ),
+]
+_PerPatch = Annotated[
+    Text,
+    _option(
+        "--per-patch",
+        metavar="lambda=...,outliers=...",
+        help="How --quantize per-patch finds bits: lambda (0 to 1), outliers (standard deviations, or none), "
+        "bits (8:4:3), by (picture or position), entropy (map or channel).",
     ),
 ]
 _AllowUnexecutable = Annotated[
@@ -162,6 +172,7 @@ def search(
     proxy: _Proxy = None,
     recipe: _Recipe = False,
     quantize: _Quantize = None,
+    per_patch: _PerPatch = None,
     allow_unexecutable: _AllowUnexecutable = False,
     measure: _Measure = None,
     trials: _Trials = None,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.dlpack import from_dlpack
 
+from nas.evaluation.per_patch import PerPatchScoring
 from nas.evaluation.quantized import RANGE_PICTURES, QuantizedNetworks, is_quantized
 from nas.training.checkpoint import from_arrays
 from nas.training.data import resize
@@ -29,7 +30,8 @@ class SupernetEvaluator:
     `weights`: the supernet's by name. `calibration`: uint8 (n, C, H, W), see `calibration_sample`. `images`, `labels`:
     the validation pictures uint8 (n, C, H, W) and their classes (n,). Pictures come at the space's largest resolution
     and are resized to each architecture's own. `mean`, `std`: per channel, as in training. `floats_too`: where
-    architectures carry a quantization policy, their networks are scored without it as well.
+    architectures carry a quantization policy, their networks are scored without it as well. `per_patch`: networks are
+    scored with bits of their own for each patch.
     """
 
     def __init__(
@@ -43,9 +45,10 @@ class SupernetEvaluator:
         std: Sequence[float],
         threads: int = 1,
         floats_too: bool = False,
+        per_patch: PerPatchScoring | None = None,
     ) -> None:
         self.space, self.weights, self.threads = space, weights, threads
-        self.floats_too = floats_too
+        self.floats_too, self.per_patch = floats_too, per_patch
         self.calibration, self.images, self.labels = calibration, images, labels
         self.mean, self.std = mean, std
         self._supernet: Any = None
@@ -60,13 +63,15 @@ class SupernetEvaluator:
     def evaluate(self, architecture: Architecture) -> dict[str, float]:
         """`top1` and `balanced_top1`, fractions in 0..1; a tie counts for the class of the lower number.
 
-        Of an architecture with a quantization policy `int8_top1` and `balanced_top1`, and `top1` without the policy
-        where that is asked for. `FitnasError` where the weights are not of this space's supernet, or without validation
-        pictures.
+        Of an architecture with a quantization policy, or with bits by patch, `int8_top1` and `balanced_top1`, and
+        `top1` in floats where that is asked for; with bits by patch also what they cost. `FitnasError` where the
+        weights are not of this space's supernet, or without validation pictures.
         """
         keep_freed_memory()
         with torch_threads(self.threads):
             size = self.space.input_size(architecture)[1:]
+            if self.per_patch is not None:
+                return self._per_patch_scores(self.per_patch, architecture, size)
             if self._quantized is None:
                 return self._scores(self._network(architecture, size), size, "top1")
             quantized = self._quantized.of(
@@ -92,7 +97,22 @@ class SupernetEvaluator:
         return network
 
     def _scores(self, network: nn.Module, size: Size, column: str) -> dict[str, float]:
-        logits = [network(batch) for batch in self._batches("images", size)]
+        return self._of_answers([network(batch) for batch in self._batches("images", size)], column)
+
+    def _per_patch_scores(self, scoring: PerPatchScoring, architecture: Architecture, size: Size) -> dict[str, float]:
+        network = self._network(architecture, size)
+        logits, costs = scoring.answers(
+            architecture,
+            network,
+            lambda: list(self._batches("calibration", size, RANGE_PICTURES)),
+            lambda: list(self._batches("images", size)),
+        )
+        scores = {**self._of_answers(logits, "int8_top1"), **costs}
+        if self.floats_too:
+            scores["top1"] = self._scores(network, size, "top1")["top1"]
+        return scores
+
+    def _of_answers(self, logits: Sequence[Tensor], column: str) -> dict[str, float]:
         predicted = torch.cat(logits).argmax(dim=1).numpy() if logits else np.zeros(0, np.int64)
         scores = score(predicted, self.labels, logits[0].shape[1] if logits else 1)
         return {column: scores.top1, "balanced_top1": scores.balanced_top1}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.core.fidelity import Fidelity
+from nas.evaluation.per_patch import PerPatchScoring
 from nas.evaluation.quantized import RANGE_PICTURES, QuantizedNetworks, is_quantized
 from nas.execution.backend import Stage
 from nas.storage.files import write_atomically
@@ -33,7 +34,8 @@ class TrainEvaluator:
     A pure function of the architecture: first weights, order of the pictures and augmentation follow from `seed` alone
     (on one kind of machine, with equal `threads`). Hyperparameters are those of the architecture's recipe where it has
     one. `fidelity` says how long; None: the recipe's own epochs. `keep`: a folder in which the weights of each
-    architecture are left under its id, where that folder exists on the machine that evaluates.
+    architecture are left under its id, where that folder exists on the machine that evaluates. `per_patch`: networks
+    are scored with bits of their own for each patch.
     """
 
     def __init__(
@@ -46,10 +48,12 @@ class TrainEvaluator:
         accelerator: str = "auto",
         keep: Path | None = None,
         threads: int = 1,
+        per_patch: PerPatchScoring | None = None,
     ) -> None:
         self.space, self.fidelity, self.augmentation, self.seed = space, fidelity, augmentation, seed
         self.pictures = replace(pictures, test=None)  # nobody who searches may look at it
         self.accelerator, self.keep, self.threads = accelerator, keep, threads
+        self.per_patch = per_patch
 
     def evaluate(self, architecture: Architecture) -> dict[str, float]:
         """The figures after the last stage."""
@@ -82,8 +86,8 @@ class TrainEvaluator:
 
     @torch.no_grad()
     def _under_policy(self, architecture: Architecture, network: nn.Module) -> dict[str, float]:
-        """`int8_top1` where the architecture carries a quantization policy."""
-        if not is_quantized(self.space):
+        """`int8_top1` where the architecture carries a quantization policy, or its patches have bits of their own."""
+        if self.per_patch is None and not is_quantized(self.space):
             return {}
         pictures, size = self.pictures, self.space.input_size(architecture)[1:]
         trained = copy.deepcopy(network).cpu().eval()
@@ -94,11 +98,17 @@ class TrainEvaluator:
             parts = even_parts(len(whole), SCORE_BATCH)
             return [prepare(whole[part], size, pictures.mean, pictures.std) for part in parts]
 
+        costs: dict[str, float] = {}
         with torch_threads(self.threads):
-            quantized = QuantizedNetworks(self.space).of(architecture, lambda: trained, lambda: batches(sample))
-            answers = [quantized.simulated()(batch) for batch in batches(pictures.validation.images)]
+            if self.per_patch is not None:
+                answers, costs = self.per_patch.answers(
+                    architecture, trained, lambda: batches(sample), lambda: batches(pictures.validation.images)
+                )
+            else:
+                quantized = QuantizedNetworks(self.space).of(architecture, lambda: trained, lambda: batches(sample))
+                answers = [quantized.simulated()(batch) for batch in batches(pictures.validation.images)]
         predicted = torch.cat(answers).argmax(dim=1).numpy()
-        return {"int8_top1": score(predicted, pictures.validation.labels, answers[0].shape[1]).top1}
+        return {"int8_top1": score(predicted, pictures.validation.labels, answers[0].shape[1]).top1, **costs}
 
     def _keep(self, architecture: Architecture, network: nn.Module) -> None:
         if self.keep is not None and self.keep.is_dir():

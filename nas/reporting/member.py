@@ -39,6 +39,11 @@ def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
     layerwise = trial.metrics.get("macs_layerwise")
     recomputed = f", {quantity('macs', layerwise)} MACs without recomputation" if layerwise and trial.split else ""
     console.print(f"  schedule  {schedule(trial.patches, trial.split)}{recomputed}, runtime {run.parts.runtime}")
+    if "bitops_int8" in trial.metrics:
+        int8, few = trial.metrics["bitops_int8"], trial.metrics["bitops"]
+        console.print(f"  8 bits    {quantity('bitops', int8)} bit operations, {int8 / few:.2f} times as many")
+    if run.parts.unexecutable:
+        console.print(f"  not executable: {run.parts.unexecutable}", markup=False)
     console.print()
     console.print(choices_table(trial.architecture.options))
     if document["trained"]:

@@ -53,6 +53,8 @@ def print_outcome(console: "Console", outcome: Outcome) -> None:
         f"{len(trials)} networks evaluated{f' ({failed} failed)' if failed else ''}, {rejected:,} candidates rejected "
         f"before evaluation, in {outcome.seconds:.0f} s{_of_these(outcome)}"
     )
+    if run.parts.unexecutable:
+        console.print(f"not executable: {run.parts.unexecutable}; accuracy is simulated", markup=False)
     promised = promise_line(run)
     if promised:
         console.print(promised, markup=False)
@@ -106,6 +108,7 @@ def run_document(run: StoredRun) -> dict[str, Any]:
         "budget": run.parts.budget.describe(run.parts.runtime),
         "measured": dict(run.parts.whose),
         "warning": run.parts.warning or None,
+        "unexecutable": run.parts.unexecutable or None,
         "trials": len(trials),
         "failed": sum(trial.state == "failed" for trial in trials),
         "rejected": sum(trial.rejected for trial in trials),

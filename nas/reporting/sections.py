@@ -51,6 +51,8 @@ def _in_words(view: RunView, mark: str) -> str:
 def _state(view: RunView) -> str:
     """What a reader has to know before believing the figures."""
     state, parts = view.run.state, []
+    if view.parts.unexecutable:
+        parts.append(f"Not executable: {view.parts.unexecutable}. Accuracy is simulated, and no latency is known.")
     if state in UNFINISHED or (state != "complete" and len(view.trials) < view.config.trials):
         parts.append(
             f"State: {state}, {len(view.trials):,} of {view.config.trials:,} trials. This report shows the run as it "

@@ -39,7 +39,7 @@ def quantity(column: str, value: float) -> str:
         return f"{100 * value:.1f} %"
     if column.endswith("_bytes"):
         return f"{value / 1024:,.1f} KiB"
-    if column in ("macs", "macs_layerwise", "params", "bitops"):
+    if column in ("macs", "macs_layerwise", "params", "bitops", "bitops_int8"):
         scale, suffix = (1e6, " M") if value >= 1e6 else (1e3, " k")
         return f"{value / scale:,.2f}{suffix}"
     return f"{value:,.4g}"
