@@ -78,8 +78,11 @@ class Run(StoredRun):
         return export_member(self, pick, to, out, force, **options)
 
     def figures(self) -> "dict[str, Figure]":
-        """Plotly figures by name: front, hypervolume, parallel, resources, `policy <id>`, `confusion <id>` of trained
-        members.""" from nas.reporting.figures import figures from nas.reporting.run_view import RunView
+        """Plotly figures by name: front, hypervolume, parallel, resources, `policy <id>` where widths were searched,
+        `confusion <id>` of trained members.
+        """
+        from nas.reporting.figures import figures
+        from nas.reporting.run_view import RunView
 
         return figures(RunView.of(self))
 
