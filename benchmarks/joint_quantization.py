@@ -1,10 +1,10 @@
-"""Joint search of architecture and widths, beside searching first and quantizing then, and widths of the largest network.
+"""Joint search of architecture and widths, beside searching first and quantizing then, and widths of the largest.
 
 One supernet of `mcunetv2` a data set; every search has the same evaluations, seeds and shared weights, and a network is
 scored once for all of them. Hypervolume is that of (int8 accuracy, size) or (int8 accuracy, latency) between the best
 possible and chance accuracy, and the fully int8 largest network. Latencies are predicted, from networks profiled here.
 
-    FITNAS_DATA=... python benchmarks/joint_quantization.py --data sign_digits --trials 250 --seeds 3 --pairs size latency
+    FITNAS_DATA=... python benchmarks/joint_quantization.py --trials 250 --seeds 3 --pairs size latency
 """
 
 import argparse
