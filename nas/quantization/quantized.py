@@ -107,8 +107,8 @@ def quantize_captured(
     known: Mapping[str, Range] | None = None,
 ) -> Quantized:
     """The same for a captured network, whose weights are changed where activations are smoothed."""
-    smooth(captured, policy, batches)
     tensors = tensors_of(captured, policy)
+    smooth(captured, policy, batches)
     wanted = [name for name in observed_nodes(captured, tensors) if name not in (known or {})]
     found = {**ranges(captured, wanted, batches, policy.calibration), **(known or {})}
     return assembled(captured, policy, tensors, found)
