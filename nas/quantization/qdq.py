@@ -119,7 +119,8 @@ class _Operator(nn.Module):
             return convolved
         if bias is not None and x.dim() == 2:
             return torch.addmm(bias, x, weight)
-        return x @ weight if bias is None else x @ weight + bias
+        product: Tensor = x @ weight
+        return product if bias is None else product + bias
 
 
 def _stored_bias(bias: Tensor, weights: Weights, how: Affine) -> _Stored:
