@@ -229,6 +229,7 @@ def weight_bytes(content: bytes, computed: Iterable[str] = ()) -> int:
 
     graph = onnx.load_model_from_string(content).graph
     stored = {each.name: each for each in graph.initializer}
+    stored |= {node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant"}
     left_away, scales = set(computed), set()
     for node in graph.node:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):

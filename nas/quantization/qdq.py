@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from nas.onnx_door import FOUR_BITS, INTEGERS
 from nas.quantization.affine import Affine, Weights
-from nas.quantization.capture import moves
+from nas.quantization.capture import cuts_off, moves
 from nas.quantization.quantized import Quantized
 
 _BYTE = (0, 255, torch.uint8)
@@ -42,11 +42,20 @@ _BITS = 8
 
 
 def _everywhere(quantized: Quantized) -> Quantized:
-    """With other shapes of what is kept rounded too: no number changes, and runtimes fuse what is between roundings."""
-    captured = quantized.captured
-    moved = [node for node in captured.graph.graph.nodes if moves(captured.graph, node)]
-    kept = {node.name: how for node in moved if (how := quantized.affine(node)) is not None}
-    return replace(quantized, kept={**quantized.kept, **kept})
+    """With other shapes of what is kept rounded too, and what an activation cuts off at an integer in the middle: no
+    number changes, and runtimes fuse what is between roundings.
+    """
+    graph = quantized.captured.graph
+    kept = dict(quantized.kept)
+    for node in graph.graph.nodes:
+        how = quantized.affine(node)
+        if how is None:
+            continue
+        if moves(graph, node):
+            kept[node.name] = how
+        elif cuts_off(graph, node) and not how.is_positive:
+            kept.setdefault(node.all_input_nodes[0].name, how)
+    return replace(quantized, kept=kept)
 
 
 class QuantizeDequantize(nn.Module):
@@ -110,7 +119,8 @@ class _Operator(nn.Module):
             return convolved
         if bias is not None and x.dim() == 2:
             return torch.addmm(bias, x, weight)
-        return x @ weight if bias is None else x @ weight + bias
+        product: Tensor = x @ weight
+        return product if bias is None else product + bias
 
 
 def _stored_bias(bias: Tensor, weights: Weights, how: Affine) -> _Stored:

@@ -58,9 +58,31 @@ def test_onnx(nas, signs):
     assert "disc" in told.out
 
 
+@pytest.mark.usefixtures("unchecked_exports")
+def test_int8_onnx(nas, signs):
+    result = nas("export", "signs", "--pick", "knee", "--to", "onnx", "--int8", "--out", "m/")
+    assert result.code == 0, result.err
+    manifest = json.loads(Path("m/manifest.json").read_text())
+    widths = json.loads(Path("m/policy.json").read_text())["widths"]
+    assert set(widths.values()) == {"int8"}
+    assert manifest["precision"] == f"operators with weights: {len(widths)} of int8, see policy.json"
+    scores = manifest["quantized"]
+    for executed in ("integer_reference", "onnxruntime"):
+        assert 0 <= scores[executed]["test_top1"] <= 1
+        assert abs(scores[executed]["validation_top1"] - manifest["weights"]["validation_top1"]) <= 0.4  # 10 pictures
+    assert scores["same_class"] >= 0.5
+    params = manifest["promised"]["params"]
+    assert params < scores["weight_bytes"] < 1.5 * params
+    assert Path("m/model.onnx").stat().st_size < 4 * params
+    assert "session.x64quantprecision" in Path("m/README.md").read_text()
+    told = nas("predict", "m/", str(signs.path.parents[1] / "pictures" / "disc" / "0.png"))
+    assert told.code == 0, told.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--to", "pytorch", "--int8"), "has no option --int8"),
         (("--to", "optuna", "--pick", "knee"), "leave --pick away"),
         (("--to", "pytorch", "--hub-dir", "hub"), "has no option --hub-dir"),
         (("--to", "tim"), "did you mean 'timm'"),

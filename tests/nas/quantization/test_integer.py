@@ -15,6 +15,7 @@ from nas.quantization.integer import IntegerNetwork
 from nas.quantization.quantized import Quantized, Rounding, quantize
 from nas.quantization.requantize import Requantization
 from nas.training.recalibrate import recalibrate
+from search_spaces.core.errors import FitnasError
 from search_spaces.core.policy import QuantizationPolicy, quantizable_names, width
 from search_spaces.core.registry import space_class
 from tests.contracts.conftest import FACTS
@@ -226,6 +227,12 @@ def test_a_dead_channel_keeps_its_bias() -> None:
     assert int(made.bias.abs().max()) < 1.001 * 2**30
     dead = integers.kept["project"].real(integers.integers(pictures)["project"])[:, 1:3]
     assert float((dead - 1.5).abs().max()) <= integers.kept["project"].scale / 2 + 1e-6
+
+
+def test_constant_pictures_teach_nothing() -> None:
+    network, _ = small()
+    with pytest.raises(FitnasError, match="all calibration pictures are one constant"):
+        under(network, torch.ones(4, 2, 9, 9))
 
 
 class Checking(fx.Interpreter):
