@@ -38,7 +38,18 @@ def find(task: Task) -> Choice:
         best = min(first, key=lambda step: rise[step] / saved[step])
         now = _after(now, *best)
         task.progress(task.spent.evaluations, 0)
-    return now if options.fits(now) else allocate(options, losses)
+    return given_back(options, losses, now) if options.fits(now) else allocate(options, losses)
+
+
+def given_back(options: Options, losses: NDArray[np.float64], now: Choice) -> Choice:
+    """What room the last steps left goes to the groups that regain most, on the losses that were measured."""
+    while True:
+        regained = losses[np.arange(len(now)), now][:, None] - losses
+        steps = [(int(group), int(width)) for group, width in np.argwhere(regained > 0)]
+        within = [step for step in steps if options.fits(_after(now, *step))]
+        if not within:
+            return now
+        now = _after(now, *max(within, key=lambda step: regained[step]))
 
 
 def savings(options: Options, now: Choice) -> NDArray[np.float64]:

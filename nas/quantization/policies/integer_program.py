@@ -3,7 +3,13 @@
 Source: HAWQ-V3 (arXiv 2011.10680), which chooses bits by an integer linear program. Solved by HiGHS.
 """
 
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +19,7 @@ from nas.quantization.policies.options import Choice, Options
 from search_spaces.core.errors import FitnasError, Infeasible
 
 _REPEATS = 10
+_STDOUT = 1  # the descriptor
 _TOLERANCE = 1e-6  # of the largest price: the solver's, by which a limit may be passed unless it is told a smaller one
 
 
@@ -58,14 +65,32 @@ def _solved(options: Options, losses: NDArray[np.float64], margin: float) -> Cho
         constraints.append(LinearConstraint(prices / scale, -np.inf, room))
     spread = losses - losses.min(axis=1, keepdims=True)
     largest = float(spread.max(initial=0)) or 1.0
-    found = milp(
-        (spread / largest).ravel(),
-        integrality=np.ones(groups * widths),
-        bounds=Bounds(0, 1),
-        constraints=constraints,
-        options={"mip_rel_gap": 0.0},
-    )
+    with _muted():
+        found = milp(
+            (spread / largest).ravel(),
+            integrality=np.ones(groups * widths),
+            bounds=Bounds(0, 1),
+            constraints=constraints,
+            options={"mip_rel_gap": 0.0},
+        )
     if found.x is None:
         return None
     chosen: Choice = found.x.reshape(groups, widths).argmax(axis=1)
     return chosen
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Runs the body with the process's stdout closed: HiGHS prints a line of its own there, which is for data alone."""
+    library = ctypes.CDLL(None)
+    sys.stdout.flush()
+    library.fflush(None)
+    stdout = os.dup(_STDOUT)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), _STDOUT)
+        yield
+    finally:
+        library.fflush(None)  # what C code has buffered goes nowhere too
+        os.dup2(stdout, _STDOUT)
+        os.close(stdout)

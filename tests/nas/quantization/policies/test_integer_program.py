@@ -1,6 +1,7 @@
 """The integer program against all choices one by one."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -50,3 +51,28 @@ def test_a_loss_that_is_not_finite_is_named() -> None:
     options = menu(["a", "b"], "w4,int8", {"weight_bytes": [[-3, 0], [-2, 0]]}, {"weight_bytes": 999})
     with pytest.raises(FitnasError, match="the loss of b in few bits is not finite"):
         allocate(options, np.array([[1.0, 0.0], [np.nan, 0.0]]))
+
+
+def test_the_solver_prints_nothing(run_python: Callable[[str], str]) -> None:
+    """Left alone, HiGHS prints a line to the process's stdout on most of these."""
+    code = """
+from dataclasses import replace
+import numpy as np
+from nas.quantization.policies.integer_program import allocate
+from nas.quantization.policies.options import Options
+from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.policy import widths
+from search_spaces.core.registry import space_class
+
+space = space_class("mcunetv2").configured({"resolutions": "48"}, InputFacts(3, 48, 48, 10, 100))
+rng = np.random.default_rng(5)
+table = space.decode(space.sample(rng, 1))
+free = Options.of(table, widths("fp32,int8,w4a8,w2a8"), "analytic", {})
+least, most = (free.figures(free.uniform(width))["weight_bytes"] for width in (0, 2))
+for _ in range(15):
+    losses = np.exp(rng.normal(-8, 2.5, free.shape))
+    losses[:, -1] = 0
+    allocate(replace(free, limits={"weight_bytes": rng.uniform(least, most)}), -np.sort(-losses, axis=1))
+print("done")
+"""
+    assert run_python(code) == "done\n"
