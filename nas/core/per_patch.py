@@ -21,8 +21,8 @@ class PerPatch:
     """`weight`: the paper's lambda, 0 to 1: how much a loss of entropy counts against bit operations saved.
     `outliers`: a value is one that lies more than so many standard deviations from the mean of the pictures; infinity:
     none is. `bits`: what a feature map may have; 8 is among them. `by`: whether each picture's own values decide which
-    of its patches keep 8 bits, or the calibration pictures, for each position once. `entropy`: what rounding adds to it as
-    noise, taken as normal, or what the integers lose of it against those of 8 bits (see `value_driven`).
+    of its patches keep 8 bits, or the calibration pictures, for each position once. `entropy`: what rounding adds to it
+    as noise, taken as normal, or what the integers lose of it against those of 8 bits (see `value_driven`).
 
     Defaults: chosen by the ablation in benchmarks/quantmcu.py.
 

@@ -6,8 +6,9 @@ gets the `b` bits of the best score
 
     S(i, b) = -lambda * Omega(i, b) + (1 - lambda) * Phi(i, b)
 
-among those under which the memory limit can still be met. Omega: the change of the map's entropy. Phi: bit operations saved by the operators that multiply the map, as a share of the most that any map of the branch can
-save. Nothing is trained. Ties go to more bits.
+among those under which the memory limit can still be met. Omega: the change of the map's entropy. Phi: bit operations
+saved by the operators that multiply the map, as a share of the most that any map of the branch can save. Nothing is
+trained. Ties go to more bits.
 
 Omega by `noise`: what rounding adds to the entropy of a normal variable, log2(1 + error / variance) / 2; it falls by
 four with each bit, as the error does. By `codes`: the share of the Shannon entropy of the integers that is lost against
