@@ -90,7 +90,7 @@ _PerPatch = Annotated[
         "--per-patch",
         metavar="lambda=...,outliers=...",
         help="How --quantize per-patch finds bits: lambda (0 to 1), outliers (standard deviations, or none), "
-        "bits (8:4:3), by (picture or position), entropy (map or channel).",
+        "bits (8:4:2), by (picture or position), entropy (noise or codes).",
     ),
 ]
 _AllowUnexecutable = Annotated[

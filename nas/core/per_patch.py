@@ -11,9 +11,9 @@ from search_spaces.core.errors import WrongUse, did_you_mean, shown
 PER_PATCH = "per-patch"
 MOST_BITS = 8
 PICTURE, POSITION = BY = ("picture", "position")
-MAP, CHANNEL = ENTROPY_OF = ("map", "channel")
+NOISE, CODES = ENTROPIES = ("noise", "codes")
 
-_EXAMPLE = "lambda=0.3,outliers=2.5,bits=8:4:2,by=picture,entropy=map"
+_EXAMPLE = "lambda=0.87,outliers=4,bits=8:4:2,by=picture,entropy=noise"
 
 
 @dataclass(frozen=True)
@@ -21,20 +21,20 @@ class PerPatch:
     """`weight`: the paper's lambda, 0 to 1: how much a loss of entropy counts against bit operations saved.
     `outliers`: a value is one that lies more than so many standard deviations from the mean of the pictures; infinity:
     none is. `bits`: what a feature map may have; 8 is among them. `by`: whether each picture's own values decide which
-    of its patches keep 8 bits, or the calibration pictures, for each position once. `entropy`: of the values of a whole
-    map, or the mean over its channels.
+    of its patches keep 8 bits, or the calibration pictures, for each position once. `entropy`: what rounding adds to it
+    as noise, taken as normal, or what the integers lose of it against those of 8 bits (see `value_driven`).
 
     Defaults: chosen by the ablation in benchmarks/quantmcu.py.
 
     >>> PerPatch.parse("lambda=0.5,outliers=none")
-    PerPatch(weight=0.5, outliers=inf, bits=(8, 4, 2), by='picture', entropy='map')
+    PerPatch(weight=0.5, outliers=inf, bits=(8, 6, 5, 4, 3, 2), by='picture', entropy='noise')
     """
 
-    weight: float = 0.3
-    outliers: float = 2.5
-    bits: tuple[int, ...] = (8, 4, 2)
+    weight: float = 0.87
+    outliers: float = 4.0
+    bits: tuple[int, ...] = (8, 6, 5, 4, 3, 2)
     by: str = PICTURE
-    entropy: str = MAP
+    entropy: str = NOISE
 
     @classmethod
     def parse(cls, text: str) -> "PerPatch":
@@ -109,5 +109,5 @@ _READ: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
     "outliers": ("outliers", _deviations),
     "bits": ("bits", _bits),
     "by": ("by", _one_of(BY)),
-    "entropy": ("entropy", _one_of(ENTROPY_OF)),
+    "entropy": ("entropy", _one_of(ENTROPIES)),
 }

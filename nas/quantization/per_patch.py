@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nas.core.per_patch import MOST_BITS, POSITION, PerPatch
-from nas.quantization.affine import Affine
 from nas.quantization.capture import Captured
 from nas.quantization.patches import Branch, FeatureMap, PatchStage, behind
 from nas.quantization.quantized import Quantized, quantize_captured
-from nas.quantization.value_driven import WEIGHT_BITS, Bits, BranchSearch, Outliers, SearchedBranch, branch_bitops
+from nas.quantization.value_driven import WEIGHT_BITS, Bits, BranchSearch, Kept, Outliers, SearchedBranch, branch_bitops
 from predictors.hardware.memory import memory_rule
 from predictors.hardware.memory_plan import lifetimes, liveness_bound
 from search_spaces.core.errors import Infeasible
@@ -23,9 +22,6 @@ from search_spaces.core.layer_table import LayerTable, Widths
 from search_spaces.core.policy import QuantizationPolicy
 
 Shares = NDArray[np.float64]
-
-SEARCH_PICTURES = 32
-"""Of the calibration pictures, from which bits are searched; entropies of feature maps need no more."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +187,7 @@ def quantize_per_patch(
     whole, limit = memory.peak_bytes({}), np.inf if limit_bytes is None else limit_bytes
     fits = None if whole <= limit else lambda bits: memory.peak_bytes(bits) <= limit
     search = BranchSearch(stage, settings, eight.kept, real_weights(eight), fits)
-    pictures = torch.cat(list(batches))[:SEARCH_PICTURES]
+    pictures = torch.cat(list(batches))
     searched = tuple(_branch(search, outliers, pictures, branch) for branch in stage.branches)
     result = PatchQuantized(stage, memory, settings, eight, outliers, searched)
     if result.peak_sram_bytes() > limit:
@@ -222,7 +218,7 @@ class _Rounded:
     how: Any
 
     def __call__(self, each: FeatureMap, values: Tensor) -> Tensor:
-        rounding: Affine = self.how[each.node]
+        rounding: Kept = self.how[each.node]
         return rounding.round_(values.clone())
 
 

@@ -9,8 +9,8 @@ from search_spaces.core.errors import WrongUse
 
 
 def test_settings_are_read() -> None:
-    text = "lambda=0.25, outliers=3,bits=4:8:2,by=position,entropy=channel"
-    assert PerPatch.parse(text) == PerPatch(0.25, 3.0, (8, 4, 2), "position", "channel")
+    text = "lambda=0.25, outliers=3,bits=4:8:2,by=position,entropy=codes"
+    assert PerPatch.parse(text) == PerPatch(0.25, 3.0, (8, 4, 2), "position", "codes")
     assert PerPatch.parse("") == PerPatch()
     assert PerPatch.parse("outliers=none").outliers == math.inf
     assert PerPatch.parse("outliers=none").to_document()["outliers"] is None
@@ -31,7 +31,7 @@ def test_settings_are_read() -> None:
         ("bits=8:1", "from 2 to 8"),
         ("bits=", "from 2 to 8"),
         ("by=pictures", "did you mean 'picture'"),
-        ("entropy=maps", "did you mean 'map'"),
+        ("entropy=code", "did you mean 'codes'"),
         ("threshold=2", "knows lambda, outliers"),
         ("lambda", "0 to 1"),
     ],

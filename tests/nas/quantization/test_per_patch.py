@@ -60,7 +60,7 @@ def test_a_patch_with_an_outlier_keeps_eight_bits_in_that_picture_alone(example:
     few = found.searched[0]
     assert few is not None
     assert set(few.bits.values()) <= {2, 8}
-    assert len(few.how[stage.maps[0].node].round_(pictures[:1].clone()).unique()) <= 4
+    assert len(few.how[stage.maps[0].node].integers(pictures[:1]).unique()) <= 4
     assert len(kept[stage.maps[0].node].unique()) > 4
 
 

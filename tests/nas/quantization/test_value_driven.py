@@ -5,12 +5,20 @@ import math
 import pytest
 import torch
 
-from nas.core.per_patch import CHANNEL, MAP, PerPatch
+from nas.core.per_patch import ENTROPIES, PerPatch
 from nas.quantization.affine import activation
 from nas.quantization.patches import PatchStage
 from nas.quantization.per_patch import BranchMemory, PatchQuantized, Schedule, quantize_per_patch
 from nas.quantization.ranges import Range
-from nas.quantization.value_driven import Outliers, branch_bitops, chosen_bits, closest, entropy
+from nas.quantization.value_driven import (
+    Corrected,
+    Outliers,
+    branch_bitops,
+    chosen_bits,
+    closest,
+    entropy,
+    noise_entropy,
+)
 from search_spaces.core.errors import Infeasible, WrongUse
 from tests.nas.quantization.patched import RUNTIME, Example
 
@@ -23,18 +31,32 @@ def example() -> Example:
 
 
 def test_entropy_of_known_distributions() -> None:
-    uniform = torch.arange(16).reshape(1, 4, 2, 2).repeat(3, 1, 1, 1)
-    assert entropy(uniform, MAP) == pytest.approx(4)
-    assert entropy(uniform, CHANNEL) == pytest.approx(2)
-    assert entropy(torch.full((2, 3, 4, 4), 7), MAP) == 0
-    assert entropy(torch.tensor([0, 0, 0, -5]).reshape(1, 1, 2, 2), MAP) == pytest.approx(0.811278, abs=1e-6)
-    assert entropy(torch.zeros(0, 3, 2, 2), MAP) == 0
-    values = torch.randn(200_000, generator=torch.manual_seed(0)).reshape(1, 1, 400, 500)
+    assert entropy(torch.arange(16).repeat(3)) == pytest.approx(4)
+    assert entropy(torch.full((2, 3, 4, 4), 7)) == 0
+    assert entropy(torch.tensor([0, 0, 0, -5])) == pytest.approx(0.811278, abs=1e-6)
+    assert entropy(torch.zeros(0, 3, 2, 2)) == 0
+    values = torch.randn(200_000, generator=torch.manual_seed(0))
     how = activation(Range(float(values.min()), float(values.max())), 8)
-    differential = 0.5 * math.log2(
-        2 * math.pi * math.e
-    )  # of a normal distribution; cells of width `scale` add the rest
-    assert entropy(how.integers(values), MAP) == pytest.approx(differential - math.log2(how.scale), abs=0.01)
+    differential = 0.5 * math.log2(2 * math.pi * math.e)  # of a normal distribution, in cells of width 1
+    assert entropy(how.integers(values)) == pytest.approx(differential - math.log2(how.scale), abs=0.01)
+
+
+def test_entropy_of_noise() -> None:
+    values = torch.randn(200_000, generator=torch.manual_seed(0))
+    noise = torch.randn(200_000, generator=torch.manual_seed(1))
+    assert noise_entropy(values, values) == 0
+    assert noise_entropy(values, values + noise) == pytest.approx(0.5, abs=0.01)  # twice the variance
+    assert noise_entropy(torch.ones(9), torch.zeros(9)) == 0
+    errors = [noise_entropy(values, closest(values, bits).round_(values.clone())) for bits in (2, 4, 8)]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_rounding_keeps_the_mean_of_each_channel() -> None:
+    values = torch.rand(8, 3, 6, 6, generator=torch.manual_seed(0)) ** torch.tensor([1.0, 3.0, 6.0])[:, None, None]
+    found = Corrected.of(values, 2)
+    means = [kept.mean(dim=(0, 2, 3)) for kept in (values, found.round_(values.clone()))]
+    assert torch.allclose(*means, atol=1e-5)
+    assert not torch.allclose(means[0], found.affine.round_(values.clone()).mean(dim=(0, 2, 3)), atol=1e-3)
 
 
 def test_the_closest_range_leaves_out_a_rare_value() -> None:
@@ -67,10 +89,11 @@ def test_a_larger_lambda_never_takes_fewer_bits() -> None:
     assert chosen_bits({8: 0.0, 4: 0.0}, {8: 0.0, 4: 0.0}, 0.5) == 8  # a tie
 
 
-def test_lambda_decides_between_cost_and_entropy(example: Example) -> None:
+@pytest.mark.parametrize("estimator", ENTROPIES)
+def test_lambda_decides_between_cost_and_entropy(example: Example, estimator: str) -> None:
     costs = []
-    for weight in (0.0, 0.2, 0.4, 1.0):
-        settings = PerPatch(weight=weight, outliers=NONE, bits=(8, 4, 2))
+    for weight in (0.0, 0.4, 0.9, 1.0):
+        settings = PerPatch(weight=weight, outliers=NONE, bits=(8, 4, 2), entropy=estimator)
         found = quantize_per_patch(example.captured, example.table, example.schedule, [example.pictures], settings)
         costs.append(found.stage_bitops())
     assert costs == sorted(costs)
