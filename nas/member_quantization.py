@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.core.trial import Trial
-from nas.evaluation.quantized import RANGE_PICTURES
 from nas.quantization.capture import check_norms
 from nas.quantization.quantized import Quantized, quantize
 from nas.run import StoredRun
@@ -66,7 +65,7 @@ def quantized_member(
     """A member's trained network under a policy, with ranges from its run's calibration pictures."""
     check_norms(network)
     size = run.parts.space.input_size(trial.architecture)[1:]
-    sample = calibration_sample(pictures.train.images, run.config.seed)[:RANGE_PICTURES]
+    sample = calibration_sample(pictures.train.images, run.config.seed)
     return quantize(network, quantizable_names(table_of(run, trial)), policy, list(batches(sample, size, pictures)))
 
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from nas.core.budget import Budget
 from nas.core.trial import Trial
 from nas.member import member_folder, network_of, pictures_of
-from nas.progress import Reporter, Silent
+from nas.member_quantization import POLICY_FILE
+from nas.progress import Report, Reporter, Silent
 from nas.quantization.policies import DEFAULT, Task, policy, policy_names
 from nas.quantization.policies.integer_program import allocate
 from nas.quantization.policies.options import ADDITIVE, Options
@@ -30,7 +31,6 @@ from search_spaces.core.errors import Infeasible, WrongUse
 from search_spaces.core.policy import FP32, QuantizationPolicy, Width, widths
 
 ALL = "all"
-POLICY_FILE = "policy.json"
 
 
 @dataclass(frozen=True)
@@ -166,12 +166,16 @@ def _found(subject: "Subject", question: Question, reporter: Reporter) -> tuple[
     for name in question.names:
         with reporter.progress(f"policy {name}") as report:
             try:
-                outcomes.append(subject.answer(name, lambda done, total, told=report: told(done, total, "")))
+                outcomes.append(subject.answer(name, _without_remark(report)))
             except Infeasible as error:
                 if question.name != ALL:
                     raise
                 notes.append(f"{name}: {error}")
     return outcomes, notes
+
+
+def _without_remark(report: Report) -> Callable[[int, int], None]:
+    return lambda done, total: report(done, total, "")
 
 
 def executed_widths(names: str | None, runtime: str, allow_unexecutable: bool) -> tuple[Width, ...]:

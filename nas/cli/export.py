@@ -24,7 +24,9 @@ def export(
     int8: Annotated[
         bool,
         typer.Option(
-            "--int8", help="onnx: in integers, all int8; a network that was searched with its widths keeps those."
+            "--int8",
+            help="onnx: in integers, by the policy of nas quantize or nas train --quantized, else all int8; a network "
+            "that was searched with its widths keeps those.",
         ),
     ] = False,
     out: Out = None,

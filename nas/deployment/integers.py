@@ -1,46 +1,27 @@
-"""A member of a run in few bits: its policy, its ranges from the run's pictures, and what it scores in integers."""
+"""What a member of a run scores in integers, beside the integer reference."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.core.trial import Trial
 from nas.member import pictures_of
-from nas.quantization.capture import check_norms
+from nas.member_quantization import quantized_member
 from nas.quantization.integer import IntegerNetwork
-from nas.quantization.quantized import Quantized, quantize
+from nas.quantization.quantized import Quantized
 from nas.run import StoredRun
 from nas.training.data import Pictures
-from nas.training.loop import SCORE_BATCH, logits_of, prepare, score
-from nas.training.recalibrate import calibration_sample, even_parts
-from search_spaces.combinators.quantization import WithQuantization
-from search_spaces.core.architecture import Architecture
+from nas.training.loop import logits_of, score
 from search_spaces.core.errors import FitnasError
-from search_spaces.core.extended import ExtendedSpace
-from search_spaces.core.policy import QuantizationPolicy, quantizable_names
-from search_spaces.core.space import SearchSpace
+from search_spaces.core.policy import QuantizationPolicy
 
-POLICY_FILE = "policy.json"
 # Share of pictures, or pictures where there are few, that may get another class. A deep network of weak margins turns
 # one rounding into others, so that even rounded floats give up to 6 % of pictures another class than the reference.
 _MOST_OTHERS, _FEW = 0.25, 5
-
-
-def policy_of(space: SearchSpace[Any], architecture: Architecture) -> QuantizationPolicy | None:
-    """The policy that an architecture carries; None where its space has none."""
-    if isinstance(space, WithQuantization):
-        return space.policy(architecture)
-    return policy_of(space.inner, space.inner_architecture(architecture)) if isinstance(space, ExtendedSpace) else None
-
-
-def uniform_policy(space: SearchSpace[Any], architecture: Architecture) -> QuantizationPolicy:
-    """Everything int8."""
-    return QuantizationPolicy.uniform(space.decode(space.population([architecture])))
 
 
 @dataclass(frozen=True)
@@ -57,15 +38,9 @@ class IntegerMember:
 
         `FitnasError` where a batch norm was never trained or the pictures teach nothing.
         """
-        check_norms(network)
-        space, pictures = run.parts.space, pictures_of(run, include_test=True)
-        size = space.input_size(trial.architecture)[1:]
-        sample = torch.from_numpy(calibration_sample(pictures.train.images, run.config.seed))
-        batches = [
-            prepare(sample[part], size, pictures.mean, pictures.std) for part in even_parts(len(sample), SCORE_BATCH)
-        ]
-        names = quantizable_names(space.decode(space.population([trial.architecture])))
-        return cls(quantize(network, names, policy, batches), pictures, size)
+        pictures = pictures_of(run, include_test=True)
+        size = run.parts.space.input_size(trial.architecture)[1:]
+        return cls(quantized_member(run, trial, network, pictures, policy), pictures, size)
 
     def scores(self, **executed: Callable[[Tensor], Tensor]) -> dict[str, Any]:
         """Accuracy by who executes the network, beside the integer reference, on validation and test pictures; and the

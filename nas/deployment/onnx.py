@@ -13,8 +13,10 @@ from torch import nn
 from nas import onnx_door
 from nas.core.trial import Trial
 from nas.deployment.artifact import model_card, open_folder, write_common
-from nas.deployment.integers import POLICY_FILE, IntegerMember, policy_of, uniform_policy
+from nas.deployment.integers import IntegerMember
+from nas.evaluation.quantized import is_quantized
 from nas.member import network_of
+from nas.member_quantization import POLICY_FILE, member_policy
 from nas.onnx_door import EXACT_PRODUCTS, FILE_NAME, INPUT, OUTPUT, OnnxNetwork
 from nas.quantization.qdq import qdq_network
 from nas.run import StoredRun
@@ -51,13 +53,14 @@ this file gives the class that the integer reference gives, whose arithmetic is 
 def export(run: StoredRun, trial: Trial, folder: Path, *, force: bool = False, int8: bool = False) -> Path:
     """Writes the folder with `model.onnx`, for any number of pictures at once.
 
-    `int8`: every operator in int8. A network that carries a quantization policy is always exported under its own.
+    `int8`: by the policy that nas quantize or nas train left for the member, else every operator in int8. A network
+    that carries a quantization policy is always exported under its own.
     `FitnasError` where onnxruntime's logits differ from torch's by more than 1e-4 of the largest, or its classes from
     the integer reference's; `WrongUse` for a width that onnxruntime does not execute.
     """
     onnx_door.require("--to onnx")
     space, architecture = run.parts.space, trial.architecture
-    policy = policy_of(space, architecture) or (uniform_policy(space, architecture) if int8 else None)
+    policy = member_policy(run, trial) if int8 or is_quantized(space) else None
     if policy is not None:
         onnx_door.check_widths(each.name for each in policy.widths.values())
     open_folder(folder, force)
