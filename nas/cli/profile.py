@@ -8,45 +8,56 @@ import typer
 from nas.cli.options import Force, Json, Quiet
 
 
+_Space = Annotated[str, typer.Option("--space", help="Search space; nas spaces lists them.", show_default=False)]
+_Out = Annotated[
+    Path, typer.Option("--out", help="CSV file, a row a network. One that was begun goes on.", show_default=False)
+]
+_Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Setting of the space; repeatable.", show_default=False),
+]
+_Data = Annotated[
+    str | None,
+    typer.Option("--data", help="Data whose input is meant; default: the published one.", show_default=False),
+]
+_Budget = Annotated[
+    str | None,
+    typer.Option("--budget", help="Only networks within exact limits, e.g. macs=30M.", show_default=False),
+]
+_Device = Annotated[str, typer.Option("--device", help="host: this machine's CPU; any other name with --export.")]
+_Runtime = Annotated[str, typer.Option("--runtime", help="onnxruntime or torch; with --export whatever runs there.")]
+_Threads = Annotated[int, typer.Option("--threads", help="Each on a processor of its own.")]
+_Batch = Annotated[int, typer.Option("--batch", help="Pictures at once; a latency is that of all.")]
+_Samples = Annotated[int, typer.Option("--samples", help="Networks, spread over the space's operators.")]
+_Seed = Annotated[int, typer.Option("--seed", help="Of the choice of networks.")]
+_Quantize = Annotated[
+    str | None,
+    typer.Option(
+        "--quantize", metavar="fp32,int8", help="Networks with a width for each operator.", show_default=False
+    ),
+]
+_Export = Annotated[
+    Path | None,
+    typer.Option(
+        "--export", metavar="DIR", help="Write each network as .onnx, to be measured elsewhere.", show_default=False
+    ),
+]
+
+
 def profile(
-    space: Annotated[str, typer.Option("--space", help="Search space; nas spaces lists them.", show_default=False)],
-    out: Annotated[
-        Path, typer.Option("--out", help="CSV file, a row a network. One that was begun goes on.", show_default=False)
-    ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Setting of the space; repeatable.", show_default=False),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option("--data", help="Data whose input is meant; default: the published one.", show_default=False),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option("--budget", help="Only networks within exact limits, e.g. macs=30M.", show_default=False),
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", help="host: this machine's CPU; any other name with --export.")
-    ] = "host",
-    runtime: Annotated[
-        str, typer.Option("--runtime", help="onnxruntime or torch; with --export whatever runs there.")
-    ] = "onnxruntime",
-    threads: Annotated[int, typer.Option("--threads", help="Each on a processor of its own.")] = 1,
-    batch: Annotated[int, typer.Option("--batch", help="Pictures at once; a latency is that of all.")] = 1,
-    samples: Annotated[int, typer.Option("--samples", help="Networks, spread over the space's operators.")] = 30,
-    seed: Annotated[int, typer.Option("--seed", help="Of the choice of networks.")] = 0,
-    quantize: Annotated[
-        str | None,
-        typer.Option(
-            "--quantize", metavar="fp32,int8", help="Networks with a width for each operator.", show_default=False
-        ),
-    ] = None,
-    export: Annotated[
-        Path | None,
-        typer.Option(
-            "--export", metavar="DIR", help="Write each network as .onnx, to be measured elsewhere.", show_default=False
-        ),
-    ] = None,
+    space: _Space,
+    out: _Out,
+    set_: _Set = None,
+    data: _Data = None,
+    budget: _Budget = None,
+    device: _Device = "host",
+    runtime: _Runtime = "onnxruntime",
+    threads: _Threads = 1,
+    batch: _Batch = 1,
+    samples: _Samples = 30,
+    seed: _Seed = 0,
+    quantize: _Quantize = None,
+    export: _Export = None,
     force: Force = False,
     json: Json = False,
     quiet: Quiet = False,

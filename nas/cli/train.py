@@ -8,46 +8,55 @@ import typer
 from nas.cli.options import Json, Pick, Quiet, RunName
 
 
+_Epochs = Annotated[
+    int | None,
+    typer.Option("--epochs", help="Passes over the pictures; default 25, or the recipe's.", show_default=False),
+]
+_FromScratch = Annotated[bool, typer.Option("--from-scratch", help="Random weights instead of inherited ones.")]
+_LearningRate = Annotated[
+    float | None,
+    typer.Option(
+        "--learning-rate", help="Default: the space's, a tenth of it from inherited weights.", show_default=False
+    ),
+]
+_InitFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--init-from",
+        help="Weights of a larger network: RUN:ID, an exported folder, or a .safetensors file, also timm's.",
+        show_default=False,
+    ),
+]
+_Distill = Annotated[
+    Path | None,
+    typer.Option("--distill", help="A teacher's stored answers (nas distill) for labels.", show_default=False),
+]
+_Quantized = Annotated[
+    bool,
+    typer.Option(
+        "--quantized", help="Learn with rounding in place: the network's own policy, nas quantize's, or int8."
+    ),
+]
+_Policy = Annotated[
+    Path | None,
+    typer.Option("--policy", metavar="FILE", help="Another policy, for --quantized.", show_default=False),
+]
+_Seed = Annotated[int | None, typer.Option("--seed", help="Default: the run's.", show_default=False)]
+_Seeds = Annotated[int, typer.Option("--seeds", help="Trainings with successive seeds: mean and spread.")]
+
+
 def train(
     run: RunName,
     pick: Pick = "knee",
-    epochs: Annotated[
-        int | None,
-        typer.Option("--epochs", help="Passes over the pictures; default 25, or the recipe's.", show_default=False),
-    ] = None,
-    from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="Random weights instead of inherited ones.")
-    ] = False,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            "--learning-rate", help="Default: the space's, a tenth of it from inherited weights.", show_default=False
-        ),
-    ] = None,
-    init_from: Annotated[
-        str | None,
-        typer.Option(
-            "--init-from",
-            help="Weights of a larger network: RUN:ID, an exported folder, or a .safetensors file, also timm's.",
-            show_default=False,
-        ),
-    ] = None,
-    distill: Annotated[
-        Path | None,
-        typer.Option("--distill", help="A teacher's stored answers (nas distill) for labels.", show_default=False),
-    ] = None,
-    quantized: Annotated[
-        bool,
-        typer.Option(
-            "--quantized", help="Learn with rounding in place: the network's own policy, nas quantize's, or int8."
-        ),
-    ] = False,
-    policy: Annotated[
-        Path | None,
-        typer.Option("--policy", metavar="FILE", help="Another policy, for --quantized.", show_default=False),
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Default: the run's.", show_default=False)] = None,
-    seeds: Annotated[int, typer.Option("--seeds", help="Trainings with successive seeds: mean and spread.")] = 1,
+    epochs: _Epochs = None,
+    from_scratch: _FromScratch = False,
+    learning_rate: _LearningRate = None,
+    init_from: _InitFrom = None,
+    distill: _Distill = None,
+    quantized: _Quantized = False,
+    policy: _Policy = None,
+    seed: _Seed = None,
+    seeds: _Seeds = 1,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
