@@ -142,11 +142,10 @@ def train_member(
             options = {**place, "progress": tell, "checkpoint": checkpoint, "teacher": teacher}
             fitted = _fitted(run, trial, network, pictures, policy, lambda one: fit(one, pictures, how, **options))
         label, seconds = _label(from_scratch, policy), time.monotonic() - began
-        scores = (_scores(network, pictures, part, size) for part in ("validation", "test"))
+        validation, test = (_scores(network, pictures, part, size) for part in ("validation", "test"))
         result = MemberReport(
             trial.architecture.id,
-            *(label, fitted.epochs, seconds, seed),
-            *scores,
+            *(label, fitted.epochs, seconds, seed, validation, test),
             pictures.class_names,
             member_folder(run, trial.architecture.id),
             teacher.manifest.teacher if teacher else None,

@@ -7,7 +7,6 @@ import typer
 
 from nas.cli.options import Force, Json, Quiet
 
-
 _Space = Annotated[str, typer.Option("--space", help="Search space; nas spaces lists them.", show_default=False)]
 _Out = Annotated[
     Path, typer.Option("--out", help="CSV file, a row a network. One that was begun goes on.", show_default=False)

@@ -7,7 +7,6 @@ import typer
 
 from nas.cli.options import Json, Pick, Quiet, RunName
 
-
 _Epochs = Annotated[
     int | None,
     typer.Option("--epochs", help="Passes over the pictures; default 25, or the recipe's.", show_default=False),
