@@ -9,5 +9,5 @@ RULE = MemoryRule(
     source="MCUNetV2, arXiv 2110.15352, Table 1 (1372 and 172 KiB)",
     in_place=frozenset({Kind.DEPTHWISE, Kind.ADD, Kind.MULTIPLY, Kind.NORM}),
     accumulates=True,
-    widths=("fp32", "int8", "w4"),
+    widths=("fp32", "int8", "w8", "w4"),
 )

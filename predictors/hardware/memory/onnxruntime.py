@@ -9,5 +9,5 @@ RULE = MemoryRule(
     source="onnxruntime/core/framework/allocation_planner.cc: reuse of an input by kernels with MayInplace",
     in_place=frozenset({Kind.ADD, Kind.MULTIPLY, Kind.NORM}),
     accumulates=False,
-    widths=("fp32", "int8", "w4"),
+    widths=("fp32", "int8", "w8", "w4"),
 )
