@@ -42,11 +42,11 @@ from search_spaces.core.policy import quantizable_names
 DATA = {"sign digits": ("sign_digits_96.zip", 20), "person32": ("person32_cifar100.npz", 8)}
 SIZE, RUNTIME, BUDGET, BATCH = (32, 32), "analytic", "sram=12k", 256
 MACS = (2e6, 5e6)
-USUAL = "lambda=0.87,outliers=4,bits=8:6:5:4:3:2"
+USUAL = "lambda=0.77,outliers=4,bits=8:4:2"
 SETTINGS = {
-    "bits": [USUAL.replace("8:6:5:4:3:2", bits) for bits in ("8:4:2", "8:4:3")],
-    "lambda": [USUAL.replace("0.87", weight) for weight in ("0.8", "0.92")],
-    "entropy": [USUAL.replace("0.87", weight) + ",entropy=codes" for weight in ("0.3", "0.2")],
+    "lambda": [USUAL.replace("0.77", weight) for weight in ("0.7", "0.83")],
+    "bits": [USUAL.replace("8:4:2", bits).replace("0.77", "0.85") for bits in ("8:4:3", "8:6:5:4:3:2")],
+    "entropy": [USUAL.replace("0.77", weight) + ",entropy=codes" for weight in ("0.3", "0.2")],
     "outliers": [USUAL.replace("outliers=4", f"outliers={one}") for one in ("3", "none")],
     "decided by": [USUAL.replace("outliers=4", "outliers=3") + ",by=position"],
 }

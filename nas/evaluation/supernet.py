@@ -113,7 +113,7 @@ class SupernetEvaluator:
         return scores
 
     def _of_answers(self, logits: Sequence[Tensor], column: str) -> dict[str, float]:
-        predicted = torch.cat(logits).argmax(dim=1).numpy() if logits else np.zeros(0, np.int64)
+        predicted = torch.cat(list(logits)).argmax(dim=1).numpy() if logits else np.zeros(0, np.int64)
         scores = score(predicted, self.labels, logits[0].shape[1] if logits else 1)
         return {column: scores.top1, "balanced_top1": scores.balanced_top1}
 

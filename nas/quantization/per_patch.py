@@ -1,6 +1,6 @@
 """A network whose patch stage is rounded patch by patch, each with bits of its own, and what it costs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -93,7 +93,7 @@ class PatchQuantized:
         if searched is not None:
             by_position = self.settings.by == POSITION
             in_eight = torch.zeros_like(in_eight) if by_position else self.outliers.found(tile)
-        parts = [(in_eight, self.eight.kept)]
+        parts: list[tuple[Tensor, Mapping[str, Kept]]] = [(in_eight, self.eight.kept)]
         if searched is not None:
             parts.append((~in_eight, {**self.eight.kept, **searched.how}))
         own = branch.regions[self.stage.output.node]
