@@ -13,7 +13,7 @@ MOST_BITS = 8
 PICTURE, POSITION = BY = ("picture", "position")
 NOISE, CODES = ENTROPIES = ("noise", "codes")
 
-_EXAMPLE = "lambda=0.87,outliers=4,bits=8:4:2,by=picture,entropy=noise"
+_EXAMPLE = "lambda=0.85,outliers=4,bits=8:4:2,by=picture,entropy=noise"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class PerPatch:
     PerPatch(weight=0.5, outliers=inf, bits=(8, 6, 5, 4, 3, 2), by='picture', entropy='noise')
     """
 
-    weight: float = 0.87
+    weight: float = 0.85
     outliers: float = 4.0
     bits: tuple[int, ...] = (8, 6, 5, 4, 3, 2)
     by: str = PICTURE

@@ -1,6 +1,6 @@
 """A network whose patch stage is rounded patch by patch, each with bits of its own, and what it costs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -93,7 +93,7 @@ class PatchQuantized:
         if searched is not None:
             by_position = self.settings.by == POSITION
             in_eight = torch.zeros_like(in_eight) if by_position else self.outliers.found(tile)
-        parts = [(in_eight, self.eight.kept)]
+        parts: list[tuple[Tensor, Mapping[str, Kept]]] = [(in_eight, self.eight.kept)]
         if searched is not None:
             parts.append((~in_eight, {**self.eight.kept, **searched.how}))
         own = branch.regions[self.stage.output.node]
@@ -111,7 +111,7 @@ class PatchQuantized:
     @cached_property
     def _rest(self) -> Any:
         graph = self.eight.simulated()
-        return behind(graph, _rounded_name(graph, self.stage.output, self.eight))
+        return behind(graph, _rounded_name(graph, self.stage.output))
 
     # what it costs
 
@@ -222,8 +222,7 @@ class _Rounded:
         return rounding.round_(values.clone())
 
 
-def _rounded_name(graph: Any, output: FeatureMap, quantized: Quantized) -> str:
+def _rounded_name(graph: Any, output: FeatureMap) -> str:
     """The node of a simulated network that rounds the stage's output."""
-    target = f"rounded_{{}}_{quantized.kept[output.node].bits}"
-    wanted = {target.format(output.node), target.format(output.made)}
+    wanted = {f"rounded_{output.node}", f"rounded_{output.made}"}
     return next(str(node.name) for node in graph.graph.nodes if node.target in wanted)

@@ -110,7 +110,7 @@ def closest(values: Tensor, bits: int) -> Affine:
         [(how.scale, how.least - how.zero_point, how.most - how.zero_point) for how in candidates]
     ).T[:, :, None]  # all at once, ten times faster
     rounded = (some / scales).round_().clamp_(lows, highs).mul_(scales)
-    errors = rounded.sub_(some).square_().mean(dim=1).tolist()
+    errors: list[float] = rounded.sub_(some).square_().mean(dim=1).tolist()
     return candidates[errors.index(min(errors))]
 
 
