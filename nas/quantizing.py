@@ -1,5 +1,6 @@
 """`nas quantize`: widths for every operator of one trained network within a budget, by one policy or by all."""
 
+import functools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from nas.core.budget import Budget
 from nas.core.trial import Trial
 from nas.member import member_folder, network_of, pictures_of
-from nas.progress import Reporter, Silent
+from nas.progress import Report, Reporter, Silent
 from nas.quantization.policies import DEFAULT, Task, policy, policy_names
 from nas.quantization.policies.integer_program import allocate
 from nas.quantization.policies.options import ADDITIVE, Options
@@ -166,12 +167,16 @@ def _found(subject: "Subject", question: Question, reporter: Reporter) -> tuple[
     for name in question.names:
         with reporter.progress(f"policy {name}") as report:
             try:
-                outcomes.append(subject.answer(name, lambda done, total, told=report: told(done, total, "")))
+                outcomes.append(subject.answer(name, functools.partial(_tell, report)))
             except Infeasible as error:
                 if question.name != ALL:
                     raise
                 notes.append(f"{name}: {error}")
     return outcomes, notes
+
+
+def _tell(report: Report, done: int, total: int) -> None:
+    report(done, total, "")
 
 
 def executed_widths(names: str | None, runtime: str, allow_unexecutable: bool) -> tuple[Width, ...]:

@@ -22,7 +22,7 @@ def quantize(
         typer.Option(
             "--policy",
             metavar="NAME",
-            help="sensitivity (default), greedy, hessian, relevance, uniform, or all: side by side, the best is kept.",
+            help="greedy (default), hessian, sensitivity, relevance, uniform, or all: side by side, the best is kept.",
             show_default=False,
         ),
     ] = None,
@@ -53,7 +53,8 @@ def quantize(
     from nas.assembly import RUNS
     from nas.cli.console import TerminalReporter, stdout
     from nas.cli.search_session import print_json
-    from nas.quantizing import DEFAULT, Question, quantize_member
+    from nas.quantization.policies import DEFAULT
+    from nas.quantizing import Question, quantize_member
     from nas.reporting.quantization import print_quantization
     from nas.run import StoredRun
     from nas.storage.run_directory import RunDirectory
