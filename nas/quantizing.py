@@ -1,5 +1,6 @@
 """`nas quantize`: widths for every operator of one trained network within a budget, by one policy or by all."""
 
+import functools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -166,7 +167,7 @@ def _found(subject: "Subject", question: Question, reporter: Reporter) -> tuple[
     for name in question.names:
         with reporter.progress(f"policy {name}") as report:
             try:
-                outcomes.append(subject.answer(name, _without_remark(report)))
+                outcomes.append(subject.answer(name, functools.partial(_tell, report)))
             except Infeasible as error:
                 if question.name != ALL:
                     raise
@@ -174,8 +175,8 @@ def _found(subject: "Subject", question: Question, reporter: Reporter) -> tuple[
     return outcomes, notes
 
 
-def _without_remark(report: Report) -> Callable[[int, int], None]:
-    return lambda done, total: report(done, total, "")
+def _tell(report: Report, done: int, total: int) -> None:
+    report(done, total, "")
 
 
 def executed_widths(names: str | None, runtime: str, allow_unexecutable: bool) -> tuple[Width, ...]:

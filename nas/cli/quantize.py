@@ -22,7 +22,7 @@ def quantize(
         typer.Option(
             "--policy",
             metavar="NAME",
-            help="sensitivity (default), greedy, hessian, relevance, uniform, or all: side by side, the best is kept.",
+            help="greedy (default), hessian, sensitivity, relevance, uniform, or all: side by side, the best is kept.",
             show_default=False,
         ),
     ] = None,
