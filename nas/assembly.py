@@ -106,6 +106,11 @@ class Parts:
         )
 
     @property
+    def numbers(self) -> str:
+        """In which numbers SRAM, flash and size are counted, for people."""
+        return "the policy's widths" if isinstance(self.space, WithQuantization) else "int8"
+
+    @property
     def measure(self) -> Gate | None:
         """Figures that take seconds a network, where a limit is on one."""
         return self.gate if self.gate and self.budget.restricted_to(self.gate.whose) else None

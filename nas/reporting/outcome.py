@@ -35,7 +35,7 @@ def print_front(console: "Console", run: StoredRun) -> None:
     runtime = run.parts.runtime
     console.print(
         f"hypervolume {front.hypervolume:.4f} of the box between the best possible and the limits; "
-        f"SRAM and flash for int8, runtime {runtime}{measured_words(whose)}"
+        f"SRAM and flash for {run.parts.numbers}, runtime {runtime}{measured_words(whose)}"
     )
     if run.parts.warning:
         console.print(f"warning: {run.parts.warning}", markup=False)

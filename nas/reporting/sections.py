@@ -168,7 +168,7 @@ def networks(view: RunView) -> str:
     boxes = "".join(f'<div class="net-box scroll" tabindex="0">{svg}</div>' for svg in drawings)
     words = (
         "One row an operator, in the order of execution: its output as channels x height x width, and the bytes that "
-        f"are alive while it runs (int8, runtime {view.parts.runtime}). Shaded operators run patch by patch."
+        f"are alive while it runs ({view.parts.numbers}, runtime {view.parts.runtime}). Shaded operators run patch by patch."
     )
     return html.section(
         "networks", "The chosen networks", html.paragraph(words, "soft"), f'<div class="grid">{boxes}</div>'
@@ -271,7 +271,7 @@ def commands(view: RunView) -> str:
     metrics = [m for m in METRICS.values() if m.column in view.metric_columns]
     measured = measured_words(view.parts.whose)
     conventions = (
-        f"SRAM and flash are for int8 and runtime {view.parts.runtime}{measured}; MACs count "
+        f"SRAM and flash are for {view.parts.numbers} and runtime {view.parts.runtime}{measured}; MACs count "
         f"{MAC_CONVENTIONS[view.config.mac_convention]}, with what patches compute again; unless it says trained, "
         f"{ACCURACY_OF[view.parts.evaluator]}, and always on validation pictures."
     )
