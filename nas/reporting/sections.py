@@ -168,7 +168,8 @@ def networks(view: RunView) -> str:
     boxes = "".join(f'<div class="net-box scroll" tabindex="0">{svg}</div>' for svg in drawings)
     words = (
         "One row an operator, in the order of execution: its output as channels x height x width, and the bytes that "
-        f"are alive while it runs ({view.parts.numbers}, runtime {view.parts.runtime}). Shaded operators run patch by patch."
+        f"are alive while it runs ({view.parts.numbers}, runtime {view.parts.runtime}). Shaded operators run patch by "
+        "patch."
     )
     return html.section(
         "networks", "The chosen networks", html.paragraph(words, "soft"), f'<div class="grid">{boxes}</div>'
