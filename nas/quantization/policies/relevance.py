@@ -39,7 +39,7 @@ def find(task: Task) -> Choice:
     for batch in task.batches:
         task.spent.gradients += 1
         for name, shares in relevance(task.own_graph(), batch).items():
-            total[name] += float(shares.abs().flatten(1).sum()) / pictures
+            total[name] += float(shares.abs().sum()) / pictures
     scores = task.by_group(total)
     noise = np.array([_noise(each) for each in task.options.widths])
     return allocate(task.options, scores[:, None] * noise)
@@ -50,7 +50,10 @@ def _noise(width: Width) -> float:
 
 
 def relevance(captured: Captured, batch: Tensor, epsilon: float = EPSILON) -> dict[str, Tensor]:
-    """Relevance of each operator's output, by operator, for the logit of the class that each picture is taken for."""
+    """Relevance of each operator's output, by operator, for the logit of the class that each picture is taken for.
+
+    One zero for an operator that only constants come from, such as the score of a pooling of tokens.
+    """
     running = _Propagating(captured, epsilon)
     pictures = batch.detach().clone().requires_grad_(True)
     logits: Tensor = running.run(pictures)

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from nas.quantization.capture import capture
+from nas.quantization.policies import policy
 from nas.quantization.policies.relevance import relevance
-from tests.nas.quantization.policies.small_tasks import Branches, Chain, pictures
+from tests.nas.quantization.policies.small_tasks import Branches, Chain, menu, pictures, task_of
 
 
 def answers(network: nn.Module, batch: Tensor) -> Tensor:
@@ -63,3 +64,23 @@ def test_epsilon_takes_relevance_away_where_parts_cancel() -> None:
     names = ["first", "second", "third", "linear"]
     free, damped = (relevance(capture(network, names), batch, epsilon=share) for share in (1e-6, 1.0))
     assert float(damped["first"].abs().sum()) < 0.5 * float(free["first"].abs().sum())
+
+
+class Pooled(nn.Module):
+    """Tokens weighted by a softmax over a linear score of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.score, self.linear = nn.Conv2d(3, 4, 3), nn.Linear(4, 1), nn.Linear(4, 3, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x).flatten(2).transpose(1, 2)
+        weights = self.score(x).softmax(dim=1).transpose(1, 2)
+        return self.linear((weights @ x).squeeze(1))
+
+
+def test_what_gives_weights_alone_gets_the_fewest_bits() -> None:
+    torch.manual_seed(0)
+    prices = {"weight_bytes": [[-100, 0], [-100, 0], [-100, 0]]}
+    options = menu(["conv", "score", "linear"], "w4,int8", prices, {"weight_bytes": 900})
+    assert policy("relevance")(task_of(Pooled(), options)).tolist() == [1, 0, 1]
