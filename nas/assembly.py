@@ -18,7 +18,7 @@ from nas.tracking import parse_sinks
 from nas.training.sampling import sampling_class
 from predictors.core.metric import METRICS
 from predictors.hardware.device import Device, device_names, load_device
-from predictors.hardware.memory import memory_rule, runtime_names
+from predictors.hardware.memory import lacking_widths, runtime_names
 from predictors.hardware.price import parse_schedule
 from predictors.zero_cost import zero_cost_proxy
 from search_spaces.combinators.quantization import WithQuantization
@@ -200,7 +200,8 @@ def _unexecutable(space: SearchSpace[Any], runtime: str, config: RunConfig) -> s
     if config.per_patch and config.patch_bits is None:
         raise WrongUse(f"--per-patch says how --quantize {PER_PATCH} finds bits; give both, or leave --per-patch away")
     if config.patch_bits is None:
-        lacking = _lacking_widths(space, runtime, config.allow_unexecutable)
+        asked = [each.name for each in space.widths] if isinstance(space, WithQuantization) else []
+        lacking = lacking_widths(runtime, asked, "--quantize", config.allow_unexecutable)
         return f"operators of {', '.join(lacking)}, which the runtime {runtime} does not execute" if lacking else ""
     if not config.allow_unexecutable:
         raise WrongUse(
@@ -225,21 +226,6 @@ def _check_patches(space: SearchSpace[Any], config: RunConfig) -> None:
             f"--quantize {PER_PATCH}: bit operations are those of multiplications, and --mac-convention fvcore counts "
             "norms and poolings too; leave one of them away"
         )
-
-
-def _lacking_widths(space: SearchSpace[Any], runtime: str, allowed: bool) -> list[str]:
-    """Widths of the space that the runtime does not execute; `WrongUse` where there are some, unless allowed."""
-    executed = memory_rule(runtime).widths
-    asked = [each.name for each in space.widths] if isinstance(space, WithQuantization) else []
-    lacking = [name for name in asked if name not in executed]
-    if lacking and not allowed:
-        others = [name for name in runtime_names() if set(lacking) <= set(memory_rule(name).widths)]
-        raise WrongUse(
-            f"--quantize {','.join(lacking)}: the runtime {runtime} executes {', '.join(executed)}; "
-            + (f"give --runtime {others[0]}, or " if others else "")
-            + "price and score them all the same with --allow-unexecutable"
-        )
-    return lacking
 
 
 def _check_runtime(runtime: str, predictors: Sequence[DevicePredictor]) -> None:

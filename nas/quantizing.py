@@ -27,7 +27,7 @@ from nas.training.data import Pictures
 from nas.training.loop import SCORE_BATCH, evaluate, prepare
 from nas.training.recalibrate import calibration_sample, even_parts
 from predictors.core.metric import METRIC_OF_COLUMN
-from predictors.hardware.memory import memory_rule, runtime_names
+from predictors.hardware.memory import lacking_widths, memory_rule
 from search_spaces.core.errors import Infeasible, WrongUse
 from search_spaces.core.policy import FP32, QuantizationPolicy, Width, widths
 
@@ -183,16 +183,8 @@ def executed_widths(names: str | None, runtime: str, allow_unexecutable: bool) -
     """The widths of these names, or all that the runtime executes, from few bits to many; `WrongUse` where it lacks
     one and that is not allowed.
     """
-    known = memory_rule(runtime).widths
-    found = widths(names if names is not None else known)
-    lacking = [each.name for each in found if each.name not in known]
-    if lacking and not allow_unexecutable:
-        others = [name for name in runtime_names() if set(lacking) <= set(memory_rule(name).widths)]
-        way = f"give --runtime {others[0]}, or " if others else ""
-        raise WrongUse(
-            f"--widths {','.join(lacking)}: the runtime {runtime} executes {', '.join(known)}; {way}take them all the "
-            "same with --allow-unexecutable"
-        )
+    found = widths(names if names is not None else memory_rule(runtime).widths)
+    lacking_widths(runtime, [each.name for each in found], "--widths", allow_unexecutable)
     return found
 
 

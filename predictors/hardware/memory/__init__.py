@@ -1,9 +1,12 @@
 """How many bytes of SRAM a runtime needs: one file a runtime, each a rule stated as data."""
 
+from collections.abc import Sequence
+
 from predictors.hardware.memory.rule import MemoryRule
 from search_spaces.core.by_file import exported, file_names
+from search_spaces.core.errors import WrongUse
 
-__all__ = ["MemoryRule", "memory_rule", "runtime_names"]
+__all__ = ["MemoryRule", "lacking_widths", "memory_rule", "runtime_names"]
 
 
 def runtime_names() -> list[str]:
@@ -15,3 +18,20 @@ def memory_rule(runtime: str) -> MemoryRule:
     """The rule of that runtime; `WrongUse` with the nearest known name otherwise."""
     rule: MemoryRule = exported(__name__, runtime, "RULE", "runtime", runtime_names())
     return rule
+
+
+def lacking_widths(runtime: str, names: Sequence[str], flag: str, allowed: bool) -> list[str]:
+    """Those of some widths that the runtime does not execute; `WrongUse` where there are any, unless that is allowed.
+
+    `flag`: what named them, such as `--quantize`.
+    """
+    executed = memory_rule(runtime).widths
+    lacking = [name for name in names if name not in executed]
+    if lacking and not allowed:
+        others = [name for name in runtime_names() if set(lacking) <= set(memory_rule(name).widths)]
+        way = f"give --runtime {others[0]}, or " if others else ""
+        raise WrongUse(
+            f"{flag} {','.join(lacking)}: the runtime {runtime} executes {', '.join(executed)}; {way}price and score "
+            "them all the same with --allow-unexecutable"
+        )
+    return lacking
