@@ -13,7 +13,7 @@ from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.layer_table import NO_INPUT
 from search_spaces.core.population import Population
-from search_spaces.core.registry import space_class, space_names
+from search_spaces.core.registry import combinator_names, space_class, space_names
 from search_spaces.core.space import SearchSpace
 
 Space = SearchSpace[Any]
@@ -76,7 +76,8 @@ def test_equal_rows_are_equal_networks(space: Space, rng: np.random.Generator) -
     start = space.sample(rng, 40)
     population = start.concatenate(space.mutate(rng, start, 0.05)).concatenate(space.mutate(rng, start, 0.05))
     network_of: dict[bytes, str] = {}
-    beside = space.name.partition("+")[2] + "."  # what a combinator adds, such as a recipe, is no part of the network
+    # what a combinator adds, such as a recipe, is no part of the network
+    beside = tuple(f"{name}." for name in combinator_names())
     for key, architecture in zip(population.keys(), population, strict=True):
         added = {name: option for name, option in architecture.options.items() if name.startswith(beside)}
         parts = [space.blueprint(architecture).arguments, space.input_size(architecture), added]
