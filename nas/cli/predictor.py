@@ -112,6 +112,7 @@ def fit(
     if not made.has_interval:
         console.print(f"a limit is {made.promise}", markup=False)
     limit, space = METRIC_OF_COLUMN[made.column].key, made.space_name or "SPACE"
+    space = space.replace("+quantization", " --quantize ...").replace("+recipe", " --recipe")
     console.print(f"next: nas search --space {space} --predictor {out} --budget {limit}=...", markup=False)
 
 
