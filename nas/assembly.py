@@ -142,7 +142,7 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     predictors = load_predictors([Path(folder) for folder in config.predictor or ()])
     forecast = Forecasts(tuple(each.forecast(space) for each in predictors)) if predictors else None
     device = device_of(config, predictors)
-    runtime = config.runtime or (device.runtime if device else _usual_runtime(space))
+    runtime = config.runtime or (device.runtime if device else _usual_runtime(space, predictors))
     unexecutable = _unexecutable(space, runtime, config)
     _check_runtime(runtime, predictors)
     if config.reserve and device is None:
@@ -190,9 +190,13 @@ def device_of(config: RunConfig, predictors: Sequence[DevicePredictor]) -> Devic
     return load_device(name) if name in device_names() or Path(name).is_file() else None
 
 
-def _usual_runtime(space: SearchSpace[Any]) -> str:
-    """The space's own; where architectures say their widths, one that executes more than one."""
-    return QUANTIZING if isinstance(space, WithQuantization) else space.default_runtime
+def _usual_runtime(space: SearchSpace[Any], predictors: Sequence[DevicePredictor]) -> str:
+    """That of a predictor, so that memory and latency are of one program; else the space's own, or where architectures
+    say their widths, one that executes more than one.
+    """
+    told = [each.target.runtime for each in predictors if each.target.runtime in runtime_names()]
+    usual = QUANTIZING if isinstance(space, WithQuantization) else space.default_runtime
+    return told[0] if told else usual
 
 
 def _unexecutable(space: SearchSpace[Any], runtime: str, config: RunConfig) -> str:

@@ -165,6 +165,10 @@ class TestInASearch:
         with pytest.raises(WrongUse, match="the predictor is of the runtime c"):
             self.parts(space, folder, runtime="tinyengine")
 
+    def test_memory_is_that_of_the_predictor_s_runtime(self, space: Mcunetv2, tmp_path: Path) -> None:
+        folder = self.saved(space, tmp_path, replace(BOARD, runtime="c"))
+        assert self.parts(space, folder).runtime == "c"
+
     def test_without_a_predictor_latency_of_a_device_is_unknown(self, space: Mcunetv2) -> None:
         config = RunConfig.checked(space="mcunetv2", budget="latency=5ms", device="stm32f746")
         with pytest.raises(WrongUse, match="nas profile and nas predictor fit learn latency of your own device"):
