@@ -48,8 +48,8 @@ def spearman(measured: ArrayLike, predicted: ArrayLike) -> float:
 def rmse(measured: ArrayLike, predicted: ArrayLike) -> float:
     """Root of the mean squared error, in the unit of what was measured.
 
-    >>> rmse([0.5, 0.7], [0.6, 0.6])
-    0.1
+    >>> rmse([0.5, 1.0], [0.75, 0.75])
+    0.25
     """
     known, found = _pair(measured, predicted)
     return float(np.sqrt(np.mean((found - known) ** 2))) if len(known) else float("nan")
