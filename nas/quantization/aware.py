@@ -52,12 +52,14 @@ def write_back(quantized: Quantized, trained: fx.GraphModule, network: nn.Module
 
     `FitnasError` where a bias has no place in the network.
     """
+    given = []
     for name, module in trained.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear | nn.LayerNorm):
             _give(network, name, module, quantized.captured.norms.get(name))
+            given.append(f"{name}.")
     for name, parameter in trained.named_parameters():
-        if "." not in name:  # of the network itself, such as a position embedding
-            getattr(network, name).copy_(parameter)
+        if not name.startswith(tuple(given)):  # used by name, such as position embeddings and biases of attention
+            network.get_parameter(name).copy_(parameter)
 
 
 def _give(network: nn.Module, name: str, module: Any, norm_name: str | None) -> None:

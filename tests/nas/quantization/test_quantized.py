@@ -186,5 +186,19 @@ def test_what_is_trained_under_a_policy_goes_back_into_the_network() -> None:
             assert (again(pictures) - after).norm() / after.norm() < 0.1
 
 
+def test_values_of_no_module_go_back_too() -> None:
+    network, names, pictures, policy = small("tinyvit", "int8")
+    quantized = quantize(network, names, policy, [pictures])
+    graph = trainable(quantized)
+    with torch.no_grad():
+        for parameter in graph.parameters():
+            parameter.add_(0.25)
+    trained = {name: value.clone() for name, value in graph.named_parameters() if name.endswith("attention.biases")}
+    write_back(quantized, graph, network)
+    assert trained
+    for name, value in trained.items():
+        assert torch.equal(network.get_parameter(name), value), name
+
+
 def test_an_affine_tensor_has_signed_bounds() -> None:
     assert (Affine(4, 1.0, 0).least, Affine(4, 1.0, 0).most) == (-8, 7)
