@@ -21,6 +21,11 @@ class Layerwise:
     work: Counts
     macs: Counts
 
+    @property
+    def product_macs(self) -> Counts:
+        """Those of multiplications alone, whatever the convention."""
+        return self.macs if self.work is self.products else macs_by_slot(self.table, self.products)
+
     @classmethod
     def of(cls, table: LayerTable, rule: MemoryRule, count_input: bool, convention: str = PRODUCTS) -> "Layerwise":
         """`count_input`: the whole image's bytes too; `WrongUse` for an unknown convention."""

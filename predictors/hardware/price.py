@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.counts import PRODUCTS, bitops, counts, macs_by_slot
+from predictors.hardware.counts import PRODUCTS, bitops, counts
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.liveness import Bools, Liveness
 from predictors.hardware.memory import MemoryRule, memory_rule
@@ -129,7 +129,7 @@ class _Pricing:
         table, live = layerwise.table, layerwise.live
         macs = layerwise.macs.sum(axis=1)
         columns: Columns = {"macs_layerwise": macs, **counts(table, layerwise.products), "macs": macs.copy()}
-        columns["bitops"] = bitops(table, macs_by_slot(table, layerwise.products))
+        columns["bitops"] = bitops(table, layerwise.product_macs)
         columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64)
         columns["patches"], columns["split"] = np.ones_like(macs), np.zeros_like(macs)
         columns["runs_in_tinyengine"] = np.ones(len(table), dtype=bool)

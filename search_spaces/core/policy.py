@@ -12,7 +12,6 @@ from search_spaces.core.errors import WrongUse, shown
 from search_spaces.core.layer_table import WEIGHTED, IntArray, Kind, LayerTable, Widths
 
 FLOAT_BITS = 32
-IMAGE_BITS = 8
 _LOOKED_UP = ("relative_keys", "relative_values")  # linear by their costs, but of embeddings: they stay floats
 
 SCHEMES = ("symmetric", "asymmetric")
