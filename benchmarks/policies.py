@@ -23,10 +23,11 @@ from scipy.stats import t as student
 
 import nas
 from nas.core.budget import Budget
+from nas.member_quantization import calibration_batches
 from nas.pricing import Pricer
 from nas.quantization.policies import Task, policy_names
 from nas.quantization.policies.options import Options
-from nas.quantizing import Subject, calibration_batches
+from nas.quantizing import Subject
 from nas.training.data import augmentation, describe, load
 from nas.training.device import random_numbers
 from nas.training.loop import SCRATCH_RATE, Fit, fit

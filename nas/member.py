@@ -15,8 +15,7 @@ from torch import nn
 
 from nas.assembly import TRAIN, ZERO_COST
 from nas.core.trial import Trial
-from nas.evaluation.quantized import is_quantized
-from nas.member_quantization import POLICY_FILE, member_policy, quantized_member, quantized_scores
+from nas.member_quantization import POLICY_FILE, member_policy, quantized_member
 from nas.progress import Report, Reporter, Silent
 from nas.quantization.aware import trainable, write_back
 from nas.run import StoredRun
@@ -27,10 +26,11 @@ from nas.training.data import DataDescription, Pictures, augmentation, load
 from nas.training.device import cores, random_numbers, torch_threads
 from nas.training.epochs import Augmentation, FitReport
 from nas.training.inheritance import inherit
-from nas.training.loop import SCORE_BATCH, Fit, Scores, evaluate, fit, prepare
-from nas.training.recalibrate import calibration_sample, even_parts, recalibrate
+from nas.training.loop import Fit, Scores, batches, evaluate, fit
+from nas.training.recalibrate import calibration_sample, recalibrate
 from nas.training.recipes import fine_tune_rate, fit_of
 from nas.training.stored_logits import Manifest, StoredLogits
+from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.combinators.recipe import recipe_of
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse
 from search_spaces.core.policy import QuantizationPolicy
@@ -209,12 +209,13 @@ def _under_policy(
 ) -> dict[str, Scores] | None:
     """Scores by part of a network that is quantized: as it was trained, or as its architecture says."""
     if policy is None:
-        if not is_quantized(run.parts.space):
+        if not isinstance(run.parts.space, WithQuantization):
             return None
         policy = member_policy(run, trial)
     quantized = quantized_member(run, trial, network, pictures, policy)
     size = run.parts.space.input_size(trial.architecture)[1:]
-    return {part: quantized_scores(quantized, pictures, part, size) for part in ("validation", "test")}
+    simulated = quantized.simulated()
+    return {part: _scores(simulated, pictures, part, size) for part in ("validation", "test")}
 
 
 def _label(from_scratch: bool, policy: QuantizationPolicy | None) -> str:
@@ -290,10 +291,9 @@ def inherited_network(run: StoredRun, trial: Trial, pictures: Pictures) -> nn.Mo
 def recalibrated(run: StoredRun, network: nn.Module, trial: Trial, pictures: Pictures) -> nn.Module:
     """A network out of the supernet, in eval mode, with the batch-norm statistics that it was scored with."""
     size = run.parts.space.input_size(trial.architecture)[1:]
-    sample = torch.from_numpy(calibration_sample(pictures.train.images, run.config.seed))
-    parts = even_parts(len(sample), SCORE_BATCH)
+    sample = calibration_sample(pictures.train.images, run.config.seed)
     with torch_threads(1):  # as in the search: on other numbers of threads the last bits differ
-        recalibrate(network, (prepare(sample[part], size, pictures.mean, pictures.std) for part in parts))
+        recalibrate(network, batches(sample, size, pictures.mean, pictures.std))
     return network.eval()
 
 

@@ -1,12 +1,8 @@
 """One member of a run in few bits: its policy, its integers, what it scores."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.core.trial import Trial
@@ -14,8 +10,8 @@ from nas.quantization.capture import check_norms
 from nas.quantization.quantized import Quantized, quantize
 from nas.run import StoredRun
 from nas.training.data import Pictures
-from nas.training.loop import SCORE_BATCH, Scores, Size, prepare, score
-from nas.training.recalibrate import calibration_sample, even_parts
+from nas.training.loop import Size, batches
+from nas.training.recalibrate import calibration_sample
 from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.core.errors import NotFound, WrongUse
 from search_spaces.core.layer_table import LayerTable
@@ -65,21 +61,10 @@ def quantized_member(
     """A member's trained network under a policy, with ranges from its run's calibration pictures."""
     check_norms(network)
     size = run.parts.space.input_size(trial.architecture)[1:]
-    sample = calibration_sample(pictures.train.images, run.config.seed)
-    return quantize(network, quantizable_names(table_of(run, trial)), policy, list(batches(sample, size, pictures)))
+    names = quantizable_names(table_of(run, trial))
+    return quantize(network, names, policy, calibration_batches(pictures, size, run.config.seed))
 
 
-def batches(images: NDArray[np.uint8], size: Size, pictures: Pictures) -> Iterator[Tensor]:
-    """Pictures (n, C, H, W) in parts, as a network of this size reads them."""
-    whole = torch.from_numpy(images)
-    parts = even_parts(len(whole), SCORE_BATCH)
-    return (prepare(whole[part], size, pictures.mean, pictures.std) for part in parts)
-
-
-@torch.no_grad()
-def quantized_scores(quantized: Quantized, pictures: Pictures, part: str, size: Size) -> Scores:
-    """What it scores on `validation` or `test` pictures, simulated in floats."""
-    labelled, network = getattr(pictures, part), quantized.simulated()
-    answers = [network(batch) for batch in batches(labelled.images, size, pictures)]
-    predicted = torch.cat(answers).argmax(dim=1).numpy()
-    return score(predicted, labelled.labels, answers[0].shape[1])
+def calibration_batches(pictures: Pictures, size: Size, seed: int) -> list[Tensor]:
+    """Training pictures that the seed alone decides, (n, C, H, W), normalised as for training."""
+    return list(batches(calibration_sample(pictures.train.images, seed), size, pictures.mean, pictures.std))

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from nas.core.budget import Budget
 from nas.core.trial import Trial
 from nas.member import member_folder, network_of, pictures_of
-from nas.member_quantization import POLICY_FILE
+from nas.member_quantization import POLICY_FILE, calibration_batches, table_of
 from nas.progress import Report, Reporter, Silent
 from nas.quantization.policies import DEFAULT, Task, policy, policy_names
 from nas.quantization.policies.integer_program import allocate
@@ -24,8 +23,7 @@ from nas.quantization.quantized import quantize
 from nas.run import StoredRun
 from nas.storage.files import check_free, write_atomically
 from nas.training.data import Pictures
-from nas.training.loop import SCORE_BATCH, evaluate, prepare
-from nas.training.recalibrate import calibration_sample, even_parts
+from nas.training.loop import evaluate
 from predictors.core.metric import METRIC_OF_COLUMN
 from predictors.hardware.memory import lacking_widths, memory_rule
 from search_spaces.core.errors import Infeasible, WrongUse
@@ -139,7 +137,7 @@ def quantize_member(
     trial, runtime = run.pick(pick), question.runtime or run.parts.runtime
     budget = _limits(question.budget)
     among = executed_widths(question.widths, runtime, question.allow_unexecutable)
-    table = run.parts.space.decode(run.parts.space.population([trial.architecture]))
+    table = table_of(run, trial)
     options = Options.of(table, among, runtime, budget.limits)
     allocate(options, np.zeros(options.shape))  # says so where nothing fits, before a network is read
     subject = Subject.of(run, trial, options)
@@ -247,13 +245,6 @@ class Subject:
     def _scored(self, network: nn.Module, part: str) -> float:
         images, labels = getattr(self.pictures, part)
         return evaluate(network, images, labels, self.size, self.pictures.mean, self.pictures.std).top1
-
-
-def calibration_batches(pictures: Pictures, size: tuple[int, int], seed: int) -> list[Tensor]:
-    """Training pictures that the seed alone decides, (n, C, H, W), normalised as for training."""
-    sample = torch.from_numpy(calibration_sample(pictures.train.images, seed))
-    parts = even_parts(len(sample), SCORE_BATCH)
-    return [prepare(sample[part], size, pictures.mean, pictures.std) for part in parts]
 
 
 def _limits(text: str) -> Budget:

@@ -14,13 +14,13 @@ from nas import onnx_door
 from nas.core.trial import Trial
 from nas.deployment.artifact import model_card, open_folder, write_common
 from nas.deployment.integers import IntegerMember
-from nas.evaluation.quantized import is_quantized
 from nas.member import network_of
 from nas.member_quantization import POLICY_FILE, member_policy
 from nas.onnx_door import EXACT_PRODUCTS, FILE_NAME, INPUT, OUTPUT, OnnxNetwork
 from nas.quantization.qdq import qdq_network
 from nas.run import StoredRun
 from nas.storage.files import write_atomically
+from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.core.policy import QuantizationPolicy
 
 _USAGE = f"""\
@@ -60,7 +60,7 @@ def export(run: StoredRun, trial: Trial, folder: Path, *, force: bool = False, i
     """
     onnx_door.require("--to onnx")
     space, architecture = run.parts.space, trial.architecture
-    policy = member_policy(run, trial) if int8 or is_quantized(space) else None
+    policy = member_policy(run, trial) if int8 or isinstance(space, WithQuantization) else None
     if policy is not None:
         onnx_door.check_widths(each.name for each in policy.widths.values())
     open_folder(folder, force)

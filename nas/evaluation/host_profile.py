@@ -17,9 +17,9 @@ import torch
 
 from nas.core.measured import FP32, HOST, MIXED, Measured, Target
 from nas.evaluation.host_speed import Clock, in_turns
-from nas.evaluation.quantized import is_quantized
 from nas.progress import Report
 from nas.training.device import cores, pinned, random_numbers, torch_threads
+from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.core.errors import WrongUse, unknown
 from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
@@ -182,6 +182,6 @@ def timed_file(space: SearchSpace[Any], population: Population, row: int, batch:
     from nas.onnx_door import fixed_onnx_file
 
     architecture = population[row]
-    if is_quantized(space):
+    if isinstance(space, WithQuantization):
         return random_quantized_file(space, architecture, batch)
     return fixed_onnx_file(random_network(space, population, row), space.input_size(architecture), batch)

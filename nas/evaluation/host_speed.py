@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.core.speed_setup import SpeedSetup
-from nas.evaluation.quantized import is_quantized
 from nas.training.device import random_numbers, torch_threads
+from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.population import Population
 from search_spaces.core.space import SearchSpace
@@ -41,13 +41,15 @@ def host_speed(
     quantization policy in onnxruntime at its widths; the median of repeats.
     """
     found = {column: np.zeros(len(population)) for column in columns}
-    runs_of = _policy_runs if is_quantized(space) else _float_runs
     for start in range(0, len(population), _GROUP):
         rows = range(start, min(start + _GROUP, len(population)))
         architectures = [population[row] for row in rows]
         for column in columns:
             batch = setup.batch_of(column)
-            runs = runs_of(space, architectures, batch, setup.threads)
+            if isinstance(space, WithQuantization):
+                runs = _policy_runs(space, architectures, batch, setup.threads)
+            else:
+                runs = _float_runs(space, architectures, batch)
             with _measuring(setup.threads):
                 seconds = median_seconds(runs, clock)
             found[column][rows.start : rows.stop] = [_figure(column, batch, each) for each in seconds]
@@ -58,7 +60,7 @@ def host_speed(
 
 
 def _float_runs(
-    space: SearchSpace[Any], architectures: Sequence[Architecture], batch: int, threads: int
+    space: SearchSpace[Any], architectures: Sequence[Architecture], batch: int
 ) -> list[Callable[[], object]]:
     with random_numbers(0):
         networks = [space.build(architecture).eval() for architecture in architectures]
@@ -67,7 +69,7 @@ def _float_runs(
 
 
 def _policy_runs(
-    space: SearchSpace[Any], architectures: Sequence[Architecture], batch: int, threads: int
+    space: WithQuantization, architectures: Sequence[Architecture], batch: int, threads: int
 ) -> list[Callable[[], object]]:
     from nas.evaluation.quantized_file import random_quantized_file
     from nas.onnx_door import runner

@@ -1,10 +1,8 @@
 """Accuracy of a network under the quantization policy that its architecture carries."""
 
-import copy
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
@@ -15,25 +13,11 @@ from nas.quantization.smoothing import is_smoothed
 from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.policy import quantizable_names
-from search_spaces.core.space import SearchSpace
 
 RANGE_PICTURES = 128
 """Of the calibration sample, from which ranges of activations are learnt."""
 
 _NETWORKS_KEPT = 8  # with their ranges: a search tries several policies on a network
-
-
-def is_quantized(space: SearchSpace[Any]) -> bool:
-    """Whether architectures of the space carry a policy."""
-    return isinstance(space, WithQuantization)
-
-
-@dataclass(frozen=True)
-class _Known:
-    """A network whose ranges were measured: of every tensor that some policy may keep in few bits."""
-
-    captured: Captured
-    ranges: dict[str, Range]
 
 
 class QuantizedNetworks:
@@ -42,9 +26,7 @@ class QuantizedNetworks:
     A pure function of the architecture and its network, whatever was asked before.
     """
 
-    def __init__(self, space: SearchSpace[Any]) -> None:
-        if not isinstance(space, WithQuantization):
-            raise TypeError(f"the space '{space.name}' has no quantization policies")
+    def __init__(self, space: WithQuantization) -> None:
         self.space = space
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
@@ -54,29 +36,32 @@ class QuantizedNetworks:
         """Under its policy. `network`: in eval mode, batch norms set; asked only where it is not known. `calibration`:
         pictures (n, C, H, W), normalised as for training.
         """
-        policy = self.space.policy(architecture)
-        known = self._known_of(architecture, network, calibration)
-        if policy.calibration != "minmax":
-            return quantize_captured(_own(known.captured), policy, calibration())
-        if is_smoothed(known.captured, policy):
-            return quantize_captured(_own(known.captured), policy, calibration())
-        return quantize_captured(known.captured, policy, (), known.ranges)
+        policy, known = self.space.policy(architecture), self._known_of(architecture, network)
+        if policy.calibration != "minmax" or is_smoothed(known.captured, policy):
+            return quantize_captured(known.captured.copied(), policy, calibration())
+        return quantize_captured(known.captured, policy, (), known.ranges(calibration))
 
-    def _known_of(
-        self, architecture: Architecture, network: Callable[[], nn.Module], calibration: Callable[[], Sequence[Tensor]]
-    ) -> _Known:
+    def _known_of(self, architecture: Architecture, network: Callable[[], nn.Module]) -> "_Known":
         key = self.space.inner_architecture(architecture).id
         if key not in self._known:
             table = self.space.decode(self.space.population([architecture]))
-            captured = capture(network(), quantizable_names(table))
-            nodes = [node.name for node in captured.graph.graph.nodes if node.op != "output"]
-            self._known[key] = _Known(captured, ranges(captured, nodes, calibration()))
+            self._known[key] = _Known(capture(network(), quantizable_names(table)))
             if len(self._known) > _NETWORKS_KEPT:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
         return self._known[key]
 
 
-def _own(captured: Captured) -> Captured:
-    """A copy whose weights may be changed."""
-    return replace(captured, graph=copy.deepcopy(captured.graph))
+@dataclass
+class _Known:
+    """A network, and the ranges of every tensor that some policy may keep in few bits, once they were asked for."""
+
+    captured: Captured
+    _ranges: dict[str, Range] | None = None
+
+    def ranges(self, calibration: Callable[[], Sequence[Tensor]]) -> dict[str, Range]:
+        """From least to largest value; measured once."""
+        if self._ranges is None:
+            nodes = [node.name for node in self.captured.graph.graph.nodes if node.op != "output"]
+            self._ranges = ranges(self.captured, nodes, calibration())
+        return self._ranges

@@ -1,5 +1,6 @@
 """Accuracy of a sub-network with the weights it inherits from a trained supernet."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,12 +11,13 @@ from torch import Tensor, nn
 from torch.utils.dlpack import from_dlpack
 
 from nas.evaluation.per_patch import PerPatchScoring
-from nas.evaluation.quantized import RANGE_PICTURES, QuantizedNetworks, is_quantized
+from nas.evaluation.quantized import RANGE_PICTURES, QuantizedNetworks
 from nas.training.checkpoint import from_arrays
 from nas.training.data import resize
 from nas.training.device import keep_freed_memory, torch_threads
 from nas.training.loop import SCORE_BATCH, Size, prepare, score
 from nas.training.recalibrate import even_parts, recalibrate
+from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.space import SearchSpace
 
@@ -53,10 +55,10 @@ class SupernetEvaluator:
         self.mean, self.std = mean, std
         self._supernet: Any = None
         self._resized: dict[tuple[str, Size], Tensor] = {}
-        self._quantized = QuantizedNetworks(space) if is_quantized(space) else None
+        self._quantized = QuantizedNetworks(space) if isinstance(space, WithQuantization) else None
 
     def __getstate__(self) -> dict[str, Any]:
-        fresh = None if self._quantized is None else QuantizedNetworks(self.space)
+        fresh = None if self._quantized is None else QuantizedNetworks(self._quantized.space)
         return {**self.__dict__, "_supernet": None, "_resized": {}, "_quantized": fresh}
 
     @torch.no_grad()
@@ -74,14 +76,15 @@ class SupernetEvaluator:
                 return self._per_patch_scores(self.per_patch, architecture, size)
             if self._quantized is None:
                 return self._scores(self._network(architecture, size), size, "top1")
+            network = functools.cache(lambda: self._network(architecture, size))
             quantized = self._quantized.of(
                 architecture,
-                lambda: self._network(architecture, size),
+                network,
                 lambda: list(self._batches("calibration", size, RANGE_PICTURES)),
             )
             scores = self._scores(quantized.simulated(), size, "int8_top1")
             if self.floats_too:
-                scores["top1"] = self._scores(self._network(architecture, size), size, "top1")["top1"]
+                scores["top1"] = self._scores(network(), size, "top1")["top1"]
             return scores
 
     def prepared(self, architecture: Architecture, pictures: int) -> tuple[nn.Module, list[Tensor]]:

@@ -1,7 +1,7 @@
 """Accuracy of a network trained alone from random weights, in stages where a fidelity has several."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,17 @@ from torch import Tensor, nn
 
 from nas.core.fidelity import Fidelity
 from nas.evaluation.per_patch import PerPatchScoring
-from nas.evaluation.quantized import RANGE_PICTURES, QuantizedNetworks, is_quantized
+from nas.evaluation.quantized import RANGE_PICTURES, QuantizedNetworks
 from nas.execution.backend import Stage
 from nas.storage.files import write_atomically
 from nas.training.checkpoint import weights_file
 from nas.training.data import Pictures
 from nas.training.device import random_numbers, torch_threads
 from nas.training.epochs import Augmentation
-from nas.training.loop import SCORE_BATCH, fit_in_stages, prepare, score
-from nas.training.recalibrate import calibration_sample, even_parts
+from nas.training.loop import batches, fit_in_stages, score
+from nas.training.recalibrate import calibration_sample
 from nas.training.recipes import fit_of
+from search_spaces.combinators.quantization import WithQuantization
 from search_spaces.combinators.recipe import recipe_of
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.space import SearchSpace
@@ -87,27 +88,27 @@ class TrainEvaluator:
     @torch.no_grad()
     def _under_policy(self, architecture: Architecture, network: nn.Module) -> dict[str, float]:
         """`int8_top1` where the architecture carries a quantization policy, or its patches have bits of their own."""
-        if self.per_patch is None and not is_quantized(self.space):
+        networks = QuantizedNetworks(self.space) if isinstance(self.space, WithQuantization) else None
+        if self.per_patch is None and networks is None:
             return {}
         pictures, size = self.pictures, self.space.input_size(architecture)[1:]
         trained = copy.deepcopy(network).cpu().eval()
         sample = calibration_sample(pictures.train.images, self.seed)[:RANGE_PICTURES]
 
-        def batches(images: NDArray[np.uint8]) -> list[Tensor]:
-            whole = torch.from_numpy(images)
-            parts = even_parts(len(whole), SCORE_BATCH)
-            return [prepare(whole[part], size, pictures.mean, pictures.std) for part in parts]
+        def prepared(images: NDArray[np.uint8]) -> list[Tensor]:
+            return list(batches(images, size, pictures.mean, pictures.std))
 
+        answers: Sequence[Tensor] = ()
         costs: dict[str, float] = {}
         with torch_threads(self.threads):
             if self.per_patch is not None:
                 answers, costs = self.per_patch.answers(
-                    architecture, trained, lambda: batches(sample), lambda: batches(pictures.validation.images)
+                    architecture, trained, lambda: prepared(sample), lambda: prepared(pictures.validation.images)
                 )
-            else:
-                quantized = QuantizedNetworks(self.space).of(architecture, lambda: trained, lambda: batches(sample))
-                answers = [quantized.simulated()(batch) for batch in batches(pictures.validation.images)]
-        predicted = torch.cat(answers).argmax(dim=1).numpy()
+            elif networks is not None:
+                simulated = networks.of(architecture, lambda: trained, lambda: prepared(sample)).simulated()
+                answers = [simulated(batch) for batch in prepared(pictures.validation.images)]
+        predicted = torch.cat(list(answers)).argmax(dim=1).numpy()
         return {"int8_top1": score(predicted, pictures.validation.labels, answers[0].shape[1]).top1, **costs}
 
     def _keep(self, architecture: Architecture, network: nn.Module) -> None:

@@ -7,7 +7,7 @@ read. Both are how every runtime executes a quantized network.
 import copy
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -60,6 +60,10 @@ class Captured:
     graph: fx.GraphModule
     operators: tuple[Operator, ...]
     norms: Mapping[str, str] = field(default_factory=dict)
+
+    def copied(self) -> "Captured":
+        """The same with weights of its own, which may be changed or differentiated."""
+        return replace(self, graph=copy.deepcopy(self.graph))
 
     def module(self, node: fx.Node) -> nn.Module | None:
         """What a node calls; None where it is no module."""

@@ -54,6 +54,19 @@ def prepare(images: Tensor, size: Size, mean: Sequence[float], std: Sequence[flo
     return to_float(resize(images, size), mean, std).contiguous(memory_format=torch.channels_last)
 
 
+def batches(
+    images: NDArray[np.uint8],
+    size: Size,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: torch.device | None = None,
+) -> Iterator[Tensor]:
+    """uint8 pictures (n, C, H, W) in even parts, each as `prepare` gives it; none of none."""
+    where = device or torch.device("cpu")
+    for part in even_parts(len(images), SCORE_BATCH):
+        yield prepare(from_dlpack(images[part]).to(where), size, mean, std)
+
+
 @torch.no_grad()
 def logits_of(
     network: nn.Module,
@@ -65,10 +78,7 @@ def logits_of(
 ) -> NDArray[np.float32]:
     """Logits (n, classes) of a network in eval mode on uint8 pictures (n, C, H, W); float32 on every device."""
     network.eval()
-    found = []
-    for part in even_parts(len(images), SCORE_BATCH):
-        batch = from_dlpack(images[part]).to(device or torch.device("cpu"))
-        found.append(network(prepare(batch, size, mean, std)).float().cpu().numpy())
+    found = [network(batch).float().cpu().numpy() for batch in batches(images, size, mean, std, device)]
     if not found:
         raise FitnasError("there are no pictures to score on; the data set needs a validation or test part")
     return np.concatenate(found)

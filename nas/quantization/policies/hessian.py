@@ -52,7 +52,7 @@ def find(task: Task) -> Choice:
 
 def traces(task: Task, probes: int) -> Traces:
     """Hutchinson's estimate; each probe is one batch, in turn, with random signs for every logit."""
-    own = task.own_graph()
+    own = task.captured.copied()
     modules: list[Any] = [own.module(own.node(each.node)) for each in own.operators]
     for module in modules:
         module.weight.requires_grad_(True)
@@ -110,7 +110,7 @@ def _inputs_loss(task: Task, width: Width, found: Traces) -> dict[str, float]:
     """By operator, from the first batch, each input as one alone would be rounded."""
     if width.input_bits >= FLOAT_BITS:
         return {}
-    running = _Reading(task.own_graph())
+    running = _Reading(task.captured.copied())
     batch = task.batches[0]
     running.run(batch.clone())
     losses = {}

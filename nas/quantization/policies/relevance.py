@@ -38,7 +38,7 @@ def find(task: Task) -> Choice:
     pictures = sum(len(batch) for batch in task.batches)
     for batch in task.batches:
         task.spent.gradients += 1
-        for name, shares in relevance(task.own_graph(), batch).items():
+        for name, shares in relevance(task.captured.copied(), batch).items():
             total[name] += float(shares.abs().sum()) / pictures
     scores = task.by_group(total)
     noise = np.array([_noise(each) for each in task.options.widths])

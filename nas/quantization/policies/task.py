@@ -1,8 +1,7 @@
 """One trained network whose widths are asked for, its pictures, and what it loses in few bits."""
 
-import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -105,10 +104,6 @@ class Task:
                 losses[group, width] = self.loss(choice) - before
             self.progress(group + 1, groups)
         return losses
-
-    def own_graph(self) -> Captured:
-        """A copy of the network whose weights may be changed or differentiated."""
-        return replace(self.captured, graph=copy.deepcopy(self.captured.graph))
 
     def by_group(self, scores: dict[str, float]) -> NDArray[np.float64]:
         """Scores by operator, summed over each group `(groups,)`."""
