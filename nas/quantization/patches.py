@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from nas.quantization.capture import Captured, is_activation
-from predictors.hardware.geometry import admits_split
-from search_spaces.core.errors import FitnasError, WrongUse
+from nas.quantization.capture import Captured, kept_node
+from predictors.hardware.geometry import stage_end
+from search_spaces.core.errors import FitnasError
 from search_spaces.core.layer_table import NETWORK_INPUT, Kind, Layer, LayerTable
 
 Span = tuple[int, int]
@@ -94,7 +94,7 @@ class PatchStage:
         than convolutions, activations and additions.
         """
         layers = table.layers(0)
-        end = _end(table, layers, grid, split)
+        end = stage_end(table, layers, grid, split)
         return cls(captured, layers, grid, _maps(captured, layers[: end + 1]))
 
     @property
@@ -139,20 +139,15 @@ class PatchStage:
         for each in self.maps[1:]:
             layer = self.layers[each.layer]
             if layer.kind != Kind.ADD:
-                products = layer.in_channels // layer.groups * layer.out_channels * layer.kernel**2
-                result[each.node] = products * branch.regions[each.node].positions
+                result[each.node] = _products(layer) * branch.regions[each.node].positions
         return result
 
     @property
     def macs_behind(self) -> int:
         """Multiply-accumulates of what runs layer by layer."""
         weighted = (Kind.CONV, Kind.DEPTHWISE, Kind.LINEAR, Kind.MATMUL)
-        return sum(
-            layer.in_channels // layer.groups * layer.out_channels * layer.kernel**2
-            * layer.out_height * layer.out_width
-            for layer in self.layers[self.output.layer + 1 :]
-            if layer.kind in weighted
-        )  # fmt: skip
+        behind = [layer for layer in self.layers[self.output.layer + 1 :] if layer.kind in weighted]
+        return sum(_products(layer) * layer.out_height * layer.out_width for layer in behind)
 
     def tile(self, pictures: Tensor, branch: Branch) -> Tensor:
         """What one patch sees of pictures (n, C, H, W), without the zeros around them."""
@@ -247,21 +242,9 @@ def _copy(graph: fx.Graph) -> fx.Graph:
     return copied
 
 
-def _end(table: LayerTable, layers: Sequence[Layer], grid: int, split: int) -> int:
-    """Position of the stage's last operator."""
-    admitted = admits_split(table)[table.present[0], 0]
-    cuts = [i for i, layer in enumerate(layers) if layer.cut]
-    ends = {number: i for number, i in enumerate(cuts, start=1) if admitted[i] and i + 1 < len(layers)}
-    if split not in ends:
-        known = ", ".join(map(str, ends)) or "none"
-        raise WrongUse(f"no patch stage can end after block {split}, only after: {known}")
-    last = layers[ends[split]]
-    if grid < 2 or any(-(-side // grid) * (grid - 1) >= side for side in (last.out_height, last.out_width)):
-        raise WrongUse(
-            f"{grid} x {grid} patches of the {last.out_height} x {last.out_width} map after block {split}: take at "
-            "least 2 x 2 and leave none empty"
-        )
-    return ends[split]
+def _products(layer: Layer) -> int:
+    """Multiply-accumulates of one output position."""
+    return layer.in_channels // layer.groups * layer.out_channels * layer.kernel**2
 
 
 def _maps(captured: Captured, layers: Sequence[Layer]) -> tuple[FeatureMap, ...]:
@@ -276,7 +259,7 @@ def _maps(captured: Captured, layers: Sequence[Layer]) -> tuple[FeatureMap, ...]
     for position, layer in enumerate(layers):
         if layer.kind == Kind.ADD:
             made = _addition(captured, kept[layer.input_a], kept[layer.input_b])
-            node = _activated(captured, made)
+            node = kept_node(captured.graph, captured.node(made)).name
             sources: tuple[str, ...] = (kept[layer.input_a], kept[layer.input_b])
         else:
             made, node = kept_by_name[layer.name].node, kept_by_name[layer.name].kept
@@ -292,12 +275,6 @@ def _addition(captured: Captured, a: str, b: str) -> str:
     if len(found) != 1:
         raise FitnasError(f"the sum of {a} and {b} is not one operator of the network")
     return str(found[0].name)
-
-
-def _activated(captured: Captured, made: str) -> str:
-    users = list(captured.node(made).users)
-    alone = len(users) == 1 and is_activation(captured.graph, users[0])
-    return users[0].name if alone else made
 
 
 def _cuts(side: int, grid: int) -> list[Span]:

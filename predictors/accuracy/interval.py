@@ -3,7 +3,6 @@
 The intervals are those of `predictors.core.conformal`: they ask nothing of a model's own deviation.
 """
 
-import math
 from typing import Self
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from predictors.accuracy import DEFAULT, accuracy_predictor
 from predictors.accuracy.predictor import AccuracyPredictor
-from predictors.core.conformal import cross_conformal, grouped_folds
+from predictors.core.conformal import cross_conformal, grouped_folds, quantile
 from search_spaces.core.errors import WrongUse
 
 Floats = NDArray[np.float64]
@@ -58,7 +57,7 @@ class IntervalPredictor:
         self._residuals = np.abs(known - self.left_out)
         self.left_out_width = np.empty(len(known))
         for fold in range(self._folds.max() + 1):
-            self.left_out_width[self._folds == fold] = _quantile(self._residuals[self._folds != fold])
+            self.left_out_width[self._folds == fold] = quantile(self._residuals[self._folds != fold], COVERAGE)
         return self
 
     def predict(self, features: ArrayLike, coverage: float = COVERAGE) -> tuple[Floats, Floats, Floats]:
@@ -85,9 +84,3 @@ def _learnt(name: str, features: Floats, accuracy: Floats) -> AccuracyPredictor 
 
 def _asked(model: AccuracyPredictor | float, features: Floats) -> Floats:
     return np.full(len(features), model) if isinstance(model, float) else model.predict(features).mean
-
-
-def _quantile(residuals: Floats) -> float:
-    """What a further residual is within, with the usual coverage; infinity of too few."""
-    rank = math.ceil(round(COVERAGE * (len(residuals) + 1), 9))
-    return float(np.sort(residuals)[rank - 1]) if rank <= len(residuals) else math.inf

@@ -38,6 +38,12 @@ def is_enough(count: int, coverage: float) -> bool:
     return _rank(count, coverage) <= count
 
 
+def quantile(residuals: Floats, coverage: float) -> float:
+    """What a further residual is within, with this coverage; infinity of too few."""
+    rank = _rank(len(residuals), coverage)
+    return float(np.sort(residuals)[rank - 1]) if rank <= len(residuals) else math.inf
+
+
 def _rank(count: int, coverage: float) -> int:
     # rounded, for 0.9 * 10 is more than 9 by the last bit
     return math.ceil(round(coverage * (count + 1), 9))

@@ -9,6 +9,7 @@ Arrays here are `(slots, n)`: every slot contiguous. Networks are chains with sk
 patch stage (squeeze-excite, attention, pooling) needs the whole map, so no split lies behind one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.hardware.liveness import Bools, Floats, alive, image_last_read, running
-from search_spaces.core.layer_table import Kind, LayerTable
+from search_spaces.core.errors import WrongUse
+from search_spaces.core.layer_table import Kind, Layer, LayerTable
 
 _WHOLE_MAP = (Kind.POOL, Kind.LINEAR, Kind.MATMUL)
 
@@ -105,6 +107,24 @@ def admits_split(table: LayerTable) -> Bools:
     ends &= ~running(np.logical_or, early.present.T & (whole | ~chain))
     result[: early.slots] = ends
     return result
+
+
+def stage_end(table: LayerTable, layers: Sequence[Layer], patches: int, split: int) -> int:
+    """Position in `layers`, those of a table of height one, of the last operator of a stage of `patches` x `patches`
+    patches over `split` blocks; `WrongUse` where the network does not admit that.
+    """
+    admitted = admits_split(table)[table.present[0], 0]
+    cuts = [i for i, layer in enumerate(layers) if layer.cut]
+    ends = {number: i for number, i in enumerate(cuts, start=1) if admitted[i] and i + 1 < len(layers)}
+    if split not in ends:
+        known = ", ".join(map(str, ends)) or "none"
+        raise WrongUse(f"no patch stage can end after block {split}, only after: {known} (or patches=1, split=0)")
+    last = layers[ends[split]]
+    sides = (last.out_height, last.out_width)
+    if patches < 2 or any(-(-side // patches) * (patches - 1) >= side for side in sides):
+        map_size = f"{sides[0]} x {sides[1]} map after block {split}"
+        raise WrongUse(f"{patches} x {patches} patches of the {map_size}: take at least 2 x 2 and leave none empty")
+    return ends[split]
 
 
 def _longest_chain(table: LayerTable) -> int:

@@ -18,10 +18,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.geometry import admits_split
+from predictors.hardware.geometry import stage_end
 from predictors.hardware.memory import memory_rule
 from predictors.hardware.memory.rule import MemoryRule
-from search_spaces.core.errors import WrongUse
 from search_spaces.core.layer_table import NETWORK_INPUT, Kind, Layer, LayerTable
 
 _SEARCH_STEPS = 150_000
@@ -317,18 +316,7 @@ class _Network:
         """Position of the patch stage's last operator, -1 layer by layer."""
         if patches == 1 and split == 0:
             return -1
-        admitted = admits_split(self.table)[self.table.present[0], 0]
-        cuts = [i for i, layer in enumerate(self.layers) if layer.cut]
-        ends = {number: i for number, i in enumerate(cuts, start=1) if admitted[i] and i + 1 < len(self.layers)}
-        if split not in ends:
-            known = ", ".join(map(str, ends)) or "none"
-            raise WrongUse(f"no patch stage can end after block {split}, only after: {known} (or patches=1, split=0)")
-        last = self.layers[ends[split]]
-        sides = (last.out_height, last.out_width)
-        if patches < 2 or any(-(-side // patches) * (patches - 1) >= side for side in sides):
-            map_size = f"{sides[0]} x {sides[1]} map after block {split}"
-            raise WrongUse(f"{patches} x {patches} patches of the {map_size}: take at least 2 x 2 and leave none empty")
-        return ends[split]
+        return stage_end(self.table, self.layers, patches, split)
 
     def patch_sides(self, stage: int, patches: int) -> dict[int, tuple[int, int]]:
         """Height and width of the largest patch of each tensor up to the split: what its readers need at most."""

@@ -5,48 +5,27 @@ blocks. Sources: Once-for-all (arXiv 1908.09791) for the slices; MCUNet (arXiv 2
 shared by their centre alone, without learned transforms.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
-from search_spaces.blocks.elastic_convolutions import classified, conv_norm, cut_out, forget_statistics, share_norms
+from search_spaces.blocks.elastic_blocks import ElasticBlocks, Locate
+from search_spaces.blocks.elastic_convolutions import classified, conv_norm, cut_out
 from search_spaces.blocks.mbconv import BlockSpec, MbconvNetwork
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse
 
-Locate = Callable[[Architecture], tuple[Mapping[str, Any], Sequence[int]]]
 
-
-class ElasticMbconv(MbconvNetwork):
+class ElasticMbconv(ElasticBlocks, MbconvNetwork):
     """The largest network of a space; `activate` makes `forward` run any smaller one on slices of its weights.
 
-    `largest` holds the arguments of `MbconvNetwork`. `locate` says what an architecture is: arguments of the same kind
-    for its plain network, and the position of each of its blocks among those of the largest. Right after construction
-    the largest is active. Parameter names and shapes are those of `MbconvNetwork(**largest)`; `state_dict` holds
-    parameters alone.
-
-    Batch norm: scale and shift are shared. In train mode `forward` normalises by the batch and keeps no statistics,
-    unless `track_running_stats` of the norm layers is set, as recalibration does. In eval mode it uses the statistics
-    kept since the last `activate` (where there were none: mean 0, variance 1, as in a fresh network).
-    Squeeze-excite is not elastic: `WrongUse`.
+    See `ElasticBlocks`; `largest` holds the arguments of `MbconvNetwork`. Squeeze-excite is not elastic: `WrongUse`.
     """
 
     def __init__(self, largest: Mapping[str, Any], locate: Locate) -> None:
         _refuse_squeeze(largest["blocks"])
-        super().__init__(**largest)
-        self._locate = locate
-        self._arguments, self._positions = largest, tuple(range(len(self.blocks)))
-        self._norms = share_norms(self)
-
-    def activate(self, architecture: Architecture) -> None:
-        """From now on `forward` runs this sub-network; kept batch-norm statistics are forgotten.
-
-        `WrongUse` where its layers are not among those of the largest; channels or kernels larger than the largest's
-        are refused by `forward`.
-        """
-        self._arguments, self._positions = self._located(architecture)
-        forget_statistics(self._norms)
+        super().__init__(largest, locate)
 
     def extract(self, architecture: Architecture) -> MbconvNetwork:
         """The plain network with copies of its slices; its batch-norm statistics are those of a fresh network.
@@ -73,13 +52,9 @@ class ElasticMbconv(MbconvNetwork):
         y = conv_norm(block.project, y, spec["out"])
         return x + y if spec["residual"] else y
 
-    def _located(self, architecture: Architecture) -> tuple[Mapping[str, Any], tuple[int, ...]]:
-        arguments, positions = self._locate(architecture)
-        positions, blocks = tuple(positions), arguments["blocks"]
-        _refuse_squeeze(blocks)
-        if len(positions) != len(blocks) or not set(positions) <= set(range(len(self.blocks))):
-            raise WrongUse(f"{len(blocks)} blocks need as many positions below {len(self.blocks)}, got {positions}")
-        for spec, position in zip(blocks, positions, strict=True):
+    def _check(self, arguments: Mapping[str, Any], positions: Sequence[int]) -> None:
+        _refuse_squeeze(arguments["blocks"])
+        for spec, position in zip(arguments["blocks"], positions, strict=True):
             block = self.blocks[position]
             for part, wanted in (("expand", spec["mid"] > 0), ("depthwise", spec["kernel"] > 1)):
                 if wanted and isinstance(getattr(block, part), nn.Identity):
@@ -88,7 +63,6 @@ class ElasticMbconv(MbconvNetwork):
                     )
         if bool(arguments["mix"]) == isinstance(self.mix, nn.Identity):
             raise WrongUse("the last 1x1 convolution (mix) is present in all sub-networks or in none")
-        return arguments, positions
 
 
 def _refuse_squeeze(blocks: Iterable[BlockSpec]) -> None:

@@ -4,43 +4,23 @@ A sub-network uses the first channels of each layer, in each stage the first blo
 middle convolution. Source: OFA-ResNet50 (Once-for-all, arXiv 1908.09791), without its sorting of channels by weight.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
-from search_spaces.blocks.elastic_convolutions import classified, conv_norm, cut_out, forget_statistics, share_norms
+from search_spaces.blocks.elastic_blocks import ElasticBlocks
+from search_spaces.blocks.elastic_convolutions import classified, conv_norm, cut_out
 from search_spaces.blocks.resnet import BlockSpec, ResnetNetwork, Stem
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import WrongUse
 
-Locate = Callable[[Architecture], tuple[Mapping[str, Any], Sequence[int]]]
 
-
-class ElasticResnet(ResnetNetwork):
+class ElasticResnet(ElasticBlocks, ResnetNetwork):
     """The largest network of a space; `activate` makes `forward` run any smaller one on slices of its weights.
 
-    `largest` holds the arguments of `ResnetNetwork`. `locate` says what an architecture is: arguments of the same kind
-    for its plain network, and the position of each of its blocks among those of the largest. Right after construction
-    the largest is active. Parameter names and shapes are those of `ResnetNetwork(**largest)`; `state_dict` holds
-    parameters alone. Batch norms are as in `ElasticMbconv`: in train mode `forward` normalises by the batch and keeps
-    no statistics, in eval mode it uses those kept since the last `activate`.
+    See `ElasticBlocks`; `largest` holds the arguments of `ResnetNetwork`.
     """
-
-    def __init__(self, largest: Mapping[str, Any], locate: Locate) -> None:
-        super().__init__(**largest)
-        self._locate = locate
-        self._arguments, self._positions = largest, tuple(range(len(self.blocks)))
-        self._norms = share_norms(self)
-
-    def activate(self, architecture: Architecture) -> None:
-        """From now on `forward` runs this sub-network; kept batch-norm statistics are forgotten.
-
-        `WrongUse` where its layers are not among those of the largest; more channels than there are is refused by
-        `forward`.
-        """
-        self._arguments, self._positions = self._located(architecture)
-        forget_statistics(self._norms)
 
     def extract(self, architecture: Architecture) -> ResnetNetwork:
         """The plain network with copies of its slices; its batch-norm statistics are those of a fresh network.
@@ -76,17 +56,13 @@ class ElasticResnet(ResnetNetwork):
         summed: Tensor = block.activation(x + y)
         return summed
 
-    def _located(self, architecture: Architecture) -> tuple[Mapping[str, Any], tuple[int, ...]]:
-        arguments, positions = self._locate(architecture)
-        positions, blocks, stem = tuple(positions), arguments["blocks"], arguments["stem"]
-        if len(positions) != len(blocks) or not set(positions) <= set(range(len(self.blocks))):
-            raise WrongUse(f"{len(blocks)} blocks need as many positions below {len(self.blocks)}, got {positions}")
-        for spec, position in zip(blocks, positions, strict=True):
+    def _check(self, arguments: Mapping[str, Any], positions: Sequence[int]) -> None:
+        for spec, position in zip(arguments["blocks"], positions, strict=True):
             shortcut = self.blocks[position].shortcut
             if (spec["shortcut"] == "identity") != isinstance(shortcut, nn.Identity):
                 raise WrongUse(f"block {position} of the largest network has another kind of shortcut than {spec}")
+        stem = arguments["stem"]
         if bool(stem["mid"]) == isinstance(self.stem.last, nn.Identity) or (
             stem["middle"] != "none" and isinstance(self.stem.middle, nn.Identity)
         ):
             raise WrongUse(f"the largest network's stem has not the convolutions of {stem}")
-        return arguments, positions

@@ -5,47 +5,18 @@ the whole batch: where a part has fewer channels than the widest, zeros stand fo
 own channels is cut off. Batch norms (statistics of the part alone) run part by part; blocks that one lacks pass it by.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
+from search_spaces.blocks.elastic_blocks import JoinedBlocks
 from search_spaces.blocks.elastic_convolutions import Parts, classified, conv_norm_parts, joined
-from search_spaces.blocks.elastic_resnet import ElasticResnet, Locate
+from search_spaces.blocks.elastic_resnet import ElasticResnet
 from search_spaces.blocks.resnet import BlockSpec
-from search_spaces.core.architecture import Architecture
-from search_spaces.core.errors import WrongUse
 
 
-class JoinedResnet(ElasticResnet):
+class JoinedResnet(JoinedBlocks, ElasticResnet):
     """An elastic network that also runs several sub-networks at once; see `SplittingSupernet`."""
-
-    def __init__(self, largest: Mapping[str, Any], locate: Locate) -> None:
-        super().__init__(largest, locate)
-        self._members: list[Mapping[str, Any]] = []
-        self._specs: list[dict[int, BlockSpec]] = []  # of each member, by the position of its blocks
-
-    def activate(self, architecture: Architecture) -> None:
-        """As before, for the whole batch."""
-        super().activate(architecture)
-        self._members = []
-
-    def activate_many(self, architectures: Sequence[Architecture]) -> None:
-        """From now on `forward` runs all of these, as `SplittingSupernet` says.
-
-        `WrongUse` as in `activate`; also where they differ in picture size, classes or the stem's first kernel or
-        stride, or one has its blocks in another order than the largest.
-        """
-        located = [self._located(architecture) for architecture in architectures]
-        first = located[0][0]
-        for arguments, positions in located:
-            if _shared(arguments) != _shared(first) or list(positions) != sorted(positions):
-                raise WrongUse(
-                    "sub-networks of one pass share picture size, classes, the stem's kernel and stride and the order "
-                    f"of blocks; got {_shared(arguments)} beside {_shared(first)}, blocks {positions}"
-                )
-        self._members = [arguments for arguments, _ in located]
-        self._specs = [dict(zip(positions, own["blocks"], strict=True)) for own, positions in located]
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, height, width) -> logits (N, classes); after `activate_many` each part its own member's."""
@@ -83,8 +54,3 @@ class JoinedResnet(ElasticResnet):
         else:
             beside = parts
         return [block.activation(x + y) if spec else x for x, y, spec in zip(beside, inner, specs, strict=True)]
-
-
-def _shared(arguments: Mapping[str, Any]) -> tuple[Any, ...]:
-    stem = arguments["stem"]
-    return tuple(arguments["input_size"]), arguments["classes"], stem["kernel"], stem["stride"]

@@ -229,7 +229,7 @@ class WithQuantization(ExtendedSpace):
         return QuantizationPolicy(told, **how)
 
 
-_HOW: Mapping[str, str] = {"scheme": "asymmetric", "granularity": "channel", "calibration": "minmax"}
+_HOW: Mapping[str, str] = {name: getattr(QuantizationPolicy, name) for name in _MODEL_WIDE}
 
 
 def _of_inner(method: Callable[[Architecture], Any], space: WithQuantization) -> Callable[[Architecture], Any]:

@@ -1,15 +1,20 @@
 """Resolutions as a choice: those published, cut to what the data hold, asked by the user, or below."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from search_spaces.core.aspect import aspect_of
 from search_spaces.core.errors import WrongUse
+from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
 from search_spaces.core.lists import numbers, rising
 
 SMALLEST_RESOLUTION = 8
 SMALL_PICTURE_RESOLUTIONS = (16, 24, 32)
 _FEWEST_RESOLUTIONS = 3
+_LARGEST_MICRO_PIXELS = 40
+_LARGEST_SMALL_PIXELS = 127
 _NATIVE_SHARES = ((1, 2), (2, 3), (5, 6), (1, 1))
 
 Resolutions = Annotated[
@@ -33,6 +38,36 @@ def default_resolutions(short_side: int, published: tuple[int, ...]) -> tuple[in
     shares = sorted({round(short_side * a / b / 8) * 8 for a, b in _NATIVE_SHARES})
     native = tuple(r for r in shares if 16 <= r <= max(short_side, 16))
     return native if len(native) >= _FEWEST_RESOLUTIONS else SMALL_PICTURE_RESOLUTIONS
+
+
+def form_for(resolutions: tuple[int, ...], whole: str) -> str:
+    """Which form of a network suits the largest resolution: `micro` up to 40 pixels, `small` below 128, else `whole`.
+
+    >>> form_for((16, 40), "full"), form_for((64, 127), "full"), form_for((128,), "full")
+    ('micro', 'small', 'full')
+    """
+    largest = max(resolutions)
+    if largest <= _LARGEST_MICRO_PIXELS:
+        return "micro"
+    return "small" if largest <= _LARGEST_SMALL_PIXELS else whole
+
+
+def decided_by_data(options: Mapping[str, Any], facts: InputFacts, published: tuple[int, ...]) -> dict[str, Any]:
+    """`resolutions` (those asked, else what the data hold of the published ones), `channels`, `aspect` and `classes`.
+
+    `WrongUse` where an option says what the data decide.
+    """
+    refuse_what_data_decide(options, "channels", "classes", "aspect")
+    if "resolutions" in options:
+        resolutions = asked_resolutions(options["resolutions"])
+    else:
+        resolutions = default_resolutions(min(facts.height, facts.width), published)
+    return {
+        "resolutions": resolutions,
+        "channels": facts.channels,
+        "aspect": aspect_of(facts.height, facts.width),
+        "classes": facts.classes,
+    }
 
 
 def asked_resolutions(asked: Any) -> tuple[int, ...]:

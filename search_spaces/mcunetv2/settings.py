@@ -5,15 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from search_spaces.core.aspect import aspect_of
-from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
+from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.lists import numbers
-from search_spaces.core.resolutions import Resolutions, asked_resolutions, default_resolutions
+from search_spaces.core.resolutions import Resolutions, decided_by_data, form_for
 
 PUBLISHED_RESOLUTIONS = (96, 128, 160, 192, 224, 256)
 PUBLISHED_INPUT = InputFacts(channels=3, height=256, width=256, classes=1000, pictures=1_281_167)
-_LARGEST_MICRO_PIXELS = 40
-_LARGEST_SMALL_PIXELS = 127
 
 
 @dataclass(frozen=True)
@@ -60,23 +57,10 @@ class Mcunetv2Settings(BaseModel):
 
 def default_backbone(resolutions: tuple[int, ...]) -> str:
     """`micro` where the largest resolution is at most 40 pixels, `small` below 128, else `full`."""
-    largest = max(resolutions)
-    if largest <= _LARGEST_MICRO_PIXELS:
-        return "micro"
-    return "small" if largest <= _LARGEST_SMALL_PIXELS else "full"
+    return form_for(resolutions, "full")
 
 
 def resolve(options: dict[str, Any], facts: InputFacts) -> dict[str, Any]:
     """All settings: those the user gave, the rest from the data."""
-    refuse_what_data_decide(options, "channels", "classes", "aspect")
-    resolutions = default_resolutions(min(facts.height, facts.width), PUBLISHED_RESOLUTIONS)
-    if "resolutions" in options:
-        resolutions = asked_resolutions(options["resolutions"])
-    return {
-        "backbone": default_backbone(resolutions),
-        **options,
-        "resolutions": resolutions,
-        "channels": facts.channels,
-        "aspect": aspect_of(facts.height, facts.width),
-        "classes": facts.classes,
-    }
+    found = decided_by_data(options, facts, PUBLISHED_RESOLUTIONS)
+    return {"backbone": default_backbone(found["resolutions"]), **options, **found}

@@ -5,14 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from search_spaces.core.aspect import aspect_of
-from search_spaces.core.input_facts import InputFacts, refuse_what_data_decide
-from search_spaces.core.resolutions import Resolutions, asked_resolutions, default_resolutions
+from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.resolutions import Resolutions, decided_by_data, form_for
 
 PUBLISHED_RESOLUTIONS = (128, 160, 192, 224)  # the paper's range; the code of its residual networks leaves them open
 PUBLISHED_INPUT = InputFacts(channels=3, height=224, width=224, classes=1000, pictures=1_281_167)
-_LARGEST_MICRO_PIXELS = 40
-_LARGEST_SMALL_PIXELS = 127
 
 
 @dataclass(frozen=True)
@@ -54,23 +51,10 @@ class ResnetSettings(BaseModel):
 
 def default_base(resolutions: tuple[int, ...]) -> str:
     """`micro` where the largest resolution is at most 40 pixels, `small` below 128, else `resnet50`."""
-    largest = max(resolutions)
-    if largest <= _LARGEST_MICRO_PIXELS:
-        return "micro"
-    return "small" if largest <= _LARGEST_SMALL_PIXELS else "resnet50"
+    return form_for(resolutions, "resnet50")
 
 
 def resolve(options: dict[str, Any], facts: InputFacts) -> dict[str, Any]:
     """All settings: those the user gave, the rest from the data."""
-    refuse_what_data_decide(options, "channels", "classes", "aspect")
-    resolutions = default_resolutions(min(facts.height, facts.width), PUBLISHED_RESOLUTIONS)
-    if "resolutions" in options:
-        resolutions = asked_resolutions(options["resolutions"])
-    return {
-        "base": default_base(resolutions),
-        **options,
-        "resolutions": resolutions,
-        "channels": facts.channels,
-        "aspect": aspect_of(facts.height, facts.width),
-        "classes": facts.classes,
-    }
+    found = decided_by_data(options, facts, PUBLISHED_RESOLUTIONS)
+    return {"base": default_base(found["resolutions"]), **options, **found}
