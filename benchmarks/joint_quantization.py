@@ -103,6 +103,7 @@ def subject_of(name: str, epochs: int, latency: bool) -> Subject:
     """Trains the supernet, and profiles where latency is asked for."""
     path = Path(os.environ["FITNAS_DATA"]) / "vision" / DATA[name]
     description = describe(path)
+    learnt = profiled(path) if latency else None  # first, while the machine is quiet
     told = {"resolutions": RESOLUTION, "quantize": WIDTHS}
     joint = space_class("mcunetv2+quantization").configured(told, description.facts)
     assert isinstance(joint, WithQuantization)
@@ -119,7 +120,7 @@ def subject_of(name: str, epochs: int, latency: bool) -> Subject:
         "mean": pictures.mean,
         "std": pictures.std,
     }
-    forecast = profiled(path).forecast(joint) if latency else None
+    forecast = learnt.forecast(joint) if learnt else None
     kind = type("LargestOnly", (LargestOnly,), {"inner_class": type(joint.inner), "name": joint.name})
     return Subject(
         joint,
@@ -229,8 +230,10 @@ def main() -> None:
     for name in arguments.data:
         subject = subject_of(name, arguments.epochs, "latency" in arguments.pairs)
         for pair in arguments.pairs:
-            found = [compared(subject, pair, arguments.trials, seed) for seed in range(arguments.seeds)]
-            print(name, pair, found, flush=True)
+            found = []
+            for seed in range(arguments.seeds):
+                found.append(compared(subject, pair, arguments.trials, seed))
+                print(name, pair, seed, found[-1], flush=True)
             rows.append(
                 {
                     "data": name,
