@@ -1,0 +1,33 @@
+"""The application: routes found by file name, security around them, errors as problem+json."""
+
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from nas.service import routes
+from nas.service.problems import answer_problems
+from nas.service.service import Service
+from search_spaces.core.by_file import file_names
+
+API = "/api/v1"
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application of one service. Its own documents lie at /api/v1/openapi.json; no page loads from elsewhere."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        service.stop()
+
+    app = FastAPI(
+        title="FitNAS", version="1", openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None, lifespan=lifespan
+    )
+    app.state.service = service
+    answer_problems(app)
+    for name in file_names(routes.__path__):
+        app.include_router(importlib.import_module(f"nas.service.routes.{name}").router, prefix=API)
+    return app

@@ -1,0 +1,1 @@
+"""The API's resources: one file each, found by name; it exports `router`, whose paths lie below /api/v1."""

@@ -1,0 +1,37 @@
+"""What a service is told when it starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+STATE_FOLDER = ".service"
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """Attributes:
+    root: folder of the runs; what the service itself keeps lies in `.service` below it.
+    host, port: where it listens.
+    store: URL of the database of runs, tokens and jobs; None: a SQLite file a run, and one of the service.
+    ray_address: cluster for the evaluations; None: a local one for each run.
+    token_file: where the first token is read from, or written to.
+    hosts: names under which browsers may ask, beside those of this machine's loopback.
+    """
+
+    root: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    store: str | None = None
+    ray_address: str | None = None
+    token_file: Path | None = None
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nobody but this machine can ask."""
+        return self.host in LOOPBACK
+
+    @property
+    def state(self) -> Path:
+        """The folder of what the service keeps for itself."""
+        return self.root / STATE_FOLDER
