@@ -34,7 +34,8 @@ _CLASSES = (
     *(f"{kind.name.lower()} in few bits" for kind in WEIGHTED),
 )
 WORK = tuple(f"macs {name}" for name in _CLASSES)
-TRAFFIC = tuple(f"{what} {group}" for group in _GROUPS for what in ("moved", "number"))
+_ROUNDINGS = ("to integers", "to floats", "unpacked")
+TRAFFIC = tuple(f"{what} {group}" for group in (*_GROUPS, *_ROUNDINGS) for what in ("moved", "number"))
 COLUMNS = (*WORK, *TRAFFIC)
 """The names of all features of `operator_classes`, in their order."""
 _MOST_CODES = 2**62
@@ -77,6 +78,8 @@ def operator_classes(table: LayerTable) -> OperatorFeatures:
     `macs CLASS`: multiply-accumulates (a patch schedule's recomputation left out); those of integers, where a
     quantization policy mixes them with floats, in classes of their own. `moved GROUP`: elements of inputs,
     outputs and weights; bytes are these times a width that belongs to the target. `number GROUP`: operators.
+    Where a policy mixes floats and integers, also of tensors on the way `to integers`, `to floats`, and of weights
+    `unpacked` because floats multiply them.
     """
     macs = macs_by_slot(table, products_by_slot(table))
     moved = _moved_by_slot(table)
@@ -84,6 +87,7 @@ def operator_classes(table: LayerTable) -> OperatorFeatures:
     for name, kinds in _GROUPS.items():
         chosen = table.present & table.mask_of(*kinds)
         columns |= {f"moved {name}": _sum(moved, chosen), f"number {name}": chosen.sum(axis=1, dtype=np.float64)}
+    columns |= _roundings(table)
     return OperatorFeatures(COLUMNS, np.stack([columns[name] for name in COLUMNS], axis=1))
 
 
@@ -141,11 +145,40 @@ def _working_classes(table: LayerTable) -> dict[str, BoolArray]:
 
 
 def _in_few_bits(table: LayerTable) -> BoolArray:
-    """Which slots `(n, slots)` multiply integers, by a quantization policy; none without one."""
+    """Which slots `(n, slots)` multiply integers, by a quantization policy; none without one.
+
+    A runtime multiplies integers where it may leave integers too, as onnxruntime does (its selectors want an operator
+    between DequantizeLinear and QuantizeLinear).
+    """
     if table.widths is None:
         return np.zeros_like(table.present)
-    few: BoolArray = (table.widths.input_bits < FLOAT_BITS) & (table.widths.weight_bits < FLOAT_BITS)
+    few: BoolArray = np.maximum(table.widths.input_bits, table.widths.weight_bits) < FLOAT_BITS
+    few &= table.widths.kept_bits < FLOAT_BITS
     return few & table.mask_of(*WEIGHTED)
+
+
+def _roundings(table: LayerTable) -> dict[str, Floats]:
+    """Columns of what goes from floats to integers or back: tensors read and made, weights that floats multiply."""
+    nothing = np.zeros(len(table))
+    if table.widths is None:
+        return {f"{what} {name}": nothing for name in _ROUNDINGS for what in ("moved", "number")}
+    weighted = table.mask_of(*WEIGHTED)
+    kept = table.widths.kept_bits < FLOAT_BITS
+    read = (table.input_a >= 0) & np.take_along_axis(kept, np.maximum(table.input_a, 0), axis=1)
+    few = np.where(weighted, _in_few_bits(table), read & kept)  # what has no weights computes in what it reads
+    inputs = table.in_channels.astype(np.int64) * table.in_height * table.in_width
+    outputs = table.out_channels.astype(np.int64) * table.out_height * table.out_width
+    unpacked = weighted & ~few & (table.widths.weight_bits < FLOAT_BITS)
+    tensors = {
+        "to integers": ((few & ~read, inputs), (kept & ~few, outputs)),
+        "to floats": ((read & ~few, inputs), (few & ~kept, outputs)),
+        "unpacked": ((unpacked, weights_by_slot(table)),),
+    }
+    columns, present = {}, table.present.astype(np.int64)
+    for name, found in tensors.items():
+        columns[f"moved {name}"] = sum((_sum(sizes, table.present & chosen) for chosen, sizes in found), nothing)
+        columns[f"number {name}"] = sum((_sum(present, chosen) for chosen, _ in found), nothing)
+    return columns
 
 
 def _moved_by_slot(table: LayerTable) -> NDArray[np.int64]:

@@ -1,9 +1,11 @@
 """Features of operators, counted by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from predictors.hardware.latency.operator_classes import operator_classes, operator_shapes
-from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, Kind, Layer, LayerTable
+from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, Kind, Layer, LayerTable, Widths
 
 STEM = Layer("stem", Kind.CONV, NETWORK_INPUT, NO_INPUT, 3, 8, 16, 16, 8, 8, kernel=3, stride=2)
 DEPTHWISE = Layer("dw", Kind.DEPTHWISE, 0, NO_INPUT, 8, 8, 8, 8, 8, 8, kernel=5, groups=8)
@@ -32,6 +34,29 @@ def test_classes() -> None:
         *("macs conv 3x3", "macs depthwise 5x5", "macs conv grouped"),
         *(f"{what} {group}" for what in ("number", "moved") for group in ("products", "depthwise", "others")),
     }
+
+
+def test_roundings_between_floats_and_integers() -> None:
+    # int8 stem of a float image; a depthwise convolution in floats; one of int4 weights that floats multiply; an int8
+    # one whose output stays float, so that floats multiply there too
+    last = Layer("last", Kind.CONV, 2, NO_INPUT, 8, 4, 8, 8, 8, 8)
+    layers = [STEM, DEPTHWISE, GROUPED, last]
+    bits = {"weight_bits": [8, 32, 4, 8], "input_bits": [8, 32, 32, 8], "kept_bits": [8, 32, 32, 32]}
+    cells = {name: np.array([values], dtype=np.int32) for name, values in bits.items()}
+    table = replace(LayerTable.from_layers(layers), widths=Widths(scales=np.ones((1, 4), dtype=np.int32), **cells))
+    features = operator_classes(table)
+    named = dict(zip(features.columns, features.values[0].tolist(), strict=True))
+    rounded = {name: value for name, value in named.items() if name.endswith(("integers", "floats", "unpacked"))}
+    assert rounded == {
+        "number to integers": 1,
+        "moved to integers": 3 * 256,
+        "number to floats": 1,
+        "moved to floats": 8 * 64,
+        "number unpacked": 2,
+        "moved unpacked": 32 + 8 * 4,
+    }
+    assert named["macs conv in few bits"] == 3 * 8 * 9 * 64
+    assert named["macs conv 1x1"] == 8 * 4 * 64
 
 
 def test_columns_do_not_depend_on_the_networks() -> None:
