@@ -39,7 +39,7 @@ from search_spaces.core.policy import INT8
 from search_spaces.core.registry import space_class
 
 DATA = {"sign_digits": "sign_digits_96.zip", "person32": "person32_cifar100.npz"}
-RESOLUTION, WIDTHS, PROFILED = "32", "fp32,int8,w4", 60
+RESOLUTION, WIDTHS, PROFILED = "32", "fp32,int8,w4", 120
 COLUMN = {"size": "weight_bytes", "latency": "latency_ms"}
 STRATEGIES = ("auto", "linas", "nsga2", "random")
 
