@@ -81,24 +81,6 @@ class Subject:
         return self.joint.uniform(one, INT8)
 
 
-class LargestOnly(WithQuantization):
-    """Policies of the largest network alone."""
-
-    def _draw(self, rng: np.random.Generator, n: int) -> Any:
-        drawn = super()._draw(rng, n)
-        count = len(self.inner.choices)
-        drawn[:, :count] = [len(choice.options) - 1 for choice in self.inner.choices]
-        return drawn
-
-    def canonical(self, matrix: Any) -> Any:
-        fixed = matrix.copy()
-        fixed[:, : len(self.inner.choices)] = [len(choice.options) - 1 for choice in self.inner.choices]
-        return super().canonical(fixed)
-
-    def beginnings(self) -> Sequence[Architecture]:
-        return [self.uniform(self.inner.extremes()[1], each) for each in self.widths]
-
-
 def subject_of(name: str, epochs: int, latency: bool) -> Subject:
     """Trains the supernet, and profiles where latency is asked for."""
     path = Path(os.environ["FITNAS_DATA"]) / "vision" / DATA[name]
@@ -121,10 +103,9 @@ def subject_of(name: str, epochs: int, latency: bool) -> Subject:
         "std": pictures.std,
     }
     forecast = learnt.forecast(joint) if learnt else None
-    kind = type("LargestOnly", (LargestOnly,), {"inner_class": type(joint.inner), "name": joint.name})
     return Subject(
         joint,
-        kind(joint.inner, joint.own),
+        joint.of_one(joint.inner.extremes()[1]),
         SupernetEvaluator(joint, **shown),
         SupernetEvaluator(joint.inner, **shown),
         Pricer(joint, "onnxruntime", forecast=forecast),

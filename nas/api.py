@@ -22,6 +22,7 @@ from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
     from nas.accuracy_predictor import AccuracyScores, LearntAccuracy
+    from nas.baselines import Baselines
     from nas.device_predictor import DevicePredictor
     from nas.member import MemberReport
     from nas.quantizing import QuantizationReport
@@ -60,6 +61,12 @@ class Run(StoredRun):
         named = {"name": policy} if policy else {}
         question = Question(budget, widths=widths, runtime=runtime, allow_unexecutable=allow_unexecutable, **named)
         return quantize_member(self, pick, question)
+
+    def baselines(self, force: bool = False) -> "Baselines":
+        """Of a joint search of architecture and widths: what it is compared with, searched now; the report shows it."""
+        from nas.baselines import search_baselines
+
+        return search_baselines(self, force)
 
     def export(
         self,

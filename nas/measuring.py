@@ -30,6 +30,7 @@ from search_spaces.core.space import SearchSpace
 
 if TYPE_CHECKING:
     from nas.evaluation.per_patch import PerPatchScoring
+    from nas.evaluation.supernet import SupernetEvaluator
     from nas.evaluation.table import TableEvaluator
     from nas.training.data import DataDescription, Pictures
 
@@ -96,13 +97,16 @@ def shared_bytes(run: StoredRun, pictures: "Pictures") -> int:
     return int(pictures.validation.images.nbytes + pictures.train.images.nbytes + _FLOAT32 * largest["params"])
 
 
-def _supernet(run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any], reporter: Reporter) -> Measuring:
+def supernet_evaluator(
+    run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any], space: SearchSpace[Any]
+) -> "Callable[[], SupernetEvaluator]":
+    """Makes the evaluator of shared weights, for the run's space or for its base."""
     from nas.evaluation.supernet import SupernetEvaluator
     from nas.training.recalibrate import calibration_sample
 
-    make = functools.partial(
+    return functools.partial(
         SupernetEvaluator,
-        run.parts.space,
+        space,
         weights=weights,
         calibration=calibration_sample(pictures.train.images, run.config.seed),
         images=pictures.validation.images,
@@ -112,6 +116,10 @@ def _supernet(run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any], 
         floats_too=ACCURACY in {*run.parts.budget.limits, *(o.column for o in run.parts.objectives)},
         per_patch=_per_patch(run),
     )
+
+
+def _supernet(run: StoredRun, pictures: "Pictures", weights: Mapping[str, Any], reporter: Reporter) -> Measuring:
+    make = supernet_evaluator(run, pictures, weights, run.parts.space)
     if isinstance(run.parts.space, WithQuantization):
         learn_sensitivity(run, make(), reporter)
     return Measuring(make)

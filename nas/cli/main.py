@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from nas.cli import (
+    baselines,
     bench,
     compare,
     cost,
@@ -56,6 +57,7 @@ for _name, _command in (
     ("train", train.train),
     ("distill", distill.distill),
     ("quantize", quantize.quantize),
+    ("baselines", baselines.baselines),
     ("predict", predict.predict),
     ("export", export.export),
     ("cost", cost.cost),

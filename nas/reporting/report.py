@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from nas.reporting import html, sections, stitching, widths
+from nas.reporting import baselines, html, sections, stitching, widths
 from nas.reporting.drawing import drawing_style
 from nas.reporting.figures import figures, plotly_js
 from nas.reporting.run_view import RunView
@@ -20,8 +20,8 @@ _POLICY = (
 )
 _NAVIGATION = (
     ("front", "Front"), ("networks", "Networks"), ("stitching", "Stitching"), ("policies", "Bits"),
-    ("resources", "Budget"), ("progress", "Progress"), ("choices", "Choices"), ("trained", "Trained"),
-    ("trials", "All trials"), ("commands", "Commands"),
+    ("baselines", "Baselines"), ("resources", "Budget"), ("progress", "Progress"), ("choices", "Choices"),
+    ("trained", "Trained"), ("trials", "All trials"), ("commands", "Commands"),
 )  # fmt: skip
 
 
@@ -45,6 +45,7 @@ def report_html(view: RunView) -> str:
         sections.networks(view),
         stitching.section(view),
         widths.section(view, {name: int(figure.layout.height) for name, figure in drawn.items()}),
+        baselines.section(view),
         sections.resources(view, drawn),
         sections.progress(drawn),
         sections.choices(view, drawn),

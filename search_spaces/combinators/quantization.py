@@ -74,6 +74,7 @@ class WithQuantization(ExtendedSpace):
     own: QuantizationSettings
     most_sensitive: tuple[str, ...] = ()
     """Groups in order of what they lose in few bits, where that was measured: a search begins with these wide."""
+    _only: Architecture | None = None
 
     def __init__(self, inner: SearchSpace[Any], own: BaseModel) -> None:
         if isinstance(inner, WithQuantization):
@@ -171,12 +172,12 @@ class WithQuantization(ExtendedSpace):
 
     def extremes(self) -> tuple[Architecture, Architecture]:
         """The base's, the smallest with the fewest bits, the largest with the most."""
-        small, large = self.inner.extremes()
+        small, large = self.inner.extremes() if self._only is None else (self._only, self._only)
         return self.uniform(small, self.widths[0]), self.uniform(large, self.widths[-1])
 
     def beginnings(self) -> Sequence[Architecture]:
         """The base's, each with every operator at one width; and those that keep the most sensitive groups wide."""
-        inner = self.inner.beginnings()
+        inner = [self._only] if self._only is not None else self.inner.beginnings()
         kept = [round(share * len(self.most_sensitive)) for share in _SHARES_KEPT] if self.most_sensitive else []
         return [
             *(self.uniform(one, each) for each in self.widths for one in inner),
@@ -199,6 +200,22 @@ class WithQuantization(ExtendedSpace):
     def group_of(self, operator: str) -> str:
         """The group of an operator."""
         return self._groups.first[self._groups.group_of[operator]]
+
+    def of_one(self, network: Architecture) -> "WithQuantization":
+        """The policies of one network of the base: this space, whose architectures all have its options.
+
+        For a search in this process; a copy sent to another knows nothing of it.
+        """
+        alone = type(self)(self.inner, self.own)
+        alone._only = network
+        alone.most_sensitive = self.most_sensitive
+        return alone
+
+    def canonical(self, matrix: Rows) -> Rows:
+        if self._only is not None:
+            matrix = matrix.copy()
+            matrix[:, : len(self.inner.choices)] = self.inner.population([self._only]).matrix
+        return super().canonical(matrix)
 
     def _draw(self, rng: np.random.Generator, n: int) -> Rows:
         """Random architectures; the widths of a policy in random shares, so that uniform policies are not rare."""
