@@ -14,7 +14,7 @@ from nas.reporting.tables import quantity, title
 if TYPE_CHECKING:
     from rich.console import Console
 
-_LEVELS = 5
+_LEVELS = 4
 
 
 def print_baselines(console: "Console", found: Baselines) -> None:
