@@ -17,8 +17,9 @@ from nas.core.trial import Trial
 from nas.feasibility import survey
 from nas.run import StoredRun
 from nas.searching import reference
+from nas.storage.database import sqlite_url
 from nas.storage.run_directory import RunDirectory
-from nas.storage.store import RunState, Store, sqlite_url
+from nas.storage.store import RunState, Store
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.population import Population
 

@@ -13,8 +13,9 @@ from nas.config import RunConfig
 from nas.core.pareto import ParetoFront, Reference
 from nas.core.trial import Trial
 from nas.device_predictor import kept_predictors
+from nas.storage.database import sqlite_url
 from nas.storage.run_directory import RunDirectory, run_directory_at
-from nas.storage.store import RunRecord, RunState, Store, sqlite_url
+from nas.storage.store import RunRecord, RunState, Store
 from nas.training.data import DataDescription, describe
 from search_spaces.core.errors import NotFound, Refused, WrongUse, did_you_mean
 from search_spaces.core.registry import space_class

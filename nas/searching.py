@@ -28,8 +28,9 @@ from nas.pricing import BOUNDED_COLUMNS, EXACT_COLUMNS
 from nas.progress import Reporter, Silent
 from nas.run import StoredRun
 from nas.shared_weights import check_sampling, take_supernet
+from nas.storage.database import sqlite_url
 from nas.storage.run_directory import RunDirectory
-from nas.storage.store import RunState, Store, sqlite_url
+from nas.storage.store import RunState, Store
 from nas.tracking import parse_sinks, sink_class
 from nas.tracking.tracker import Tracker
 from nas.training.data import DataDescription, describe, load, skipped_lines

@@ -25,8 +25,8 @@ from nas.core.objective import Objective
 from nas.core.trial import Trial
 from nas.deployment.artifact import open_folder
 from nas.run import StoredRun
+from nas.storage.database import sqlite_url
 from nas.storage.files import os_errors_explained
-from nas.storage.store import sqlite_url
 from predictors.core.metric import METRIC_OF_COLUMN
 from search_spaces.core.errors import FitnasError, WrongUse
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from nas.config import RunConfig
 from nas.run import StoredRun
-from nas.storage.store import shown_url
+from nas.storage.database import shown_url
 
 _WITHOUT_FLAG = ("lag",)
 

@@ -1,32 +1,26 @@
-"""The database of runs and trials. The only file that knows SQLAlchemy.
+"""The database of runs and trials.
 
 SQLite by default, any SQLAlchemy URL otherwise (PostgreSQL: `pip install 'fitnas[postgres]'`). One trial is one row and
 one transaction, durable before `record` returns: SQLite in write-ahead mode with synchronous=FULL, so that neither
 kill -9 nor a power cut loses or doubles a recorded trial. One process, the run's driver, writes; others may read.
 """
 
-import shutil
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_errors
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateTable
 
 from nas.core.trial import Trial
-from nas.storage.files import disk_full_message
+from nas.storage.database import Database
 from search_spaces.core.errors import FitnasError, NotFound, Refused, WrongUse, did_you_mean
 
 SCHEMA_VERSION = 1
 RunState = Literal["created", "training", "searching", "complete", "interrupted", "stopped", "failed"]
 
-_ALMOST_NOTHING_BYTES = 1 << 20
 _MOST_NAME_CHARACTERS = 64
 
 # Table names carry the project's: a shared database may well have somebody else's `runs` and `trials`.
@@ -74,21 +68,6 @@ class RunRecord:
     updated: str
 
 
-def sqlite_url(path: Path) -> str:
-    """The URL of a SQLite file."""
-    return URL.create("sqlite", database=str(path)).render_as_string()
-
-
-def shown_url(url: str) -> str:
-    """A store's URL as it may be shown to anybody: its password as '***'.
-
-    >>> shown_url("postgresql://me:secret@host/runs")
-    'postgresql+psycopg://me:***@host/runs'
-    """
-    parsed = _checked_url(url)
-    return url if _sqlite_path(parsed) is not None else parsed.render_as_string(hide_password=True)
-
-
 class Store:
     """Runs and trials in a database.
 
@@ -98,13 +77,11 @@ class Store:
     """
 
     def __init__(self, url: str, *, create: bool = True, wait_seconds: float = 10.0) -> None:
-        self._url = _checked_url(url)
-        self._wait_seconds = wait_seconds
-        self._engine = _engine(self._url, wait_seconds)
+        self._database = Database(url, wait_seconds)
         try:
             self._open(create)
         except BaseException:
-            self._engine.dispose()
+            self._database.close()
             raise
 
     def __enter__(self) -> "Store":
@@ -116,11 +93,11 @@ class Store:
     @property
     def where(self) -> str:
         """The database's file, or its URL without the password."""
-        return _where(self._url)
+        return self._database.where
 
     def close(self) -> None:
         """Closes every connection; the object can be used again and opens new ones."""
-        self._engine.dispose()
+        self._database.close()
 
     def create_run(
         self, name: str, *, config_json: str, space_json: str, reference_json: str, data_hash: str = ""
@@ -130,9 +107,9 @@ class Store:
         record = RunRecord(name, config_json, space_json, reference_json, data_hash, "created", now, now)
         row = {"name": name, "config": config_json, "space": space_json, "reference": reference_json}
         row |= {"data_hash": data_hash, "state": record.state, "created": now, "updated": now}
-        with self._explained(name):
+        with self._database.explained(name):
             try:
-                with self._engine.begin() as connection:
+                with self._database.engine.begin() as connection:
                     connection.execute(sa.insert(_RUNS).values(row))
             except sa_errors.IntegrityError:
                 raise WrongUse(
@@ -142,7 +119,7 @@ class Store:
 
     def run(self, name: str) -> RunRecord:
         """The run of that name; `NotFound` with the nearest name otherwise."""
-        with self._explained(name), self._engine.connect() as connection:
+        with self._database.explained(name), self._database.engine.connect() as connection:
             row = connection.execute(sa.select(_RUNS).where(_RUNS.c.name == name)).one_or_none()
             if row is None:
                 names = list(connection.execute(sa.select(_RUNS.c.name)).scalars())
@@ -151,7 +128,7 @@ class Store:
 
     def runs(self) -> list[RunRecord]:
         """All runs, the oldest first, equal times by name; may be empty."""
-        with self._explained("RUN"), self._engine.connect() as connection:
+        with self._database.explained("RUN"), self._database.engine.connect() as connection:
             rows = connection.execute(sa.select(_RUNS).order_by(_RUNS.c.created, _RUNS.c.name)).all()
         return [_record(row) for row in rows]
 
@@ -159,7 +136,7 @@ class Store:
         """Where the run stands. `NotFound` for an unknown run, `ValueError` for an unknown state."""
         if state not in get_args(RunState):
             raise ValueError(f"unknown state '{state}'; known: {', '.join(get_args(RunState))}")
-        with self._explained(run), self._engine.begin() as connection:
+        with self._database.explained(run), self._database.engine.begin() as connection:
             touched = _touch(connection, run, state=state)
         if not touched:
             raise NotFound(f"{self.where} has no run '{run}'")
@@ -170,9 +147,9 @@ class Store:
         `Refused` where the run has a trial of this number already: the first one stands. `NotFound` for an unknown run.
         """
         row = {"run": run, "number": trial.number, "state": trial.state, "architecture": trial.architecture.id}
-        with self._explained(run):
+        with self._database.explained(run):
             try:
-                with self._engine.begin() as connection:
+                with self._database.engine.begin() as connection:
                     connection.execute(sa.insert(_TRIALS).values(row | {"document": trial.to_json()}))
                     _touch(connection, run)
             except sa_errors.IntegrityError:
@@ -181,7 +158,7 @@ class Store:
 
     def _refuse_double(self, run: str, trial: Trial) -> None:
         query = sa.select(_TRIALS.c.document).where(_TRIALS.c.run == run, _TRIALS.c.number == trial.number)
-        with self._engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             stored = Trial.from_json(connection.execute(query).scalar_one())
         same = "the same result" if stored == trial else "another result, which stands"
         raise Refused(f"trial {trial.number} of run '{run}' is recorded already, with {same}; nothing was written")
@@ -190,32 +167,32 @@ class Store:
         """The trials of a run by number; empty before the first. `NotFound` for an unknown run."""
         self.run(run)
         query = sa.select(_TRIALS.c.document).where(_TRIALS.c.run == run).order_by(_TRIALS.c.number)
-        with self._explained(run), self._engine.connect() as connection:
+        with self._database.explained(run), self._database.engine.connect() as connection:
             documents = connection.execute(query).scalars().all()
         return [Trial.from_json(document) for document in documents]
 
     def count(self, run: str) -> int:
         """How many trials a run has; 0 for an unknown one."""
         query = sa.select(sa.func.count()).select_from(_TRIALS).where(_TRIALS.c.run == run)
-        with self._explained(run), self._engine.connect() as connection:
+        with self._database.explained(run), self._database.engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
     def delete_run(self, run: str) -> None:
         """Removes a run and its trials in one transaction; `NotFound` for an unknown run."""
-        with self._explained(run), self._engine.begin() as connection:
+        with self._database.explained(run), self._database.engine.begin() as connection:
             connection.execute(sa.delete(_TRIALS).where(_TRIALS.c.run == run))
             deleted = connection.execute(sa.delete(_RUNS).where(_RUNS.c.name == run)).rowcount
         if not deleted:
             raise NotFound(f"{self.where} has no run '{run}'")
 
     def _open(self, create: bool) -> None:
-        path = _sqlite_path(self._url)
+        path = self._database.path
         if path is not None and not create and not path.is_file():
             raise NotFound(f"the database {path} does not exist; check the name, or start a run with: nas search")
-        with self._explained("RUN"):
+        with self._database.explained("RUN"):
             if create:
                 self._create_tables()
-            with self._engine.connect() as connection:
+            with self._database.engine.connect() as connection:
                 version = _stored_version(connection)
         if version is None:
             raise NotFound(f"{self.where} holds no runs of fitnas; check the name, or start a run with: nas search")
@@ -228,76 +205,17 @@ class Store:
 
     def _create_tables(self) -> None:
         # "if not exists" in the statement itself: two programs may open a new database at the same moment.
-        with self._engine.begin() as connection:
+        with self._database.engine.begin() as connection:
             if _stored_version(connection) is not None:
                 return
-        with self._engine.begin() as connection:
+        with self._database.engine.begin() as connection:
             for table in _TABLES.sorted_tables:
                 connection.execute(CreateTable(table, if_not_exists=True))
         try:
-            with self._engine.begin() as connection:
+            with self._database.engine.begin() as connection:
                 connection.execute(sa.insert(_SCHEMA).values(row=1, version=SCHEMA_VERSION))
         except sa_errors.IntegrityError:
             return  # the other program was first
-
-    @contextmanager
-    def _explained(self, run: str) -> Iterator[None]:
-        """Turns what the database reports into a `FitnasError`; `run` is the name in the advice."""
-        try:
-            yield
-        except (sa_errors.DBAPIError, sa_errors.TimeoutError, sqlite3.Error) as error:
-            cause = getattr(error, "orig", None) or error
-            raise FitnasError(_explanation(self._url, str(cause).strip(), run, self._wait_seconds)) from error
-
-
-def _checked_url(text: str) -> URL:
-    try:
-        url = make_url(text)
-    except sa_errors.ArgumentError:
-        raise WrongUse(
-            "--store: this is no SQLAlchemy URL; for example sqlite:///runs.db or postgresql://user@host/database"
-        ) from None
-    # SQLAlchemy has dropped the short form, which many services still hand out.
-    backend, _, driver = url.drivername.partition("+")
-    backend = "postgresql" if backend == "postgres" else backend
-    if backend == "postgresql" and not driver:
-        driver = "psycopg"
-    return url.set(drivername=f"{backend}+{driver}" if driver else backend)
-
-
-def _engine(url: URL, wait_seconds: float) -> Engine:
-    arguments: dict[str, Any] = {"timeout": wait_seconds} if url.get_backend_name() == "sqlite" else {}
-    try:
-        engine = sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_timeout=wait_seconds)
-    except sa_errors.NoSuchModuleError:
-        known = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
-        raise WrongUse(
-            f"--store: no database is called '{url.drivername}'{did_you_mean(url.drivername, known)}; "
-            f"for example sqlite:///runs.db or postgresql://user@host/database"
-        ) from None
-    except ModuleNotFoundError as error:
-        postgres = url.get_backend_name() == "postgresql"
-        way_out = "type: pip install 'fitnas[postgres]'" if postgres else "install the package that provides it"
-        raise FitnasError(f"--store {url.drivername} needs the module '{error.name}'; {way_out}") from None
-    if url.get_backend_name() == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-
-
-def _sqlite_path(url: URL) -> Path | None:
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
-        return None
-    return Path(url.database)
-
-
-def _where(url: URL) -> str:
-    return str(_sqlite_path(url) or url.render_as_string(hide_password=True))
 
 
 def _stored_version(connection: Connection) -> int | None:
@@ -320,30 +238,3 @@ def _record(row: Any) -> RunRecord:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _explanation(url: URL, reported: str, run: str, wait_seconds: float) -> str:
-    """The rule and the way out for what a database reported."""
-    where, path = _where(url), _sqlite_path(url)
-    resume = f"nas resume {run}"
-    if "disk is full" in reported or "No space left" in reported or ("disk I/O" in reported and _is_full(path)):
-        return disk_full_message(where, run)
-    if "database is locked" in reported or "database is busy" in reported:
-        return (
-            f"{where} was locked by another program for more than {wait_seconds:g} s; nothing recorded was lost; close "
-            f"that program (a database browser, a copy in progress) and type: {resume}"
-        )
-    if "malformed" in reported or "not a database" in reported:
-        return f"{where} is damaged or no database ({reported}); restore it from a copy, then type: {resume}"
-    if "readonly" in reported or "permission" in reported.lower():
-        return f"{where} cannot be written ({reported}); check its owner and permissions, then type: {resume}"
-    if "unable to open" in reported:
-        return f"{where} cannot be opened; check that its folder exists and is yours to write, then type: {resume}"
-    return f"the database {where} reports: {reported}; nothing recorded was lost; once it answers, type: {resume}"
-
-
-def _is_full(path: Path | None) -> bool:
-    """Whether an input or output error of SQLite comes from a full disk: it reports some of them so."""
-    if path is None or not path.parent.is_dir():
-        return False
-    return shutil.disk_usage(path.parent).free < _ALMOST_NOTHING_BYTES

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.synthetic_run import write_run
-from nas.storage.store import Store, sqlite_url
+from nas.storage.database import sqlite_url
+from nas.storage.store import Store
 from search_spaces.core.errors import NotFound
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.synthetic_run import write_run
 from nas.run import StoredRun
-from nas.storage.store import Store, sqlite_url
+from nas.storage.database import sqlite_url
+from nas.storage.store import Store
 from search_spaces.core.errors import FitnasError, NotFound, Refused
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from nas.core.trial import Trial
-from nas.storage.store import Store, sqlite_url
+from nas.storage.database import sqlite_url
+from nas.storage.store import Store
 from search_spaces.core.errors import FitnasError, NotFound, Refused, WrongUse
 
 MakeTrial = Callable[..., Trial]
@@ -20,7 +21,8 @@ MakeTrial = Callable[..., Trial]
 RECORDER = """
 import pathlib, sys
 from nas.core.trial import Trial
-from nas.storage.store import Store, sqlite_url
+from nas.storage.database import sqlite_url
+from nas.storage.store import Store
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import FitnasError
 
@@ -131,7 +133,7 @@ def test_threads_may_record_at_once(store: Store, make_trial: MakeTrial) -> None
 def test_a_store_is_read_by_another_while_it_is_written(store: Store, tmp_path: Path, make_trial: MakeTrial) -> None:
     create(store)
     store.record("signs", make_trial(0))
-    url = store._url.render_as_string(hide_password=False)
+    url = store._database.engine.url.render_as_string(hide_password=False)
     with Store(url, create=False) as reader:
         assert len(reader.trials("signs")) == 1
         store.record("signs", make_trial(1))
@@ -244,7 +246,8 @@ def test_a_missing_driver_names_the_extra(tmp_path: Path) -> None:
 
 def test_several_programs_may_open_a_new_database_at_once(tmp_path: Path) -> None:
     code = (
-        "import pathlib, sys\nfrom nas.storage.store import Store, sqlite_url\n"
+        "import pathlib, sys\nfrom nas.storage.database import sqlite_url\n"
+        "from nas.storage.store import Store\n"
         "sys.stdin.readline()\nStore(sqlite_url(pathlib.Path(sys.argv[1]))).close()\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "run.db")]
