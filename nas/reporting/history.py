@@ -1,6 +1,6 @@
 """How the hypervolume grew: the volume after each evaluation that changed the front."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,40 +30,72 @@ def hypervolume_history(
     trials: Sequence[Trial], objectives: Sequence[Objective], reference: Reference, budget: Budget
 ) -> History:
     """The history of `trials` in the order given; of very many changes 400 are computed, evenly spread."""
-    elapsed = np.concatenate([[0.0], np.cumsum([trial.seconds for trial in trials])])
-    changes = _changes(trials, objectives, budget)
-    if len(changes) > _MOST_VOLUMES:
-        changes = [changes[i] for i in np.unique(np.linspace(0, len(changes) - 1, _MOST_VOLUMES).astype(int))]
-    counts, volumes = [0], [0.0]
-    for count, members in changes:
-        counts.append(count)
-        volumes.append(ParetoFront(members, objectives, reference, budget).hypervolume)
-    if counts[-1] < len(trials):
-        counts.append(len(trials))
-        volumes.append(volumes[-1])
-    rows = np.asarray(counts, dtype=np.int64)
-    return History(rows, elapsed[rows], np.asarray(volumes))
+    growing = GrowingFront(objectives, reference, budget)
+    growing.add(trials)
+    return growing.history()
 
 
-def _changes(
-    trials: Sequence[Trial], objectives: Sequence[Objective], budget: Budget
-) -> list[tuple[int, tuple[Trial, ...]]]:
-    """(evaluations, members) after each trial that joined the front.
+class GrowingFront:
+    """The front of trials that are added in steps, and the history of its hypervolume.
 
-    A trial that is dominated now is dominated for good, so that the front of the front and the newcomer is the front.
+    A trial that is dominated now is dominated for good, so that the front of the front and the newcomers is the front.
     """
-    points = oriented_table([[trial.metrics.get(o.column, np.nan) for o in objectives] for trial in trials], objectives)
-    usable = np.isfinite(points).all(axis=1) & np.asarray([trial.state == "complete" for trial in trials], dtype=bool)
-    members: tuple[Trial, ...] = ()
-    kept = np.empty((0, len(objectives)))
-    changes = []
-    for row in np.flatnonzero(usable).tolist():
-        if bool((kept <= points[row]).all(axis=1).any()):
-            continue
-        front = ParetoFront([*members, trials[row]], objectives, None, budget)
-        if trials[row] not in front.trials:
-            continue  # over budget
-        members = front.trials
-        kept = oriented_table(front.values, objectives)
-        changes.append((row + 1, members))
-    return changes
+
+    def __init__(self, objectives: Sequence[Objective], reference: Reference, budget: Budget) -> None:
+        self._objectives, self._reference, self._budget = tuple(objectives), reference, budget
+        self.front = ParetoFront((), objectives, reference, budget)
+        self._kept = np.empty((0, len(self._objectives)))
+        self._changes: list[_Change] = []
+        self.evaluations, self.seconds = 0, 0.0
+
+    def add(self, trials: Iterable[Trial]) -> bool:
+        """Takes further trials; whether the front has changed."""
+        listed = list(trials)
+        columns = [objective.column for objective in self._objectives]
+        points = oriented_table(
+            [[trial.metrics.get(column, np.nan) for column in columns] for trial in listed], self._objectives
+        )
+        usable: list[bool] = np.isfinite(points).all(axis=1).tolist()
+        before = len(self._changes)
+        for trial, point, known in zip(listed, points, usable, strict=True):
+            self.evaluations += 1
+            self.seconds += trial.seconds
+            if known and trial.state == "complete" and not bool((self._kept <= point).all(axis=1).any()):
+                self._try(trial)
+        return len(self._changes) > before
+
+    def _try(self, trial: Trial) -> None:
+        front = ParetoFront([*self.front, trial], self._objectives, self._reference, self._budget)
+        if trial not in front.trials:
+            return  # over budget
+        self.front = front
+        self._kept = oriented_table(front.values, self._objectives)
+        self._changes.append(_Change(self.evaluations, self.seconds, front))
+
+    def history(self, most: int = _MOST_VOLUMES) -> History:
+        """Its staircase; of more than `most` changes so many, evenly spread, the newest among them."""
+        changes = self._changes
+        if len(changes) > most:
+            changes = [changes[i] for i in np.unique(np.linspace(0, len(changes) - 1, most).astype(int))]
+        steps = [(0, 0.0, 0.0), *((each.evaluations, each.seconds, each.volume) for each in changes)]
+        if steps[-1][0] < self.evaluations:
+            steps.append((self.evaluations, self.seconds, steps[-1][2]))
+        evaluations, seconds, volumes = zip(*steps, strict=True)
+        return History(np.asarray(evaluations, dtype=np.int64), np.asarray(seconds), np.asarray(volumes))
+
+
+@dataclass
+class _Change:
+    """The front after so many evaluations; dropped once its volume is known."""
+
+    evaluations: int
+    seconds: float
+    front: ParetoFront | None
+    _volume: float = 0.0
+
+    @property
+    def volume(self) -> float:
+        """Computed when first asked for."""
+        if self.front is not None:
+            self._volume, self.front = self.front.hypervolume, None
+        return self._volume

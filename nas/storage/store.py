@@ -171,6 +171,13 @@ class Store:
             documents = connection.execute(query).scalars().all()
         return [Trial.from_json(document) for document in documents]
 
+    def trials_from(self, run: str, number: int) -> list[Trial]:
+        """The trials of that number or above, by number; none for an unknown run."""
+        query = sa.select(_TRIALS.c.document).where(_TRIALS.c.run == run, _TRIALS.c.number >= number)
+        with self._database.explained(run), self._database.engine.connect() as connection:
+            documents = connection.execute(query.order_by(_TRIALS.c.number)).scalars().all()
+        return [Trial.from_json(document) for document in documents]
+
     def count(self, run: str) -> int:
         """How many trials a run has; 0 for an unknown one."""
         query = sa.select(sa.func.count()).select_from(_TRIALS).where(_TRIALS.c.run == run)
