@@ -55,7 +55,7 @@ class GrowingFront:
         points = oriented_table(
             [[trial.metrics.get(column, np.nan) for column in columns] for trial in listed], self._objectives
         )
-        usable: list[bool] = np.isfinite(points).all(axis=1).tolist()
+        usable: list[bool] = np.isfinite(points).min(axis=1, initial=True).tolist()
         before = len(self._changes)
         for trial, point, known in zip(listed, points, usable, strict=True):
             self.evaluations += 1

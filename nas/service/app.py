@@ -32,7 +32,7 @@ def create_app(service: Service) -> FastAPI:
     answer_problems(app)
     for name in file_names(routes.__path__):
         module = importlib.import_module(f"nas.service.routes.{name}")
-        app.include_router(module.router, prefix=getattr(module, "PREFIX", API))
+        app.include_router(module.router, prefix=getattr(module, "BELOW", API))
     app.add_middleware(Guard, settings=service.settings)
     app.add_middleware(Audited, store=service.store)
     return app

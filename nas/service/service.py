@@ -1,10 +1,14 @@
 """What every route gets: the settings, and the parts made from them."""
 
+import threading
 from typing import Annotated
 
 from fastapi import Depends, Request
 from filelock import FileLock, Timeout
 
+from nas.service.datasets import Datasets
+from nas.service.jobs.supervisor import Supervisor
+from nas.service.live.live_runs import LiveRuns
 from nas.service.security.tokens import Tokens
 from nas.service.settings import ServiceSettings, open_store
 from nas.storage.files import os_errors_explained
@@ -30,12 +34,19 @@ class Service:
             ) from None
         self.store = open_store(settings)
         self.tokens = Tokens(self.store)
+        self.jobs = Supervisor(settings, self.store)
+        self.live = LiveRuns(settings)
+        self.datasets = Datasets(settings)
+        self.starting = threading.Lock()  # between a free name and its job
 
     def start(self) -> None:
         """What must run before the first request."""
+        self.jobs.start()
 
     def stop(self) -> None:
         """What must be closed behind the last one; jobs go on."""
+        self.jobs.stop()
+        self.live.close()
         self.store.close()
         self._lock.release()
 

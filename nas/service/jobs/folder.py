@@ -34,11 +34,18 @@ class JobFolder:
         """`exit.json`: there once the command has ended by itself."""
         return self.path / "exit.json"
 
-    def prepare(self, arguments: list[str]) -> None:
-        """Writes the command; what an earlier attempt said stays in the log."""
+    @property
+    def config(self) -> Path:
+        """`config.toml`: of a search."""
+        return self.path / "config.toml"
+
+    def prepare(self, arguments: list[str], config: str | None) -> None:
+        """Writes the command, and what it reads; what an earlier attempt said stays in the log."""
         with os_errors_explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self.exit.unlink(missing_ok=True)
+        if config is not None:
+            write_atomically(self.config, config)
         write_atomically(self.command, json.dumps(arguments))
 
     def exit_code(self) -> int | None:

@@ -124,7 +124,7 @@ class Supervisor:
     def _begin(self, job: Job) -> None:
         folder = self.folder(job)
         try:
-            folder.prepare(self._command(job))
+            folder.prepare(self._command(job), job.arguments.get("config"))
             child = process.start(folder, self.settings.root.parent)
         except (FitnasError, OSError) as error:
             self.store.change_job(job.id, ["queued"], state="failed", ended=now(), message=str(error))
@@ -141,7 +141,7 @@ class Supervisor:
         given = [str(each) for each in job.arguments["command"]]
         if job.kind == SEARCH and job.attempts and RunDirectory(self.settings.root / job.run).config.is_file():
             return ["resume", job.run, "--json-events"]
-        return given
+        return [str(self.folder(job).config) if word == "config.toml" else word for word in given]
 
     def _look_after(self, job: Job) -> None:
         known = self._watched.setdefault(job.id, _Watched())

@@ -12,9 +12,9 @@ from nas.core.pareto import ParetoFront
 from nas.core.trial import Trial
 from nas.reporting.history import GrowingFront, History
 from nas.reporting.run_view import DOMINATED, FAILED, FRONT, OVER_BUDGET
-from nas.run import StoredRun
+from nas.run import UNFINISHED, StoredRun
 from nas.storage.database import sqlite_url
-from nas.storage.store import RunRecord, Store
+from nas.storage.store import RunRecord, RunState, Store
 from search_spaces.core.errors import WrongUse
 
 _LEAST_SECONDS_BETWEEN_READS = 0.25
@@ -100,6 +100,12 @@ class LiveRun:
             return None
         (began, first), (last, count) = self._pace
         return (last - began) / (count - first) * max(self.run.config.trials - count, 0)
+
+    @property
+    def state(self) -> RunState:
+        """As `StoredRun.state`."""
+        state = self.record.state
+        return "interrupted" if state in UNFINISHED and self.run.directory.was_abandoned() else state
 
     @property
     def etag(self) -> str:

@@ -11,24 +11,21 @@ from nas.storage.service_store import Labels
 _SPARKS = 60
 
 
-def summary(live: LiveRun, labels: Labels, job: Mapping[str, Any] | None) -> dict[str, Any]:
-    """As JSON. `job`: the one that works on the run, or waits to, as `Supervisor.document` tells it."""
+def figures(live: LiveRun) -> dict[str, Any]:
+    """What the run itself says, as JSON."""
     run, front = live.run, live.front
     history = live.history(_SPARKS)
     volumes = history.volumes.tolist()
-    progress = (job or {}).get("progress") or {}
-    searching = live.record.state == "searching"
     return {
         "name": run.name,
         "space": run.config.space_name,
-        "state": run.state,
-        "job": None if job is None else {key: job[key] for key in ("id", "kind", "state", "position", "progress")},
+        "state": live.state,
         "trials": len(live.trials),
         "trials_planned": run.config.trials,
         "created": live.record.created,
         "updated": live.record.updated,
         "evaluation_seconds": round(live.seconds, 3),
-        "eta_seconds": live.eta_seconds if searching else progress.get("eta_seconds"),
+        "eta_seconds": live.eta_seconds,
         "budget": run.parts.budget.describe(run.parts.runtime),
         "limits": dict(run.parts.budget.limits),
         "objectives": [objective_document(each) for each in run.parts.objectives],
@@ -37,10 +34,16 @@ def summary(live: LiveRun, labels: Labels, job: Mapping[str, Any] | None) -> dic
         "front": len(front),
         "hypervolume": volumes[-1],
         "sparkline": [list(step) for step in zip(history.evaluations.tolist(), volumes, strict=True)],
-        "note": labels.note,
-        "tags": list(labels.tags),
         "unexecutable": run.parts.unexecutable or None,
     }
+
+
+def told(found: Mapping[str, Any], labels: Labels, job: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Figures with what people wrote on the run, and the job that works on it or waits to."""
+    progress = (job or {}).get("progress") or {}
+    shown = None if job is None else {key: job[key] for key in ("id", "kind", "state", "position", "progress")}
+    left = found.get("eta_seconds") or progress.get("eta_seconds")
+    return {**found, "eta_seconds": left, "job": shown, "note": labels.note, "tags": list(labels.tags)}
 
 
 def objective_document(objective: Objective) -> dict[str, str]:

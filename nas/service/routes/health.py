@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from nas.service.service import Using
 
-PREFIX = ""
+BELOW = ""
 router = APIRouter(tags=["health"])
 
 
