@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from nas.service import routes
 from nas.service.problems import answer_problems
+from nas.service.security.access import Authenticated
 from nas.service.security.audit import Audited
 from nas.service.security.guard import Guard
 from nas.service.service import Service
@@ -33,6 +34,8 @@ def create_app(service: Service) -> FastAPI:
     for name in file_names(routes.__path__):
         module = importlib.import_module(f"nas.service.routes.{name}")
         app.include_router(module.router, prefix=getattr(module, "BELOW", API))
+    # the last one added sees a request first
+    app.add_middleware(Authenticated, service=service)
     app.add_middleware(Guard, settings=service.settings)
     app.add_middleware(Audited, store=service.store)
     return app
