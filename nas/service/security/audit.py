@@ -1,6 +1,7 @@
 """The audit log: every change that was asked for, who asked, and how it was answered."""
 
 import time
+from collections.abc import Callable
 from urllib.parse import quote
 
 from anyio import to_thread
@@ -22,8 +23,8 @@ class Audited:
     Of strangers, who could fill a disk, 60 lines a minute.
     """
 
-    def __init__(self, app: ASGIApp, store: ServiceStore) -> None:
-        self.app, self.store = app, store
+    def __init__(self, app: ASGIApp, store: ServiceStore, clock: Callable[[], float] = time.monotonic) -> None:
+        self.app, self.store, self._clock = app, store, clock
         self._minute, self._strangers = 0, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +50,7 @@ class Audited:
                 await to_thread.run_sync(self.store.audit, caller.name, redacted(action)[:_MOST_CHARACTERS], status)
 
     def _may_note_a_stranger(self) -> bool:
-        minute = int(time.monotonic() // 60)
+        minute = int(self._clock() // 60)
         if minute != self._minute:
             self._minute, self._strangers = minute, 0
         self._strangers += 1
