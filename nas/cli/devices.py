@@ -17,11 +17,12 @@ def devices(
     from nas.assembly import device_names
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
+    from nas.reporting.catalogue import device_document
     from predictors.hardware.device import load_device
 
     loaded = [load_device(each) for each in ([name] if name else device_names())]
-    documents = [device.model_dump(mode="json") | {"name": device.name, "limits": device.limits()} for device in loaded]
     if json:
+        documents = [device_document(device) for device in loaded]
         print_json(documents[0] if name else documents)
         return
     console = stdout()

@@ -15,30 +15,13 @@ def spaces(
     json: Json = False,
 ) -> None:
     """List the search spaces, or tell all about one."""
-    from nas.assembly import make_space, space_names
+    from nas.assembly import space_names
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
+    from nas.reporting.catalogue import space_document
     from nas.reporting.tables import how_many
-    from search_spaces.core.registry import space_class
 
-    names = [name] if name else space_names()
-    documents = []
-    for each in names:
-        space, members = make_space(each), space_class(each).members().values()
-        documents.append(
-            {
-                "space": each,
-                "title": space.title,
-                "source": space.source,
-                "networks": float(space.size),
-                "choices": {choice.name: list(choice.options) for choice in space.choices},
-                "settings": space.settings.model_dump(mode="json"),
-                "runtime": space.default_runtime,
-                "evaluator": space.default_evaluator,
-                "published": {member.name: member.source for member in members},
-                "outside": {member.name: member.outside() for member in members if member.outside()},
-            }
-        )
+    documents = [space_document(each) for each in ([name] if name else space_names())]
     if json:
         print_json(documents[0] if name else documents)
         return

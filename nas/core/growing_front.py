@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nas.core.budget import Budget
 from nas.core.objective import Objective, oriented_table
-from nas.core.pareto import Reference, in_box, volume
+from nas.core.pareto import Reference, in_box, knee_of, volume
 
 MOST_VOLUMES = 400  # of a front of hundreds in five dimensions each volume takes a moment
 _AT_ONCE = 256
@@ -52,6 +52,12 @@ class GrowingFront:
     def numbers(self) -> NDArray[np.int64]:
         """The members' numbers, sorted as in `ParetoFront`: best first objective first, ties by the next ones."""
         return self._members[self._order()]
+
+    @property
+    def knee(self) -> int | None:
+        """The number of the best compromise, as `ParetoFront.knee`; None without members."""
+        order = self._order()
+        return int(self._members[order[knee_of(self._rows[order, : len(self._objectives)])]]) if len(order) else None
 
     @property
     def hypervolume(self) -> float:

@@ -137,10 +137,7 @@ class ParetoFront:
         first objective.
         """
         self._require_members()
-        lowest = self._oriented.min(axis=0)
-        extent = self._oriented.max(axis=0) - lowest
-        scaled = (self._oriented - lowest) / np.where(extent > 0, extent, 1.0)
-        return self.trials[int(np.argmin(scaled.sum(axis=1).round(_KNEE_DECIMALS)))]
+        return self.trials[knee_of(self._oriented)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values: objectives, reference, hypervolume (null without a reference), best, knee, trials."""
@@ -159,6 +156,14 @@ class ParetoFront:
     def _require_members(self) -> None:
         if not self.trials:
             raise NotFound("the front is empty: no trial is complete and within the budget; type: nas resume RUN")
+
+
+def knee_of(points: NDArray[np.float64]) -> int:
+    """The row of `points` `(n, objectives)`, less is better, best first, that `ParetoFront.knee` describes; n >= 1."""
+    lowest = points.min(axis=0)
+    extent = points.max(axis=0) - lowest
+    scaled = (points - lowest) / np.where(extent > 0, extent, 1.0)
+    return int(np.argmin(scaled.sum(axis=1).round(_KNEE_DECIMALS)))
 
 
 def _check_box(reference: Reference, objectives: Sequence[Objective]) -> None:

@@ -13,8 +13,8 @@ from nas.reporting.trials_data import trials_data
 from nas.run import StoredRun
 from nas.storage.files import check_free, write_atomically
 
-# Nothing may be fetched, whatever a name in the run contains; plotly compiles its WebGL programs from text.
-_POLICY = (
+# The page's Content-Security-Policy. Nothing may be fetched, whatever a name in the run contains; plotly compiles its WebGL programs from text.
+POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
     "font-src data:; base-uri 'none'; form-action 'none'"
 )
@@ -77,7 +77,7 @@ def _head(view: RunView) -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.text(view.name)} - FitNAS report</title>
 <style>{_asset("report.css")}

@@ -5,6 +5,7 @@ one transaction, durable before `record` returns: SQLite in write-ahead mode wit
 kill -9 nor a power cut loses or doubles a recorded trial. One process, the run's driver, writes; others may read.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast, get_args
@@ -169,6 +170,19 @@ class Store:
         query = sa.select(_TRIALS.c.document).where(_TRIALS.c.run == run).order_by(_TRIALS.c.number)
         with self._database.explained(run), self._database.engine.connect() as connection:
             documents = connection.execute(query).scalars().all()
+        return [Trial.from_json(document) for document in documents]
+
+    def numbers_from(self, run: str, number: int) -> list[int]:
+        """The numbers of the trials of a run that are `number` or higher, ascending; none for an unknown run."""
+        query = sa.select(_TRIALS.c.number).where(_TRIALS.c.run == run, _TRIALS.c.number >= number)
+        with self._database.explained(run), self._database.engine.connect() as connection:
+            return list(connection.execute(query.order_by(_TRIALS.c.number)).scalars())
+
+    def trials_of(self, run: str, numbers: Sequence[int]) -> list[Trial]:
+        """The trials of these numbers, at most 500, by number; those that a run has not are left out."""
+        query = sa.select(_TRIALS.c.document).where(_TRIALS.c.run == run, _TRIALS.c.number.in_(numbers))
+        with self._database.explained(run), self._database.engine.connect() as connection:
+            documents = connection.execute(query.order_by(_TRIALS.c.number)).scalars().all()
         return [Trial.from_json(document) for document in documents]
 
     def count(self, run: str) -> int:
