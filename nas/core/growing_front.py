@@ -95,7 +95,7 @@ class GrowingFront:
         """Those seen from `start` on; whom today's members dominate is dropped at once."""
         points = self._seen_rows[start:end, : len(self._objectives)]
         mine = self._rows[:, : len(self._objectives)]
-        beaten = (mine[None] <= points[:, None]).all(axis=2).any(axis=1)
+        beaten = np.any(np.all(mine[None] <= points[:, None], axis=2), axis=1)
         for place in (start + np.flatnonzero(~beaten)).tolist():
             self._join(int(self._seen[place]), self._seen_rows[place])
 

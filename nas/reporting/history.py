@@ -25,9 +25,7 @@ class History:
     volumes: NDArray[np.float64]
 
     @classmethod
-    def of(
-        cls, front: GrowingFront, numbers: NDArray[np.int64], seconds: NDArray[np.float64]
-    ) -> "History":
+    def of(cls, front: GrowingFront, numbers: NDArray[np.int64], seconds: NDArray[np.float64]) -> "History":
         """The history of a front, for the numbers `(n,)` of all trials, ascending, and what each took."""
         elapsed = np.concatenate([[0.0], np.cumsum(seconds)])
         steps = front.steps()

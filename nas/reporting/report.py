@@ -13,7 +13,8 @@ from nas.reporting.trials_data import trials_data
 from nas.run import StoredRun
 from nas.storage.files import check_free, write_atomically
 
-# The page's Content-Security-Policy. Nothing may be fetched, whatever a name in the run contains; plotly compiles its WebGL programs from text.
+# Content-Security-Policy: nothing may be fetched, whatever a name in the run contains; plotly compiles its WebGL
+# programs from text.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
     "font-src data:; base-uri 'none'; form-action 'none'"

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from nas.service.live.runs import LiveRuns
 from nas.service.settings import ServiceSettings
 
 
@@ -12,12 +13,14 @@ class Service:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
+        self.live = LiveRuns(settings.root, settings.store)
 
     def start(self) -> None:
         """What must run before the first request."""
 
     def stop(self) -> None:
         """What must be closed behind the last one; jobs go on."""
+        self.live.stop()
 
 
 def _service(request: Request) -> Service:

@@ -50,7 +50,7 @@ def unreadable(name: str, problem: str) -> dict[str, Any]:
     """The row of a run that cannot be read: the keys of `summary`, with what is not known as None or empty."""
     known = {"name": name, "state": "unreadable", "problem": problem, "trials": 0, "hypervolume": 0.0}
     nothing = dict.fromkeys(("space", "trials_planned", "created", "updated", "evaluation_seconds", "eta_seconds"))
-    empty = {"budget": [], "limits": {}, "objectives": [], "sparkline": []}
+    empty: dict[str, Any] = {"budget": [], "limits": {}, "objectives": [], "sparkline": []}
     return {**known, **nothing, **empty, "best": None, "knee": None, "unexecutable": None}
 
 
@@ -153,7 +153,7 @@ def trials(moment: Moment, cursor: str, limit: int, options: bool = False) -> di
     rows = new[:limit]
     told = np.ones(len(table), dtype=bool)
     told[new[limit:]] = False
-    columns = {name: values for name, values in zip(_PLACE, _places(moment, rows), strict=True)}
+    columns: dict[str, list[Any]] = dict(zip(_PLACE, _places(moment, rows), strict=True))
     columns |= {name: table.values(name, rows) for name in moment.metric_columns}
     if options:
         columns |= {f"choice.{c.name}": table.option_values(place, rows) for place, c in enumerate(table.choices)}
@@ -182,7 +182,7 @@ def _places(moment: Moment, rows: NDArray[np.intp]) -> list[list[Any]]:
 
 
 def health(moment: Moment) -> dict[str, Any]:
-    """How well a search goes: what the budget admits, what failed and why, how good its predictors are, where time went.
+    """How well a search goes: what the budget admits, what failed and why, how good predictors are, where time went.
 
     `share_feasible`: of a sample of the space, by exact and predicted figures; None where that cannot be told.
     """

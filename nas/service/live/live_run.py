@@ -7,6 +7,7 @@ from datetime import datetime
 from os import stat_result
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.core.growing_front import GrowingFront, may_join
 from nas.reporting.history import History
@@ -14,7 +15,7 @@ from nas.run import UNFINISHED, StoredRun
 from nas.service.live.moment import Moment
 from nas.service.live.trial_table import TrialTable
 from nas.storage.store import RunRecord, RunState, Store
-from search_spaces.core.errors import NotFound
+from search_spaces.core.errors import FitnasError, NotFound
 
 _ROWS_AT_ONCE = 500
 _RECENT = 20
@@ -38,12 +39,14 @@ class LiveRun:
         self._store: Store = run.open_store()
         try:
             self._created = self._store.run(run.name).created
-            self._reference, parts = run.reference, run.parts
-            self._table = TrialTable.empty(parts.space.choices)
-            self._front = GrowingFront(parts.objectives, self._reference)
-        except BaseException:
+            self._table = TrialTable.empty(run.parts.space.choices)
+            self._front = GrowingFront(run.parts.objectives, run.reference)
+        except FitnasError:
             self._store.close()
             raise
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            self._store.close()
+            raise FitnasError(f"the run '{run.name}' is damaged ({error!r}); restore it from a copy") from None
         self._watermark = 0
         self._paces: deque[tuple[float, int]] = deque(maxlen=_RECENT)
         self._moment: Moment | None = None
@@ -85,7 +88,7 @@ class LiveRun:
         self._watermark = int(gaps[0]) if len(gaps) else len(self._table)
         return bool(len(missing))
 
-    def _join(self, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+    def _join(self, numbers: NDArray[np.int64]) -> None:
         table, parts = self._table, self.run.parts
         values, self._within, joining = may_join(table.column, table.complete, parts.objectives, parts.budget)
         new = joining & np.isin(table.numbers, numbers)

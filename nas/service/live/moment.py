@@ -1,9 +1,10 @@
 """A run at one moment, from which every document is made."""
 
-from collections.abc import Callable, Mapping
+from asyncio import Task
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from nas.service.live.trial_table import TrialTable
 from nas.storage.store import RunRecord, RunState
 from search_spaces.core.errors import NotFound
 
-_Made = TypeVar("_Made")
+if TYPE_CHECKING:
+    from nas.service.live.answers import Answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,8 @@ class Moment:
     hypervolume: float
     history: History
     trials_per_second: float | None
-    kept: dict[Any, Any] = field(default_factory=dict)
-    """What was made of this moment already, by name."""
+    kept: "dict[Hashable, Task[Answer]]" = field(default_factory=dict)
+    """The documents that were made of this moment already, or are being made, by name."""
 
     @property
     def name(self) -> str:
@@ -79,10 +81,3 @@ class Moment:
         if number is None:
             raise NotFound(f"the front of run '{self.name}' is empty: no trial is complete and within the budget")
         return int(self.table.rows_of(np.asarray([number]))[0])
-
-    def once(self, name: Any, make: Callable[["Moment"], _Made]) -> _Made:
-        """What `make` makes of this moment, made the first time alone (now and then twice, by two threads at once)."""
-        if name not in self.kept:
-            self.kept[name] = make(self)
-        made: _Made = self.kept[name]
-        return made

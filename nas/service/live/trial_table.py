@@ -66,7 +66,7 @@ class TrialTable:
         order = np.argsort(numbers, kind="stable")
         ids = (*self.ids, *(trial.architecture.id for trial in trials))
 
-        def joined(known: NDArray[Any], new: Sequence[Any]) -> NDArray[Any]:
+        def joined(known: NDArray[Any], new: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
             return np.concatenate([known, np.asarray(new, dtype=known.dtype)])[order]
 
         names = dict.fromkeys([*self.metrics, *(name for trial in trials for name in trial.metrics)])
@@ -90,14 +90,17 @@ class TrialTable:
 
     def _still_whole(self, names: Mapping[str, None], trials: Sequence[Trial]) -> frozenset[str]:
         broken = {name for trial in trials for name, value in trial.metrics.items() if not isinstance(value, int)}
-        return frozenset(name for name in names if name not in broken and (name in self.whole or name not in self.metrics))
+        return frozenset(
+            name for name in names if name not in broken and (name in self.whole or name not in self.metrics)
+        )
 
     def values(self, name: str, rows: NDArray[np.intp]) -> list[float | int | None]:
         """A metric of some trials as plain JSON values, None where one lacks it."""
         found = self.metrics[name][rows]
         missing = np.isnan(found)
         if name in self.whole and not missing.any():
-            return found.astype(np.int64).tolist()
+            whole: list[float | int | None] = found.astype(np.int64).tolist()
+            return whole
         plain = (int(value) if name in self.whole and value == value else value for value in found.tolist())
         return [None if value != value else value for value in plain]
 
