@@ -11,6 +11,7 @@ from search_spaces.core.architecture import Architecture, no_such_number
 from search_spaces.core.errors import FitnasError, WrongUse
 
 State = Literal["complete", "failed"]
+_DECODER = json.JSONDecoder(parse_constant=no_such_number)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Trial:
     def from_json(cls, text: str) -> "Trial":
         """Reads what `to_json` wrote; `FitnasError` where it is something else."""
         try:
-            document = json.loads(text, parse_constant=no_such_number)
+            document = _DECODER.decode(text)
         except ValueError as error:
             raise FitnasError(f"a stored trial is damaged ({error}); restore the run from a copy") from None
         return cls.from_dict(document)
@@ -108,6 +109,9 @@ class Trial:
 
 def _plain(value: Any) -> float:
     """A Python int or float of the same value: NumPy scalars have other reprs and do not serialise."""
+    if type(value) in (int, float):
+        found: float = value
+        return found
     number: Any = value.item() if hasattr(value, "item") else value
     if isinstance(number, bool):
         return int(number)

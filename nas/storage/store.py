@@ -178,12 +178,16 @@ class Store:
         with self._database.explained(run), self._database.engine.connect() as connection:
             return list(connection.execute(query.order_by(_TRIALS.c.number)).scalars())
 
-    def trials_of(self, run: str, numbers: Sequence[int]) -> list[Trial]:
-        """The trials of these numbers, at most 500, by number; those that a run has not are left out."""
-        query = sa.select(_TRIALS.c.document).where(_TRIALS.c.run == run, _TRIALS.c.number.in_(numbers))
+    def trials_of(self, run: str, numbers: Sequence[int]) -> list[tuple[str, Trial]]:
+        """The trials of these numbers, at most 500, by number; those that a run has not are left out.
+
+        Beside each the id of its network as it was recorded: to compute it takes as long as to read the trial.
+        """
+        columns = (_TRIALS.c.architecture, _TRIALS.c.document)
+        query = sa.select(*columns).where(_TRIALS.c.run == run, _TRIALS.c.number.in_(numbers))
         with self._database.explained(run), self._database.engine.connect() as connection:
-            documents = connection.execute(query.order_by(_TRIALS.c.number)).scalars().all()
-        return [Trial.from_json(document) for document in documents]
+            rows = connection.execute(query.order_by(_TRIALS.c.number)).all()
+        return [(row.architecture, Trial.from_json(row.document)) for row in rows]
 
     def count(self, run: str) -> int:
         """How many trials a run has; 0 for an unknown one."""

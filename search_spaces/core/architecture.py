@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from search_spaces.core.choice import Option
 from search_spaces.core.errors import WrongUse
 
+_OPTION_TYPES = (int, float, str)  # a tuple is looked through faster than a union
 _KEYS = {"space": str, "settings": dict, "options": dict}
 
 
@@ -53,7 +54,7 @@ class Architecture:
         """The same from JSON that is parsed already, none of whose numbers is a NaN or an infinity."""
         if not isinstance(document, dict) or not all(isinstance(document.get(k), kind) for k, kind in _KEYS.items()):
             raise WrongUse('an architecture is a JSON object {"space": name, "settings": {...}, "options": {...}}')
-        wrong = [name for name, option in document["options"].items() if not isinstance(option, int | float | str)]
+        wrong = [name for name, option in document["options"].items() if not isinstance(option, _OPTION_TYPES)]
         if wrong:
             raise WrongUse(f"an architecture has one number or word per choice; '{wrong[0]}' has something else")
         return cls(*(document[key] for key in _KEYS))

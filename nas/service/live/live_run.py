@@ -81,8 +81,9 @@ class LiveRun:
         found = np.asarray(self._store.numbers_from(name, self._watermark), dtype=np.int64)
         missing = found[~np.isin(found, self._table.numbers)]
         for start in range(0, len(missing), _ROWS_AT_ONCE):
-            trials = self._store.trials_of(name, missing[start : start + _ROWS_AT_ONCE].tolist())
-            self._table = self._table.with_trials(trials)
+            rows = self._store.trials_of(name, missing[start : start + _ROWS_AT_ONCE].tolist())
+            if rows:
+                self._table = self._table.with_trials(*zip(*rows, strict=True))
         self._join(missing)
         gaps = np.flatnonzero(self._table.numbers != np.arange(len(self._table)))
         self._watermark = int(gaps[0]) if len(gaps) else len(self._table)

@@ -45,7 +45,7 @@ def _trial(moment: Moment, pick: str) -> Trial:
         found = store.trials_of(moment.name, [number])
     if not found:
         raise NotFound(f"trial {number} of run '{moment.name}' is gone: the run was deleted or replaced")
-    return found[0]
+    return found[0][1]
 
 
 async def report(run: StoredRun) -> PageReport:

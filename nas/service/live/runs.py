@@ -139,7 +139,7 @@ class LiveRuns:
 
     async def report(self, name: str) -> PageReport:
         """The run as one page; one report is made at a time."""
-        run = self.stored(name)
+        run = await self.in_thread(self.stored, name)
         async with self._one_report:
             return await report(run)
 

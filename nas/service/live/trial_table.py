@@ -60,11 +60,11 @@ class TrialTable:
         found = {name: values[row].item() for name, values in self.metrics.items() if not np.isnan(values[row])}
         return {name: int(value) if name in self.whole else value for name, value in found.items()}
 
-    def with_trials(self, trials: Sequence[Trial]) -> "TrialTable":
-        """This table and trials whose numbers are not in it; `FitnasError` for options that the space has not."""
+    def with_trials(self, ids: Sequence[str], trials: Sequence[Trial]) -> "TrialTable":
+        """This table and trials, with the ids of their networks, whose numbers are not in it; `FitnasError` for options that the space has not."""
         numbers = np.append(self.numbers, [trial.number for trial in trials]).astype(np.int64)
         order = np.argsort(numbers, kind="stable")
-        ids = (*self.ids, *(trial.architecture.id for trial in trials))
+        everyone = (*self.ids, *ids)
 
         def joined(known: NDArray[Any], new: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
             return np.concatenate([known, np.asarray(new, dtype=known.dtype)])[order]
@@ -76,7 +76,7 @@ class TrialTable:
         return TrialTable(
             self.choices,
             numbers[order],
-            tuple(ids[place] for place in order.tolist()),
+            tuple(everyone[place] for place in order.tolist()),
             joined(self.complete, [trial.state == "complete" for trial in trials]),
             joined(self.patches, [trial.patches for trial in trials]),
             joined(self.split, [trial.split for trial in trials]),
