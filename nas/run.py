@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nas.assembly import Parts, assemble_for
 from nas.config import RunConfig
+from nas.core.names import checked_run_name
 from nas.core.pareto import ParetoFront, Reference
 from nas.core.trial import Trial
 from nas.device_predictor import kept_predictors
 from nas.storage.database import sqlite_url
-from nas.storage.run_directory import RunDirectory, run_directory_at
+from nas.storage.files import os_errors_explained
+from nas.storage.run_directory import HOLDER, RunDirectory, run_directory_at
 from nas.storage.store import RunRecord, RunState, Store
 from nas.training.data import DataDescription, describe
 from search_spaces.core.errors import NotFound, Refused, WrongUse, did_you_mean
@@ -156,6 +158,24 @@ class StoredRun:
         url = self._shared_store()
         self.directory.delete(first=None if url is None else lambda: self._delete_rows(url))
         return freed
+
+    def rename(self, name: str) -> "StoredRun":
+        """Gives the run another name: in its database, its configuration, and its folder last.
+
+        What stops in between is taken up by renaming again. `Refused` while a driver works on it, `WrongUse` where the
+        name is taken or not allowed.
+        """
+        new = RunDirectory(self.directory.path.with_name(checked_run_name(name)))
+        if new.path.exists():
+            raise WrongUse(f"{new.path} is there already; choose another name")
+        with os_errors_explained(self.path, self.name), self.directory.lock():
+            config = self.config.updated(run=name)
+            with self.store() as store:
+                store.rename_run(self.name, name)
+            self.directory.write(self.directory.config, config.to_toml())
+            self.path.rename(new.path)
+        (new.path / HOLDER).unlink(missing_ok=True)
+        return StoredRun(new)
 
     def _shared_store(self) -> str | None:
         """The URL of a database outside the folder; None where all is in it.

@@ -14,19 +14,17 @@ def devices(
     json: Json = False,
 ) -> None:
     """List the devices and the budgets that they give."""
-    from nas.assembly import device_names
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
-    from nas.reporting.catalogue import device_document
+    from nas.reporting.catalogue import device_documents
     from predictors.hardware.device import load_device
 
-    loaded = [load_device(each) for each in ([name] if name else device_names())]
+    documents = device_documents([name] if name else None)
     if json:
-        documents = [device_document(device) for device in loaded]
         print_json(documents[0] if name else documents)
         return
     console = stdout()
-    for device in loaded:
+    for device in (load_device(document["name"]) for document in documents):
         limits = device.limits()
         console.print(
             f"[bold]{device.name}[/bold]: {device.core} {device.clock_hz / 1e6:.0f} MHz, for a network: SRAM "

@@ -28,9 +28,11 @@ from nas.cli import (
     report,
     resume,
     search,
+    serve,
     show,
     spaces,
     strategies,
+    token,
     train,
 )
 from search_spaces.core.errors import FitnasError, did_you_mean
@@ -66,10 +68,12 @@ for _name, _command in (
     ("devices", devices.devices),
     ("strategies", strategies.strategies),
     ("bench", bench.bench),
+    ("serve", serve.serve),
     ("doctor", doctor.doctor),
 ):
     app.command(_name)(_command)
 app.add_typer(predictor.predictor)
+app.add_typer(token.token, name="token")
 
 
 class Stopped(BaseException):
@@ -151,7 +155,7 @@ def _is_usage_error(error: Exception) -> bool:
 
 def _usage_message(error: Any, arguments: list[str]) -> str:
     message: str = error.format_message()
-    names = [command.name for command in app.registered_commands if command.name] + ["predictor"]
+    names = [command.name for command in app.registered_commands if command.name] + ["predictor", "token"]
     if arguments and not arguments[0].startswith("-") and arguments[0] not in names:
         hint = did_you_mean(arguments[0], names) or "."
         return f"no such command '{arguments[0]}'{hint} Known: {', '.join(names)}"

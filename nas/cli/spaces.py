@@ -15,13 +15,12 @@ def spaces(
     json: Json = False,
 ) -> None:
     """List the search spaces, or tell all about one."""
-    from nas.assembly import space_names
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
-    from nas.reporting.catalogue import space_document
+    from nas.reporting.catalogue import space_documents
     from nas.reporting.tables import how_many
 
-    documents = [space_document(each) for each in ([name] if name else space_names())]
+    documents = space_documents([name] if name else None)
     if json:
         print_json(documents[0] if name else documents)
         return

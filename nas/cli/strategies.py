@@ -7,9 +7,9 @@ def strategies(json: Json = False) -> None:
     """List the search strategies."""
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json
-    from nas.reporting.catalogue import strategies_document
+    from nas.reporting.catalogue import strategy_titles
 
-    rows = strategies_document()
+    rows = strategy_titles()
     if json:
         print_json(rows)
         return

@@ -13,9 +13,8 @@ from nas.reporting.trials_data import trials_data
 from nas.run import StoredRun
 from nas.storage.files import check_free, write_atomically
 
-# Content-Security-Policy: nothing may be fetched, whatever a name in the run contains; plotly compiles its WebGL
-# programs from text.
-POLICY = (
+# Nothing may be fetched, whatever a name in the run contains; plotly compiles its WebGL programs from text.
+REPORT_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
     "font-src data:; base-uri 'none'; form-action 'none'"
 )
@@ -78,7 +77,7 @@ def _head(view: RunView) -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{REPORT_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.text(view.name)} - FitNAS report</title>
 <style>{_asset("report.css")}

@@ -8,6 +8,8 @@ from fastapi import FastAPI
 
 from nas.service import routes
 from nas.service.problems import answer_problems
+from nas.service.security.audit import Audited
+from nas.service.security.guard import Guard
 from nas.service.service import Service
 from search_spaces.core.by_file import file_names
 
@@ -29,5 +31,8 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     answer_problems(app)
     for name in file_names(routes.__path__):
-        app.include_router(importlib.import_module(f"nas.service.routes.{name}").router, prefix=API)
+        module = importlib.import_module(f"nas.service.routes.{name}")
+        app.include_router(module.router, prefix=getattr(module, "BELOW", API))
+    app.add_middleware(Guard, settings=service.settings)
+    app.add_middleware(Audited, store=service.store)
     return app

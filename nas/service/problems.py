@@ -1,5 +1,7 @@
 """Errors as problem details (RFC 9457, `application/problem+json`), in the words of the command line."""
 
+import sys
+import traceback
 from http import HTTPStatus
 from typing import Any
 
@@ -8,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from nas.service.security.redaction import redacted
 from search_spaces.core.errors import FitnasError, Infeasible, NotFound, Refused, WrongUse
 
 MEDIA_TYPE = "application/problem+json"
@@ -22,7 +25,7 @@ _STATUS: dict[type[FitnasError], int] = {
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
     """A problem document; `more` are members of its own, such as `exit_code`."""
     title = HTTPStatus(status).phrase
-    document = {"type": "about:blank", "title": title, "status": int(status), "detail": detail, **more}
+    document = {"type": "about:blank", "title": title, "status": int(status), "detail": redacted(detail), **more}
     return JSONResponse(document, status, headers, media_type=MEDIA_TYPE)
 
 
@@ -33,20 +36,29 @@ def status_of(error: FitnasError) -> int:
 
 def answer_problems(app: FastAPI) -> None:
     """Registers what becomes of errors."""
+    app.add_exception_handler(FitnasError, _ours)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(Exception, _unforeseen)
 
-    async def ours(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, FitnasError)
-        return problem(status_of(error), str(error), exit_code=error.exit_code)
 
-    async def of_http(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+async def _ours(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, FitnasError)
+    return problem(status_of(error), str(error), exit_code=error.exit_code)
 
-    async def malformed(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        lines = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(lines), exit_code=WrongUse.exit_code)
 
-    app.add_exception_handler(FitnasError, ours)
-    app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(RequestValidationError, malformed)
+async def _of_http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+
+
+async def _malformed(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    lines = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(lines), exit_code=WrongUse.exit_code)
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    """The log has all of it; who asked learns that it was not their mistake."""
+    sys.stderr.write(redacted("".join(traceback.format_exception(error))))
+    return problem(500, f"{request.method} {request.url.path} failed; the service's log says why")

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from nas.storage.database import sqlite_url
+from nas.storage.files import os_errors_explained
+from nas.storage.service_store import ServiceStore
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STATE_FOLDER = ".service"
 
@@ -16,6 +20,8 @@ class ServiceSettings:
     ray_address: cluster for the evaluations; None: a local one for each run.
     token_file: where the first token is read from, or written to.
     hosts: names under which browsers may ask, beside those of this machine's loopback.
+    at_once: jobs that run at the same time; more wait.
+    most_upload_bytes: of the file of a data set.
     """
 
     root: Path
@@ -25,6 +31,8 @@ class ServiceSettings:
     ray_address: str | None = None
     token_file: Path | None = None
     hosts: tuple[str, ...] = ()
+    at_once: int = 1
+    most_upload_bytes: int = 2 << 30
 
     @property
     def is_local(self) -> bool:
@@ -35,3 +43,10 @@ class ServiceSettings:
     def state(self) -> Path:
         """The folder of what the service keeps for itself."""
         return self.root / STATE_FOLDER
+
+
+def open_store(settings: ServiceSettings) -> ServiceStore:
+    """The service's own tables: in the database that it was given, else in a file of its own."""
+    with os_errors_explained(settings.state):
+        settings.state.mkdir(parents=True, exist_ok=True)
+    return ServiceStore(settings.store or sqlite_url(settings.state / "service.db"))

@@ -20,7 +20,7 @@ from nas.storage.files import os_errors_explained, remove_leftovers, write_atomi
 from search_spaces.core.errors import NotFound, Refused, WrongUse, did_you_mean, shown
 
 _LOCK = "driver.lock"
-_HOLDER = "driver.json"
+HOLDER = "driver.json"
 _MARKS_OF_A_RUN = ("config.toml", "run.db")
 # The packages whose version can change a result or a file format.
 _PACKAGES = (
@@ -153,7 +153,7 @@ class RunDirectory:
     def _remove_content(self) -> None:
         """Deletes all but the lock, which is held: without its file a second driver would lock a new one."""
         for entry in self.path.iterdir():
-            if entry.name in (_LOCK, _HOLDER):
+            if entry.name in (_LOCK, HOLDER):
                 continue
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -233,15 +233,15 @@ class RunDirectory:
                 raise Refused(self._held_message()) from None
         try:
             remove_leftovers(self.path)
-            self.write(self.path / _HOLDER, json.dumps(_this_process()))
+            self.write(self.path / HOLDER, json.dumps(_this_process()))
             yield
         finally:
-            (self.path / _HOLDER).unlink(missing_ok=True)
+            (self.path / HOLDER).unlink(missing_ok=True)
             lock.release()
 
     def _held_message(self) -> str:
         try:
-            holder = json.loads((self.path / _HOLDER).read_text(encoding="utf-8"))
+            holder = json.loads((self.path / HOLDER).read_text(encoding="utf-8"))
             who = f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
         except (OSError, ValueError, KeyError, TypeError):
             who = "another process"  # it has the lock but has not written its note yet
@@ -256,10 +256,10 @@ class RunDirectory:
         A driver on another host counts as alive.
         """
         try:
-            holder = json.loads((self.path / _HOLDER).read_text(encoding="utf-8"))
+            holder = json.loads((self.path / HOLDER).read_text(encoding="utf-8"))
             host, pid = holder["host"], int(holder["pid"])
         except (OSError, ValueError, KeyError, TypeError):
-            return not (self.path / _HOLDER).exists()
+            return not (self.path / HOLDER).exists()
         return host == socket.gethostname() and not _is_alive(pid)
 
     def write_environment(self, extra: Mapping[str, Any] | None = None) -> None:

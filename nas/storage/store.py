@@ -195,6 +195,24 @@ class Store:
         with self._database.explained(run), self._database.engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def rename_run(self, run: str, name: str) -> None:
+        """Gives a run and its trials another name, in one transaction; nothing where only the new name is there.
+
+        `NotFound` for an unknown run, `WrongUse` where the name is another run's.
+        """
+        names = {record.name for record in self.runs()}
+        if run not in names and name in names:
+            return  # done, before something else stopped
+        if name in names:
+            raise WrongUse(f"{self.where} has a run '{name}' already; choose another name")
+        record = self.run(run)
+        row = {"name": name, "config": record.config_json, "space": record.space_json, "updated": _now()}
+        row |= {"reference": record.reference_json, "data_hash": record.data_hash, "state": record.state}
+        with self._database.explained(run), self._database.engine.begin() as connection:
+            connection.execute(sa.insert(_RUNS).values(row | {"created": record.created}))
+            connection.execute(sa.update(_TRIALS).where(_TRIALS.c.run == run).values(run=name))
+            connection.execute(sa.delete(_RUNS).where(_RUNS.c.name == run))
+
     def delete_run(self, run: str) -> None:
         """Removes a run and its trials in one transaction; `NotFound` for an unknown run."""
         with self._database.explained(run), self._database.engine.begin() as connection:

@@ -1,5 +1,6 @@
 """The documents of a run at one moment, plain JSON values in which no NaN appears."""
 
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from numpy.typing import NDArray
 
 from nas.core.objective import Objective
 from nas.feasibility import survey
-from nas.reporting.catalogue import device_document
+from nas.front_latency import measured_front
+from nas.reporting.catalogue import strategy_title
+from nas.reporting.commands import search_command
 from nas.reporting.predictors import predictor_document
 from nas.run import UNFINISHED
 from nas.service.live.moment import Moment
 from nas.service.live.seen import to_cursor, unseen
+from nas.storage.sheet import LATENCY
 from search_spaces.core.errors import FitnasError, NotFound
 
 MOST_SPARKS = 60
@@ -21,7 +25,7 @@ _PLACE = ("number", "id", "state", "kind", "patches", "split", "seconds", "error
 
 
 def summary(moment: Moment) -> dict[str, Any]:
-    """A run in the list of runs, all but what is noted of it and the job that drives it."""
+    """A run in the list of runs, all but what is noted of it and the job that works on it."""
     run, table, record = moment.run, moment.table, moment.record
     parts = run.parts
     return {
@@ -46,6 +50,11 @@ def summary(moment: Moment) -> dict[str, Any]:
     }
 
 
+def queued(name: str) -> dict[str, Any]:
+    """The row of a run that a job has not written yet."""
+    return {**unreadable(name, ""), "state": "created", "problem": None}
+
+
 def unreadable(name: str, problem: str) -> dict[str, Any]:
     """The row of a run that cannot be read: the keys of `summary`, with what is not known as None or empty."""
     known = {"name": name, "state": "unreadable", "problem": problem, "trials": 0, "hypervolume": 0.0}
@@ -57,10 +66,13 @@ def unreadable(name: str, problem: str) -> dict[str, Any]:
 def detail(moment: Moment) -> dict[str, Any]:
     """What the page of a run needs beside its summary, so that it may be shown to anybody: no addresses, no folders."""
     run, parts = moment.run, moment.run.parts
+    shareable = run.config.shareable()
     return {
-        "config": run.config.shareable().model_dump(mode="json"),
+        "config": shareable.model_dump(mode="json"),
+        "command": search_command(shareable),
         "runtime": parts.runtime,
-        "device": None if parts.device is None else device_document(parts.device),
+        "numbers": parts.numbers,
+        "device": None if parts.device is None else parts.device.name,
         "reference": run.reference.to_dict(),
         "metric_columns": moment.metric_columns,
         "choices": {choice.name: list(choice.options) for choice in parts.space.choices},
@@ -187,15 +199,16 @@ def health(moment: Moment) -> dict[str, Any]:
     `share_feasible`: of a sample of the space, by exact and predicted figures; None where that cannot be told.
     """
     run, table = moment.run, moment.table
-    counts: dict[str, int] = {}
-    for message in table.errors.values():
-        counts[message] = counts.get(message, 0) + 1
-    failures = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    failures = Counter(table.errors[number] for number in table.numbers[~table.complete].tolist()).most_common()
     return {
+        "evaluated": len(table),
+        "kinds": dict(Counter(moment.kinds)),
         "share_feasible": _share_feasible(moment),
         "failures": [{"error": message, "count": count} for message, count in failures],
         "predictors": [predictor_document(each, each.cross_validated(), each.column) for each in run.parts.predictors],
         "rejected": int(table.rejected.sum()),
+        "promised_and_measured": _promised_and_measured(moment),
+        "strategy": strategy_title(run.config.strategy),
         "overhead": _overhead(moment),
     }
 
@@ -205,6 +218,17 @@ def _share_feasible(moment: Moment) -> float | None:
         return survey(moment.run.parts.pricer, moment.run.config.seed).share
     except FitnasError:
         return None
+
+
+def _promised_and_measured(moment: Moment) -> list[dict[str, Any]]:
+    """Networks whose latency was predicted, and measured after the search."""
+    ids = {identifier: row for row, identifier in enumerate(moment.table.ids)}
+    latencies = moment.table.column(LATENCY)
+    return [
+        {"id": identifier, "promised_ms": float(latencies[ids[identifier]]), "measured_ms": measured.value}
+        for identifier, measured in measured_front(moment.run).items()
+        if identifier in ids and np.isfinite(latencies[ids[identifier]])
+    ]
 
 
 def _overhead(moment: Moment) -> dict[str, Any]:

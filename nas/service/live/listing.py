@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from nas.run import StoredRun
 from nas.storage.run_directory import RunDirectory
 from nas.storage.store import RunRecord, Store
-from search_spaces.core.errors import FitnasError, NotFound
+from search_spaces.core.errors import FitnasError, NotFound, WrongUse, shown
 
+_NOT_YET = "9"  # sorts behind every time
 _TICK_NS = 2_000_000_000  # a file that changed so shortly before it was read may change again within the same tick
 
 
@@ -27,9 +28,19 @@ class Entry:
     problem: str | None = None
 
     @property
+    def is_queued(self) -> bool:
+        """Whether there is nothing of it but a job."""
+        return self.created == _NOT_YET
+
+    @property
     def place(self) -> tuple[str, str]:
         """By what the list is sorted, the greatest first: those that cannot be read come last."""
         return self.created, self.name
+
+    @property
+    def cursor(self) -> str:
+        """What `behind` takes."""
+        return f"{self.created}~{self.name}"
 
 
 @dataclass(frozen=True)
@@ -106,3 +117,17 @@ def _changed_ns(database: Path) -> tuple[int, ...]:
         return tuple(path.stat().st_mtime_ns for path in (database, log) if path.exists())
     except FileNotFoundError:
         return ()
+
+
+def with_queued(entries: Sequence[Entry], runs: Iterable[str]) -> list[Entry]:
+    """Before the runs there are, those that jobs wait to begin."""
+    there = {entry.name for entry in entries}
+    return [*(Entry(name, "", "created", _NOT_YET, "") for name in sorted(runs) if name not in there), *entries]
+
+
+def behind(entries: Iterable[Entry], cursor: str) -> list[Entry]:
+    """The entries that come after the place of a cursor; `WrongUse` for a text that is none."""
+    created, tilde, name = cursor.partition("~")
+    if not tilde:
+        raise WrongUse(f"{shown(cursor)} is no cursor; give `next` of an answer, or none for the first page")
+    return [entry for entry in entries if entry.place < (created, name)]

@@ -70,6 +70,10 @@ class Moment:
         objectives = [o.column for o in self.run.parts.objectives if o.column in self.table.metrics]
         return list(dict.fromkeys([*objectives, *self.table.metrics]))
 
+    def id_of(self, pick: str) -> str:
+        """The id of the network that `pick` means; errors as `row_of`."""
+        return self.table.ids[self.row_of(pick)]
+
     def row_of(self, pick: str) -> int:
         """Where the trial stands that `pick` means: best, knee, an id or the start of one, or a number.
 

@@ -1,10 +1,13 @@
 """What takes more than what is in memory: one network of a run, its drawing, the whole report."""
 
 import asyncio
+import gzip
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from nas.core.trial import Trial
 from nas.reporting.drawing import drawing_of
@@ -13,20 +16,22 @@ from nas.run import StoredRun
 from nas.service.live.moment import Moment
 from search_spaces.core.errors import NotFound
 
+_LEVEL = 4
+
 
 @dataclass(frozen=True)
 class PageReport:
-    """A report, and the Content-Security-Policy that it is made for."""
+    """A report, gzipped, and the Content-Security-Policy that it is made for."""
 
-    html: str
+    compressed: bytes
     policy: str
 
 
 def architecture(moment: Moment, pick: str) -> dict[str, Any]:
     """All that is known of the network that `pick` means; errors as `Moment.row_of`."""
     trial = _trial(moment, pick)
-    row = moment.row_of(str(trial.number))
-    return member_document(moment.run, trial) | {"kind": moment.kinds[row], "marks": _marks(moment, trial)}
+    kind = moment.kinds[int(moment.table.rows_of(np.asarray([trial.number]))[0])]
+    return member_document(moment.run, trial) | {"kind": kind, "marks": _marks(moment, trial)}
 
 
 def drawing(moment: Moment, pick: str) -> str:
@@ -58,7 +63,7 @@ async def report(run: StoredRun) -> PageReport:
 
 
 def _report(run: StoredRun) -> PageReport:
-    from nas.reporting.report import POLICY, report_html
+    from nas.reporting.report import REPORT_POLICY, report_html
     from nas.reporting.run_view import RunView
 
-    return PageReport(report_html(RunView.of(run)), POLICY)
+    return PageReport(gzip.compress(report_html(RunView.of(run)).encode(), _LEVEL), REPORT_POLICY)

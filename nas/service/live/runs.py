@@ -3,10 +3,12 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
+
+from anyio import from_thread
 
 from nas.core.names import checked_run_name
 from nas.run import StoredRun
@@ -16,9 +18,10 @@ from nas.service.live.listing import Entry, Listing
 from nas.service.live.live_run import LiveRun, Replaced
 from nas.service.live.moment import Moment
 from nas.service.live.networks import PageReport, report
-from nas.service.live.noted import NOTHING, Noted, nothing_noted
+from nas.service.live.noted import Noted
 from nas.service.live.shared_run import SharedRun
 from nas.service.live.stream import Follower
+from nas.service.security.names import run_directory
 from nas.storage.run_directory import RunDirectory
 from nas.storage.store import Store
 from search_spaces.core.errors import FitnasError, NotFound
@@ -39,9 +42,11 @@ class LiveRuns:
     Its methods belong to one event loop; databases and documents are read and made in threads.
     """
 
-    def __init__(self, root: Path, store: str | None = None, noted: Noted = nothing_noted) -> None:
+    def __init__(self, root: Path, store: str | None, noted: Callable[[], Noted]) -> None:
         self._root = root
-        self._noted = noted
+        self._note = noted
+        self._noted: asyncio.Task[Noted] | None = None
+        self._noted_at = -1e9
         self._store_url = store
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="live")
         self._held: OrderedDict[str, _Held] = OrderedDict()
@@ -52,7 +57,7 @@ class LiveRuns:
         self._one_report = asyncio.Semaphore(1)
         self._summaries: dict[str, tuple[Entry, dict[str, Any]]] = {}
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Lets all readers go and closes every database."""
         for follower in self._followers.values():
             follower.end()
@@ -70,10 +75,8 @@ class LiveRuns:
         run. A link in the place of a folder is not followed.
         """
         path = self._root / checked_run_name(name)
-        if path.is_symlink():
-            raise NotFound(f"'{name}' in {self._root} is a link, which the service does not follow")
         try:
-            return StoredRun(RunDirectory.open(self._root, name))
+            return StoredRun(run_directory(self._root, name))
         except NotFound:
             if self._store_url is None or path.exists():
                 raise
@@ -107,6 +110,8 @@ class LiveRuns:
 
     async def summary(self, entry: Entry) -> dict[str, Any]:
         """The row of a run; of one that cannot be read, why."""
+        if entry.is_queued:
+            return documents.queued(entry.name)
         if entry.problem is not None:
             return documents.unreadable(entry.name, entry.problem)
         known = self._summaries.get(entry.name)
@@ -120,19 +125,31 @@ class LiveRuns:
         self._summaries[entry.name] = entry, document
         return document
 
-    async def noted(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """What is noted of runs, by name."""
-        found = await self.in_thread(self._noted, names)
-        return {name: NOTHING | found.get(name, {}) for name in names}
+    async def noted(self) -> Noted:
+        """What is noted of runs."""
+        if self._noted is None or (self._noted.done() and time.monotonic() - self._noted_at >= FRESH_SECONDS):
+            self._noted, self._noted_at = asyncio.create_task(self.in_thread(self._note)), time.monotonic()
+        return await asyncio.shield(self._noted)
+
+    def forget(self, name: str) -> None:
+        """A run that goes or gets another name, or of which something is noted anew. From any thread."""
+        self._noted_at = self._listed_at = -1e9
+        held = self._held.pop(name, None)
+        if held is not None:
+            held.close()
+
+    def now(self, name: str) -> Moment:
+        """The run as it is, for the threads of routes that are no coroutines; errors as `moment`."""
+        return from_thread.run(self.moment, name, 0.0)
 
     async def row(self, moment: Moment) -> Answer:
         """A run's row in the list, encoded."""
-        noted = (await self.noted([moment.name]))[moment.name]
+        noted = (await self.noted()).of(moment.name)
         return await self.answer(moment, ("row", str(noted)), lambda m: documents.summary(m) | noted)
 
     async def page(self, moment: Moment) -> Answer:
         """The row and what else the page of a run needs, encoded."""
-        noted = (await self.noted([moment.name]))[moment.name]
+        noted = (await self.noted()).of(moment.name)
         return await self.answer(
             moment, ("page", str(noted)), lambda m: documents.summary(m) | documents.detail(m) | noted
         )

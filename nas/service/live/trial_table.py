@@ -61,7 +61,10 @@ class TrialTable:
         return {name: int(value) if name in self.whole else value for name, value in found.items()}
 
     def with_trials(self, ids: Sequence[str], trials: Sequence[Trial]) -> "TrialTable":
-        """This table and trials, with the ids of their networks, whose numbers are not in it; `FitnasError` for options that the space has not."""
+        """This table and trials whose numbers are not in it, with the ids of their networks.
+
+        `FitnasError` for options that the space has not.
+        """
         numbers = np.append(self.numbers, [trial.number for trial in trials]).astype(np.int64)
         order = np.argsort(numbers, kind="stable")
         everyone = (*self.ids, *ids)

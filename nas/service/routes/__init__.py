@@ -1,1 +1,3 @@
-"""The API's resources: one file each, found by name; it exports `router`, whose paths lie below /api/v1."""
+"""The API's resources: one file each, found by name; it exports `router`, whose paths lie below /api/v1, or below its
+own `BELOW`.
+"""

@@ -1,23 +1,25 @@
 """Runs as they stand: `/runs` and what lies below one. Nothing here changes a run."""
 
 import asyncio
+import gzip
 from collections.abc import Callable, Hashable
 from typing import Annotated, Any
 
+from anyio import from_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from nas.service.live import documents, networks
-from nas.service.live.answers import Answer
-from nas.service.live.listing import Wanted
+from nas.service.live.answers import Answer, accepts_gzip
+from nas.service.live.listing import Wanted, behind, with_queued
 from nas.service.live.moment import Moment
 from nas.service.live.stream import event_stream
 from nas.service.security.access import Reading
 from nas.service.service import Service, Using
-from search_spaces.core.errors import WrongUse, shown
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
-MOST_ROWS = 10_000
+_HTML = "text/html; charset=utf-8"
+MOST_ROWS = 20_000
 _Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 _Text = Annotated[str | None, Query(max_length=200)]
 
@@ -25,22 +27,23 @@ _Text = Annotated[str | None, Query(max_length=200)]
 @router.get("", response_model=dict[str, Any])
 async def list_runs(
     caller: Reading, service: Using, request: Request, state: _Text = None, space: _Text = None, tag: _Text = None,
-    q: _Text = None, limit: Annotated[int, Query(ge=1, le=200)] = 50, after: _Text = None,
+    q: _Text = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: _Text = None,
 ) -> Response:  # fmt: skip
-    """Runs, the newest first: `next` is the cursor of the next page, null on the last."""
-    entries = await service.live.entries()
-    noted = await service.live.noted([entry.name for entry in entries])
+    """Runs, the newest first: `next` is the cursor of the next page, null on the last. `q` is looked for in name,
+    space, note and tags. A run that cannot be read is listed as such, with the `problem`.
+    """
+    noted = await service.live.noted()
+    entries = with_queued(await service.live.entries(), noted.jobs)
     wanted = Wanted(state, space, tag, q)
-    found = [entry for entry in entries if wanted.holds(entry, noted[entry.name])]
+    found = [entry for entry in entries if wanted.holds(entry, noted.of(entry.name))]
     if after is not None:
-        created, tilde, name = after.partition("~")
-        if not tilde:
-            raise WrongUse(f"{shown(after)} is no cursor; give `next` of an answer, or none for the first page")
-        found = [entry for entry in found if entry.place < (created, name)]
+        found = behind(found, after)
     page = found[:limit]
     rows = await asyncio.gather(*(service.live.summary(entry) for entry in page))
-    following = f"{page[-1].created}~{page[-1].name}" if len(found) > limit else None
-    document = {"runs": [row | noted[row["name"]] for row in rows], "next": following}
+    document = {
+        "runs": [row | noted.of(row["name"]) for row in rows],
+        "next": page[-1].cursor if len(found) > limit else None,
+    }
     return (await service.live.in_thread(Answer, document)).response(request)
 
 
@@ -54,7 +57,7 @@ async def show_run(caller: Reading, service: Using, request: Request, name: str)
 @router.get("/{name}/trials", response_model=dict[str, Any])
 async def list_trials(
     caller: Reading, service: Using, request: Request, name: str,
-    after: Annotated[str, Query(max_length=4000)] = "", limit: _Limit = 1000, options: bool = False,
+    after: Annotated[str, Query(max_length=4000)] = "", limit: _Limit = 2000, options: bool = False,
 ) -> Response:  # fmt: skip
     """Trials that the cursor `after` does not hold: a header, and a row each. Ask again with `cursor` for what is new;
     trials that were recorded out of order are told too.
@@ -99,10 +102,13 @@ async def draw_architecture(caller: Reading, service: Using, name: str, pick: st
 
 
 @router.get("/{name}/report", response_class=Response)
-async def show_report(caller: Reading, service: Using, name: str) -> Response:
+async def show_report(caller: Reading, service: Using, request: Request, name: str) -> Response:
     """The run as one HTML page that needs no network."""
     page = await service.live.report(name)
-    return Response(page.html, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": page.policy})
+    headers = {"Content-Security-Policy": page.policy, "Vary": "Accept-Encoding"}
+    if not accepts_gzip(request.headers):
+        return Response(gzip.decompress(page.compressed), media_type=_HTML, headers=headers)
+    return Response(page.compressed, media_type=_HTML, headers=headers | {"Content-Encoding": "gzip"})
 
 
 @router.get("/{name}/events", response_class=Response)
@@ -114,6 +120,12 @@ async def follow(
     when the run's row changes. Resumes behind the header Last-Event-ID, or the cursor `after`.
     """
     return await event_stream(service.live, name, request.headers.get("last-event-id", after))
+
+
+def one_summary(service: Service, name: str) -> dict[str, Any]:
+    """A run's row in the list, for the threads of routes that are no coroutines."""
+    noted = from_thread.run(service.live.noted)
+    return documents.summary(service.live.now(name)) | noted.of(name)
 
 
 async def _answer(

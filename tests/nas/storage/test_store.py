@@ -141,7 +141,7 @@ def test_a_store_is_read_by_another_while_it_is_written(store: Store, tmp_path: 
 
 
 def test_sqlite_is_in_write_ahead_mode_and_synchronous(tmp_path: Path) -> None:
-    with Store(sqlite_url(tmp_path / "run.db")) as store, store._engine.connect() as connection:
+    with Store(sqlite_url(tmp_path / "run.db")) as store, store._database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1

@@ -1,0 +1,58 @@
+"""`nas serve`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0 for other machines.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="0: any that is free.")] = 8080,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store", help="SQLAlchemy URL of runs, tokens and jobs; default: SQLite files.", show_default=False
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", help="A Ray cluster that evaluates.", show_default=False)
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option("--token-file", help="Where the first token is, or will be written.", show_default=False),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name of this machine; repeatable.", show_default=False),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", help="Jobs at once; default: half of the processors.", show_default=False),
+    ] = None,
+) -> None:
+    """Serve this folder's runs: a dashboard for the browser, and the same over HTTP for programs."""
+    from nas.assembly import RUNS
+    from nas.cli.service_extra import require_service
+
+    require_service("nas serve")
+    from nas.execution.backend import usable_cores
+    from nas.service.serving import serve as run
+    from nas.service.settings import ServiceSettings
+
+    settings = ServiceSettings(
+        RUNS.absolute(),
+        host,
+        port,
+        store,
+        ray_address,
+        token_file,
+        tuple(allow_host or ()),
+        jobs or max(usable_cores() // 2, 1),
+    )
+    run(settings, _tell)
+
+
+def _tell(address: str, secret: str) -> None:
+    typer.echo(f"{address}/#token={secret}")
+    typer.echo(f"token: {secret}")
