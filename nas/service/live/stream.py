@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ROWS_AN_EVENT = 1000
 _PING_SECONDS = 15.0
-_POLL_SECONDS = 0.3
+POLL_SECONDS = 0.3
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -36,6 +36,7 @@ class Follower:
         self._news = asyncio.Event()
         self.latest: Moment | None = None
         self.is_over = False
+        self.ended_by = ""
 
     def enter(self) -> None:
         """A reader more."""
@@ -66,15 +67,16 @@ class Follower:
     async def _look(self) -> None:
         while True:
             try:
-                moment = await self._runs.moment(self._name, _POLL_SECONDS / 2)
-            except (FitnasError, OSError):
-                self.end()  # deleted, or no longer readable: who asks again is told why
+                moment = await self._runs.moment(self._name, POLL_SECONDS / 2)
+            except (FitnasError, OSError) as error:  # deleted, or no longer readable
+                self.ended_by = str(error)
+                self.end()
                 return
             if moment is not self.latest:
                 self.latest = moment
                 news, self._news = self._news, asyncio.Event()
                 news.set()
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def event_stream(runs: "LiveRuns", name: str, cursor: str) -> StreamingResponse:
@@ -95,7 +97,7 @@ async def _events(runs: "LiveRuns", name: str, cursor: str) -> AsyncIterator[byt
             moment = follower.latest
             if moment is None or moment is seen:
                 await follower.changed(_PING_SECONDS)
-                if follower.latest is seen:
+                if follower.latest is seen and not follower.is_over:
                     yield b": ping\n\n"
                 continue
             async for behind, event in _news(runs, moment, cursor):
@@ -106,6 +108,8 @@ async def _events(runs: "LiveRuns", name: str, cursor: str) -> AsyncIterator[byt
                 row = answer.body
                 yield b"event: state\ndata: %b\n\n" % row
             seen = moment
+        if follower.ended_by:
+            yield b"event: gone\ndata: %b\n\n" % Answer({"detail": follower.ended_by}).body
     finally:
         runs.left(name, follower)
 

@@ -117,7 +117,7 @@ async def follow(
     after: Annotated[str, Query(max_length=4000)] = "",
 ) -> Response:  # fmt: skip
     """Server-sent events: `trials` as they are recorded (data as in /trials; the event's id is the cursor) and `state`
-    when the run's row changes. Resumes behind the header Last-Event-ID, or the cursor `after`.
+    when the run's row changes; `gone` when the run is. Resumes behind the header Last-Event-ID, or the cursor `after`.
     """
     return await event_stream(service.live, name, request.headers.get("last-event-id", after))
 
