@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from nas.service import routes
+from nas.service.metrics import Counted
 from nas.service.problems import answer_problems
 from nas.service.security.access import Authenticated
 from nas.service.security.audit import Audited
@@ -38,4 +39,5 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(Authenticated, service=service)
     app.add_middleware(Guard, settings=service.settings)
     app.add_middleware(Audited, store=service.store)
+    app.add_middleware(Counted, metrics=service.metrics)
     return app
