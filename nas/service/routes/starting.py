@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nas.config import RunConfig
 from nas.deployment import exporter, writes_whole_run
+from nas.reporting.commands import search_command
 from nas.reporting.dry_run import dry_run_document
 from nas.searching import Admitted, prepare
 from nas.service.datasets import PREFIX
@@ -89,7 +90,8 @@ def preview_run(values: Configuration, caller: Running, service: Using) -> dict[
     try:
         prepared = prepare(config, service.settings.root)
         # without the times of a training step, for which data must be read and networks be built
-        return dry_run_document(Admitted(prepared.config, prepared.parts, prepared.feasibility))
+        document = dry_run_document(Admitted(prepared.config, prepared.parts, prepared.feasibility))
+        return {**document, "command": search_command(config.shareable())}
     finally:
         _previewing.release()
 
