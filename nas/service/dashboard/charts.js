@@ -47,7 +47,9 @@ export function drawFront(place, trials, found, view, limits, more, seen, picked
     };
   });
   if (flat) ordered(traces.at(-1));
-  for (const [name, index] of Object.entries(picked)) if (index !== null) traces.push(mark(trials, index, view, name));
+  for (const index of new Set(Object.values(picked).filter((each) => each !== null))) {
+    traces.push(mark(trials, index, view, Object.keys(picked).filter((name) => picked[name] === index).join(", ")));
+  }
   const shown = flat ? { xaxis: axis(view.x), yaxis: axis(view.y), shapes: budgetShapes(view, limits, more) }
     : { scene: { xaxis: axis(view.x), yaxis: axis(view.y), zaxis: axis(view.z) } };
   window.Plotly.react(place, traces, layout(shown), CONFIG);

@@ -23,6 +23,7 @@ export function quantity(column, value) {
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "-";
+  if (seconds < 10) return `${seconds.toFixed(2)} s`;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(1)} h`;

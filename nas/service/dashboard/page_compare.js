@@ -12,8 +12,9 @@ export async function show(place, page) {
   const first = await get(`/runs/${encodeURIComponent(names[0])}`, page.signal);
   const chart = h("div", { class: "plot" });
   const members = Object.values(found.fronts).flat();
-  const columns = [...new Set(members.flatMap((each) => Object.keys(each.metrics)))];
-  const view = { y: first.objectives[0].column, x: first.objectives[1]?.column ?? columns[0] };
+  const columns = [...new Set(members.flatMap((each) => Object.keys(each.metrics)))].filter((column) => members.every((each) => column in each.metrics));
+  const [y, x] = first.objectives.map((each) => each.column);
+  const view = { y: columns.includes(y) ? y : columns[0], x: columns.includes(x) ? x : columns.find((column) => column !== y) ?? columns[0] };
   const better = (column) => first.objectives.find((each) => each.column === column)?.better ?? "less";
   const draw = () => drawFronts(chart, found.fronts, view.x, view.y, better(view.x));
   const axis = (key) => labelled(key, select(columns.map((column) => [column, title(column)]), view[key], (column) => { view[key] = column; draw(); }));

@@ -10,7 +10,7 @@ import { health, labels, resources, whatIf } from "./run_panels.js";
 import { Trials } from "./trials.js";
 
 const MILLISECONDS_BETWEEN_DRAWINGS = 300;
-const MOST_AXES = 10;
+const MOST_AXES = 8;
 
 export async function show(place, page) {
   const [name] = page.names;
@@ -50,7 +50,7 @@ function frame(place, run, state, page) {
   const boxes = Object.fromEntries(["head", "front", "history", "whatIf", "picks", "parallel", "resources", "table", "health"].map((key) => [key, h("div", {})]));
   boxes.front.className = "plot";
   boxes.history.className = "plot low";
-  boxes.parallel.className = "plot";
+  boxes.parallel.className = "plot wide";
   const axes = h("div", { class: "row end" });
   const panel = (heading, width, ...content) => h("section", { class: `panel ${width}`, "aria-label": heading }, h("h2", {}, heading), content);
   replace(place, boxes.head,
@@ -59,7 +59,7 @@ function frame(place, run, state, page) {
       panel("What if the budget were", "w4", boxes.whatIf, boxes.picks),
       panel("Hypervolume", "w6", labelled("against", select(["evaluations", "seconds"], "evaluations", (against) => { state.against = against; state.changed(); })), boxes.history),
       panel("Use of the limits", "w6", boxes.resources),
-      panel("Parallel coordinates", "", h("p", { class: "soft" }, "Drag along an axis to keep a range: every panel shows the trials inside alone. Click the axis to let go."), boxes.parallel),
+      panel("Parallel coordinates", "", h("p", { class: "soft" }, "Drag along an axis to keep a range: every panel shows the trials inside alone. Click the axis to let go."), h("div", { class: "scroll", tabindex: "0" }, boxes.parallel)),
       panel("Trials", "", boxes.table),
       panel("Health of the search", "w6", boxes.health),
       panel("On the command line", "w6", command(run.command), h("p", {}, h("button", { type: "button", onclick: () => report(page) }, "Open the report")),
@@ -114,7 +114,8 @@ function draw(parts, state, page) {
   picks(parts.picks, state, picked);
   resources(parts.resources, state);
   table(parts.table, state, page);
-  const axesShown = [...run.objectives.map((each) => each.column), ...Object.keys(run.limits), ...trials.metrics].filter((column, i, all) => all.indexOf(column) === i && trials.metrics.includes(column));
+  const wanted = [...run.objectives.map((each) => each.column), ...Object.keys(run.limits), "peak_sram_bytes", "flash_bytes", ...trials.metrics];
+  const axesShown = [...new Set(wanted)].filter((column) => trials.metrics.includes(column) && trials.differ(column));
   drawParallel(parts.parallel, trials, found, axesShown.slice(0, MOST_AXES), (seen) => { state.seen = seen; state.changed(); });
   slow(parts, state, page);
 }

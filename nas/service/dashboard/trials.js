@@ -39,6 +39,12 @@ export class Trials {
     return this.columns.filter((name) => name.startsWith("choice."));
   }
 
+  /** Whether a metric has more than one value, and is more than a yes or no. */
+  differ(column) {
+    const values = new Set(this.rows.map((row) => this.value(row, column)).filter((value) => value !== null));
+    return values.size > 1 && ![...values].every((value) => value === 0 || value === 1);
+  }
+
   /** Whether a trial is within limits; `more` names the columns where more is better. */
   fits(row, limits, more) {
     return Object.entries(limits).every(([column, limit]) => {
