@@ -1,5 +1,6 @@
 """`nas serve`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +54,11 @@ def serve(
     run(settings, _tell)
 
 
-def _tell(address: str, secret: str) -> None:
-    typer.echo(f"{address}/#token={secret}")
-    typer.echo(f"token: {secret}")
+def _tell(address: str, secret: str, file: Path | None) -> None:
+    """A token that is there already is told on a terminal alone: other output may be kept in logs."""
+    if file is None or sys.stdout.isatty():
+        typer.echo(f"{address}/#token={secret}")
+        typer.echo(f"token: {secret}")
+    else:
+        typer.echo(address)
+        typer.echo(f"the token is in {file}")

@@ -45,8 +45,13 @@ class ServiceSettings:
         return self.root / STATE_FOLDER
 
 
+def make_state_folder(settings: ServiceSettings) -> None:
+    """For its owner alone: configurations of jobs in it may hold a password of the database."""
+    with os_errors_explained(settings.state):
+        settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def open_store(settings: ServiceSettings) -> ServiceStore:
     """The service's own tables: in the database that it was given, else in a file of its own."""
-    with os_errors_explained(settings.state):
-        settings.state.mkdir(parents=True, exist_ok=True)
+    make_state_folder(settings)
     return ServiceStore(settings.store or sqlite_url(settings.state / "service.db"))
