@@ -69,7 +69,7 @@ export function health(place, found) {
     facts([
       ["evaluated", found.evaluated.toLocaleString("en")],
       ["rejected before evaluation", found.rejected.toLocaleString("en")],
-      ["of all proposed were evaluated", share === null || share === undefined ? "-" : `${(100 * share).toFixed(1)} %`],
+      ["of the space is within the limits", share === null || share === undefined ? "-" : `${(100 * share).toFixed(1)} %`],
       ["an evaluation takes", duration(found.seconds_an_evaluation)],
       ["failed", found.failures.reduce((sum, each) => sum + each.count, 0).toLocaleString("en")],
     ]),
