@@ -88,7 +88,7 @@ def test_one_job_a_run_and_as_many_at_once_as_fit(jobs):
 def test_a_process_that_dies_without_a_word_is_started_again_three_times_in_all(jobs):
     job = long_search(jobs)
     for attempt in (1, 2, 3):
-        found = until(jobs, job, lambda job, n=attempt: is_there(jobs)(job) and job.attempts == n)
+        found = until(jobs, job, lambda job, attempt=attempt: is_there(jobs)(job) and job.attempts == attempt)
         os.kill(found.pid, signal.SIGKILL)
         jobs._watched[job.id].child.wait()
     ended = until(jobs, job, has_ended)
