@@ -42,6 +42,7 @@ class Service:
 
     def start(self) -> None:
         """What must run before the first request."""
+        self.datasets.remove_leftovers()
         self.jobs.start()
 
     def stop(self) -> None:

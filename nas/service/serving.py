@@ -14,6 +14,7 @@ from search_spaces.core.errors import FitnasError, WrongUse
 
 TOKEN_FILE = "token"
 _SECONDS_TO_FINISH = 3
+_SECONDS_BETWEEN_REQUESTS = 75  # on one connection: pages that ask every few seconds keep theirs
 
 
 def serve(settings: ServiceSettings, tell: Callable[[str, str, Path | None], None]) -> None:
@@ -32,6 +33,7 @@ def serve(settings: ServiceSettings, tell: Callable[[str, str, Path | None], Non
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+        timeout_keep_alive=_SECONDS_BETWEEN_REQUESTS,
     )
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host

@@ -1,7 +1,5 @@
 """The documents of a run at one moment, plain JSON values in which no NaN appears."""
 
-from collections import Counter
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.core.objective import Objective
-from nas.feasibility import survey
-from nas.front_latency import measured_front
-from nas.reporting.catalogue import strategy_title
 from nas.reporting.commands import search_command
-from nas.reporting.predictors import predictor_document
 from nas.run import UNFINISHED
 from nas.service.live.moment import Moment
 from nas.service.live.seen import to_cursor, unseen
-from nas.storage.sheet import LATENCY
-from search_spaces.core.errors import FitnasError, NotFound
+from search_spaces.core.errors import NotFound
 
 MOST_SPARKS = 60
+UNREADABLE = "unreadable"
 _PLACE = ("number", "id", "state", "kind", "patches", "split", "seconds", "error")
 
 
@@ -32,7 +26,6 @@ def summary(moment: Moment) -> dict[str, Any]:
         "name": moment.name,
         "space": run.config.space,
         "state": moment.state,
-        "problem": None,
         "trials": len(table),
         "trials_planned": run.config.trials,
         "created": record.created,
@@ -44,6 +37,7 @@ def summary(moment: Moment) -> dict[str, Any]:
         "objectives": [objective_document(objective) for objective in parts.objectives],
         "best": _marked(moment, moment.best),
         "knee": _marked(moment, moment.knee),
+        "front": len(moment.front),
         "hypervolume": moment.hypervolume,
         "sparkline": _sparkline(moment),
         "unexecutable": parts.unexecutable or None,
@@ -51,16 +45,13 @@ def summary(moment: Moment) -> dict[str, Any]:
 
 
 def queued(name: str) -> dict[str, Any]:
-    """The row of a run that a job has not written yet."""
-    return {**unreadable(name, ""), "state": "created", "problem": None}
+    """The row of a run that a job has not written yet: nothing else is known of it."""
+    return {"name": name, "state": "created"}
 
 
 def unreadable(name: str, problem: str) -> dict[str, Any]:
-    """The row of a run that cannot be read: the keys of `summary`, with what is not known as None or empty."""
-    known = {"name": name, "state": "unreadable", "problem": problem, "trials": 0, "hypervolume": 0.0}
-    nothing = dict.fromkeys(("space", "trials_planned", "created", "updated", "evaluation_seconds", "eta_seconds"))
-    empty: dict[str, Any] = {"budget": [], "limits": {}, "objectives": [], "sparkline": []}
-    return {**known, **nothing, **empty, "best": None, "knee": None, "unexecutable": None}
+    """The row of a run that cannot be read; its state says why, as in `nas list`."""
+    return {"name": name, "state": f"{UNREADABLE}: {problem}"}
 
 
 def detail(moment: Moment) -> dict[str, Any]:
@@ -191,52 +182,3 @@ def _places(moment: Moment, rows: NDArray[np.intp]) -> list[list[Any]]:
         table.seconds[rows].round(3).tolist(),
         [table.errors.get(number, "") for number in numbers],
     ]
-
-
-def health(moment: Moment) -> dict[str, Any]:
-    """How well a search goes: what the budget admits, what failed and why, how good predictors are, where time went.
-
-    `share_feasible`: of a sample of the space, by exact and predicted figures; None where that cannot be told.
-    """
-    run, table = moment.run, moment.table
-    failures = Counter(table.errors[number] for number in table.numbers[~table.complete].tolist()).most_common()
-    return {
-        "evaluated": len(table),
-        "kinds": dict(Counter(moment.kinds)),
-        "share_feasible": _share_feasible(moment),
-        "failures": [{"error": message, "count": count} for message, count in failures],
-        "predictors": [predictor_document(each, each.cross_validated(), each.column) for each in run.parts.predictors],
-        "rejected": int(table.rejected.sum()),
-        "promised_and_measured": _promised_and_measured(moment),
-        "strategy": strategy_title(run.config.strategy),
-        "overhead": _overhead(moment),
-    }
-
-
-def _share_feasible(moment: Moment) -> float | None:
-    try:
-        return survey(moment.run.parts.pricer, moment.run.config.seed).share
-    except FitnasError:
-        return None
-
-
-def _promised_and_measured(moment: Moment) -> list[dict[str, Any]]:
-    """Networks whose latency was predicted, and measured after the search."""
-    ids = {identifier: row for row, identifier in enumerate(moment.table.ids)}
-    latencies = moment.table.column(LATENCY)
-    return [
-        {"id": identifier, "promised_ms": float(latencies[ids[identifier]]), "measured_ms": measured.value}
-        for identifier, measured in measured_front(moment.run).items()
-        if identifier in ids and np.isfinite(latencies[ids[identifier]])
-    ]
-
-
-def _overhead(moment: Moment) -> dict[str, Any]:
-    """Seconds from the run's creation to its last change beside those that evaluations took, summed over workers."""
-    record = moment.record
-    wall = datetime.fromisoformat(record.updated) - datetime.fromisoformat(record.created)
-    return {
-        "wall_seconds": wall.total_seconds(),
-        "evaluation_seconds": round(float(moment.table.seconds.sum()), 3),
-        "workers": moment.run.config.workers,
-    }

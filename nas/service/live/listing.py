@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.run import StoredRun
+from nas.service.live import documents
 from nas.storage.run_directory import RunDirectory
 from nas.storage.store import RunRecord, Store
 from search_spaces.core.errors import FitnasError, NotFound, WrongUse, shown
@@ -85,7 +86,7 @@ class Listing:
             record = self._record(run)
             return _entry(record, run.state_of(record))
         except (FitnasError, OSError) as error:
-            return Entry(name, "", "unreadable", "", "", str(error))
+            return Entry(name, "", documents.UNREADABLE, "", "", str(error))
 
     def _record(self, run: StoredRun) -> RunRecord:
         key, known = _changed_ns(run.directory.database), self._known.get(run.name)

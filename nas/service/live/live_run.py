@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nas.core.growing_front import GrowingFront, may_join
 from nas.reporting.history import History
 from nas.run import UNFINISHED, StoredRun
+from nas.service.live.health import Facts
 from nas.service.live.moment import Moment
 from nas.service.live.trial_table import TrialTable
 from nas.storage.store import RunRecord, RunState, Store
@@ -47,6 +48,7 @@ class LiveRun:
         except (ValueError, KeyError, TypeError, OSError) as error:
             self._store.close()
             raise FitnasError(f"the run '{run.name}' is damaged ({error!r}); restore it from a copy") from None
+        self._facts = Facts(run)
         self._watermark = 0
         self._paces: deque[tuple[float, int]] = deque(maxlen=_RECENT)
         self._moment: Moment | None = None
@@ -100,8 +102,9 @@ class LiveRun:
         within = self._within if len(table) else np.empty(0, dtype=np.bool_)
         history = History.of(front, table.numbers, table.seconds)
         pace = self._pace(record, state)
+        hypervolume, facts = front.hypervolume, self._facts
         return Moment(
-            self.run, record, state, table, within, front.numbers, front.knee, front.hypervolume, history, pace
+            self.run, record, state, table, within, front.numbers, front.knee, hypervolume, history, pace, facts
         )
 
     def _pace(self, record: RunRecord, state: RunState) -> float | None:

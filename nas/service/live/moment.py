@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nas.reporting.history import History
 from nas.reporting.run_view import DOMINATED, FAILED, FRONT, OVER_BUDGET
 from nas.run import PICKS, StoredRun, place_of
+from nas.service.live.health import Facts
 from nas.service.live.trial_table import TrialTable
 from nas.storage.store import RunRecord, RunState
 from search_spaces.core.errors import NotFound
@@ -38,6 +39,7 @@ class Moment:
     hypervolume: float
     history: History
     trials_per_second: float | None
+    facts: Facts
     kept: "dict[Hashable, Task[Answer]]" = field(default_factory=dict)
     """The documents that were made of this moment already, or are being made, by name."""
 

@@ -132,9 +132,9 @@ class LiveRuns:
         return await asyncio.shield(self._noted)
 
     def forget(self, name: str) -> None:
-        """A run that goes or gets another name, or of which something is noted anew. From any thread."""
+        """A run that goes or gets another name, or of which something is noted anew; for the threads of routes."""
         self._noted_at = self._listed_at = -1e9
-        held = self._held.pop(name, None)
+        held = from_thread.run_sync(self._held.pop, name, None)
         if held is not None:
             held.close()
 

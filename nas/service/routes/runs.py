@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from nas.service.live import documents, networks
 from nas.service.live.answers import Answer, accepts_gzip
+from nas.service.live.health import health
 from nas.service.live.listing import Wanted, behind, with_queued
 from nas.service.live.moment import Moment
 from nas.service.live.stream import event_stream
@@ -30,7 +31,7 @@ async def list_runs(
     q: _Text = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: _Text = None,
 ) -> Response:  # fmt: skip
     """Runs, the newest first: `next` is the cursor of the next page, null on the last. `q` is looked for in name,
-    space, note and tags. A run that cannot be read is listed as such, with the `problem`.
+    space, note and tags. A run that cannot be read says why in `state`.
     """
     noted = await service.live.noted()
     entries = with_queued(await service.live.entries(), noted.jobs)
@@ -82,7 +83,7 @@ async def show_history(caller: Reading, service: Using, request: Request, name: 
 @router.get("/{name}/health", response_model=dict[str, Any])
 async def show_health(caller: Reading, service: Using, request: Request, name: str) -> Response:
     """What the budget admits, what failed and why, how good the predictors are, where time went."""
-    return await _answer(service, request, name, "health", documents.health)
+    return await _answer(service, request, name, "health", health)
 
 
 @router.get("/{name}/architectures/{pick}", response_model=dict[str, Any])

@@ -124,7 +124,7 @@ def test_every_answer_is_guarded(reader: TestClient, admin: TestClient) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["x-frame-options"] == "DENY"
         assert answer.headers["referrer-policy"] == "no-referrer"
-        assert answer.headers["cache-control"] in ("no-store", "no-cache")
+        assert answer.headers["cache-control"] in ("no-store", "no-cache")  # kept at most to be asked for again
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
