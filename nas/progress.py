@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from nas.conductor import Event
 
+PROGRESS = "progress"
+"""The kind of a line of JSON that tells how far a step is, among those of a search's events."""
+SEARCHING = "searching"
+"""The step of a search in which trials are evaluated."""
+
 Report = Callable[[int, int, str], None]
 
 

@@ -1,12 +1,13 @@
 """What a person sees: data on stdout, notes and progress on stderr."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nas.progress import Report
+from nas.progress import PROGRESS, SEARCHING, Report
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from nas.conductor import Event
 
 _PLAIN_LINE_EVERY_SECONDS = 10.0
+_JSON_LINE_EVERY_SECONDS = 0.5
 _SHORT_SECONDS = 2.0
 
 
@@ -35,7 +37,8 @@ def stderr() -> "Console":
 class TerminalReporter:
     """Bars with the time left on a terminal, else a line every ten seconds; nothing but errors when `quiet`.
 
-    With `json_events` every event of the search is a line of JSON on stdout.
+    With `json_events` every event of the search is a line of JSON on stdout; so is, twice a second, how far a step is:
+    kind "progress", task, done, total (0: nobody knows), seconds_left (null likewise).
     """
 
     def __init__(self, quiet: bool = False, json_events: bool = False) -> None:
@@ -52,7 +55,19 @@ class TerminalReporter:
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Report]:
-        """A bar, or plain lines."""
+        """A bar, or plain lines; and lines of JSON where those are asked for."""
+        with self._shown(what) as shown:
+            events = _JsonLines(what) if self.json_events else None
+
+            def report(done: int, total: int, remark: str) -> None:
+                shown(done, total, remark)
+                if events is not None:
+                    events(done, total)
+
+            yield report
+
+    @contextmanager
+    def _shown(self, what: str) -> Iterator[Report]:
         if self.quiet:
             yield lambda done, total, remark: None
         elif self._console.is_terminal:
@@ -82,7 +97,7 @@ class TerminalReporter:
         if event.kind == "failed":
             self.note(f"trial {event.number} failed: {event.error}")
         if self._report is None:
-            self._search = self.progress("searching")
+            self._search = self.progress(SEARCHING)
             self._report = self._search.__enter__()
         volume = "" if event.hypervolume is None else f", hypervolume {event.hypervolume:.3f}"
         self._measured += event.kind == "measuring"
@@ -128,7 +143,33 @@ class _PlainLines:
             return
         self.printed = now
         since, first = self.start
-        left = f", about {(now - since) * (total - done) / (done - first):.0f} s left" if first < done < total else ""
+        seconds = _seconds_left(now - since, first, done, total)
+        left = "" if seconds is None else f", about {seconds:.0f} s left"
         of = f"/{total}" if total else ""
         sys.stderr.write(f"{self.what}: {done}{of}{left}{f' ({remark})' if remark else ''}\n")
         sys.stderr.flush()
+
+
+class _JsonLines:
+    """Progress for programs: a line of JSON at most every half second, and one at the end."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.printed = what, float("-inf")
+        self.start: tuple[float, int] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        self.start = self.start or (now, done)
+        if not 0 < total <= done and now - self.printed < _JSON_LINE_EVERY_SECONDS:
+            return
+        self.printed = now
+        since, first = self.start
+        left = _seconds_left(now - since, first, done, total)
+        line = {"kind": PROGRESS, "task": self.what, "done": done, "total": total, "seconds_left": left}
+        sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
+
+
+def _seconds_left(passed: float, first: int, done: int, total: int) -> float | None:
+    """What the rest takes at the speed so far; None where that is not known, or nothing is left."""
+    return passed * (total - done) / (done - first) if first < done < total else None

@@ -1,5 +1,6 @@
 """`nas serve`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -28,17 +29,24 @@ def serve(
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", help="Jobs at once; default: half of the processors.", show_default=False),
+        typer.Option(
+            "--jobs",
+            help="Jobs at once; default: one for each two processors and 4 GiB of memory.",
+            show_default=False,
+        ),
     ] = None,
+    max_upload: Annotated[
+        str, typer.Option("--max-upload", metavar="SIZE", help="Largest zip of a data set, for example 2G.")
+    ] = "256M",
 ) -> None:
     """Serve this folder's runs: a dashboard for the browser, and the same over HTTP for programs."""
     from nas.assembly import RUNS
     from nas.cli.service_extra import require_service
 
     require_service("nas serve")
-    from nas.execution.backend import usable_cores
     from nas.service.serving import serve as run
-    from nas.service.settings import ServiceSettings
+    from nas.service.settings import ServiceSettings, fitting_jobs
+    from predictors.core.metric import metric, parse_quantity
 
     settings = ServiceSettings(
         RUNS.absolute(),
@@ -48,11 +56,17 @@ def serve(
         ray_address,
         token_file,
         tuple(allow_host or ()),
-        jobs or max(usable_cores() // 2, 1),
+        jobs or fitting_jobs(),
+        int(parse_quantity(metric("size"), max_upload)),
     )
     run(settings, _tell)
 
 
-def _tell(address: str, secret: str) -> None:
-    typer.echo(f"{address}/#token={secret}")
-    typer.echo(f"token: {secret}")
+def _tell(address: str, secret: str, file: Path | None) -> None:
+    """A token that is there already is told on a terminal alone: other output may be kept in logs."""
+    if file is None or sys.stdout.isatty():
+        typer.echo(f"{address}/#token={secret}")
+        typer.echo(f"token: {secret}")
+    else:
+        typer.echo(address)
+        typer.echo(f"the token is in {file}")

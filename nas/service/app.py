@@ -9,6 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from nas.service import pages, routes
 from nas.service.problems import answer_problems
+from nas.service.security.access import Authenticated
 from nas.service.security.audit import Audited
 from nas.service.security.guard import Guard
 from nas.service.service import Service
@@ -36,6 +37,8 @@ def create_app(service: Service) -> FastAPI:
         app.include_router(module.router, prefix=getattr(module, "BELOW", API))
     app.include_router(pages.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
+    # the last one added sees a request first
+    app.add_middleware(Authenticated, service=service)
     app.add_middleware(Guard, settings=service.settings)
     app.add_middleware(Audited, store=service.store)
     return app

@@ -3,14 +3,14 @@
 import hashlib
 import json
 import re
+import secrets
 import shutil
-import stat
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from nas.service.checked_zip import check_zip
 from nas.service.settings import ServiceSettings
 from nas.storage.files import os_errors_explained, write_atomically
 from nas.storage.service_store import now
@@ -18,14 +18,9 @@ from nas.training.data import describe
 from search_spaces.core.errors import NotFound, Refused, WrongUse
 
 PREFIX = "dataset:"
-MOST_ENTRIES = 500_000
-MOST_UNPACKED_BYTES = 64 << 30
-MOST_TIMES_SMALLER = 200
-"""Pictures and sounds hardly shrink in a zip; what shrinks more than this is made to fill a disk."""
-
 _CHUNK = 1 << 20
 _ID = re.compile(r"[0-9a-f]{16}")
-_RATIO_FROM_BYTES = 1 << 20
+_ARRIVING = ".arriving-"
 
 
 @dataclass(frozen=True)
@@ -47,13 +42,12 @@ class Datasets:
         """
         with os_errors_explained(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        arriving = self.folder / f".arriving-{id(content):x}.zip"
+        arriving = self.folder / f"{_ARRIVING}{secrets.token_hex(6)}.zip"
         try:
             digest = self._receive(content, arriving)
-            place = self.folder / digest
-            if not (place / "about.json").is_file():
-                _check_zip(arriving)
-                self._keep(arriving, place, name)
+            if not (self.folder / digest / "about.json").is_file():
+                check_zip(arriving)
+                self._keep(arriving, digest, name)
         finally:
             arriving.unlink(missing_ok=True)
         return self.find(digest)
@@ -69,16 +63,33 @@ class Datasets:
                 file.write(chunk)
         return digest.hexdigest()[:16]
 
-    def _keep(self, arriving: Path, place: Path, name: str) -> None:
-        description = describe(arriving)
-        place.mkdir(exist_ok=True)
-        kept = place / f"{_slug(name)}.zip"
-        size = arriving.stat().st_size
-        shutil.move(arriving, kept)
-        about = description.to_json()
+    def _keep(self, arriving: Path, digest: str, name: str) -> None:
+        """Puts file and description into a folder, which then takes its place at once: whole, or not there."""
+        about = describe(arriving).to_json()
         del about["source"]
-        document = {"id": place.name, "name": kept.stem, "bytes": size, "added": now(), **about}
-        write_atomically(place / "about.json", json.dumps(document, indent=2))
+        size, slug = arriving.stat().st_size, _slug(name)
+        document = {"id": digest, "name": slug, "bytes": size, "added": now(), **about}
+        made = arriving.with_suffix("")
+        with os_errors_explained(made):
+            made.mkdir()
+            try:
+                arriving.replace(made / f"{slug}.zip")
+                write_atomically(made / "about.json", json.dumps(document, indent=2))
+                try:
+                    made.rename(self.folder / digest)
+                except OSError:
+                    if not (self.folder / digest / "about.json").is_file():  # or the same was sent twice at once
+                        raise
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
+
+    def remove_leftovers(self) -> None:
+        """Removes what a killed service left. Only for who alone writes here."""
+        for path in self.folder.glob(f"{_ARRIVING}*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def all(self) -> list[dict[str, Any]]:
         """All, the oldest first."""
@@ -104,7 +115,10 @@ class Datasets:
         self.find(dataset)
         if used_by:
             raise Refused(f"the data set {dataset} is used by {', '.join(used_by)}; delete these runs first")
-        shutil.rmtree(self.folder / dataset)
+        going = self.folder / f"{_ARRIVING}{dataset}"
+        with os_errors_explained(going):
+            (self.folder / dataset).rename(going)
+            shutil.rmtree(going)
 
     def resolved(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A configuration's values with `dataset:ID` as its path."""
@@ -117,26 +131,3 @@ class Datasets:
 def _slug(name: str) -> str:
     stem = PurePosixPath(name.replace("\\", "/")).name.removesuffix(".zip").lower()
     return re.sub(r"[^a-z0-9]+", "-", stem)[:40].strip("-") or "pictures"
-
-
-def _check_zip(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as opened:
-            entries = opened.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        raise WrongUse(f"this is no zip that can be read ({error}); send a zip of class folders") from None
-    if len(entries) > MOST_ENTRIES:
-        raise WrongUse(f"a data set has at most {MOST_ENTRIES:,} files, this zip has {len(entries):,}")
-    for entry in entries:
-        parts = PurePosixPath(entry.filename.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or re.match(r"[a-zA-Z]:", entry.filename):
-            raise WrongUse(f"the name {entry.filename[:80]!r} leads out of the zip; pack the folder anew")
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise WrongUse(f"{entry.filename[:80]!r} is a link, which is not followed; pack the files themselves")
-    unpacked = sum(entry.file_size for entry in entries)
-    packed = max(path.stat().st_size, 1)
-    if unpacked > MOST_UNPACKED_BYTES or (unpacked > _RATIO_FROM_BYTES and unpacked > MOST_TIMES_SMALLER * packed):
-        raise WrongUse(
-            f"this zip unpacks to {unpacked:,} bytes, {unpacked / packed:,.0f} times its size; at most "
-            f"{MOST_TIMES_SMALLER} times and {MOST_UNPACKED_BYTES:,} bytes are taken"
-        )

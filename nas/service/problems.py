@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from nas.service.security.redaction import redacted
 from search_spaces.core.errors import FitnasError, Infeasible, NotFound, Refused, WrongUse
@@ -22,11 +24,11 @@ _STATUS: dict[type[FitnasError], int] = {
 }
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> JSONResponse:
     """A problem document; `more` are members of its own, such as `exit_code`."""
     title = HTTPStatus(status).phrase
     document = {"type": "about:blank", "title": title, "status": int(status), "detail": redacted(detail), **more}
-    return JSONResponse(document, status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(document, status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def status_of(error: FitnasError) -> int:
@@ -39,7 +41,6 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(FitnasError, _ours)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(Exception, _unforeseen)
 
 
 async def _ours(_: Request, error: Exception) -> JSONResponse:
@@ -58,7 +59,11 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(lines), exit_code=WrongUse.exit_code)
 
 
-async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
-    """The log has all of it; who asked learns that it was not their mistake."""
+def unforeseen(scope: Scope, error: Exception) -> JSONResponse:
+    """What is told of an error that no route explains: the log has all of it, who asked learns that it was not their
+    mistake.
+    """
+    if isinstance(error, FitnasError):
+        return problem(status_of(error), str(error), exit_code=error.exit_code)
     sys.stderr.write(redacted("".join(traceback.format_exception(error))))
-    return problem(500, f"{request.method} {request.url.path} failed; the service's log says why")
+    return problem(500, f"{scope['method']} {scope['path']} failed; the service's log says why")

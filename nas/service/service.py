@@ -11,8 +11,7 @@ from nas.service.jobs.supervisor import Supervisor
 from nas.service.live.noted import noted_by
 from nas.service.live.runs import LiveRuns
 from nas.service.security.tokens import Tokens
-from nas.service.settings import ServiceSettings, open_store
-from nas.storage.files import os_errors_explained
+from nas.service.settings import ServiceSettings, make_state_folder, open_store
 from search_spaces.core.errors import Refused
 
 
@@ -24,8 +23,7 @@ class Service:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
-        with os_errors_explained(settings.state):
-            settings.state.mkdir(parents=True, exist_ok=True)
+        make_state_folder(settings)
         self._lock = FileLock(settings.state / "service.lock", timeout=0, thread_local=False)
         try:
             self._lock.acquire()
@@ -42,6 +40,7 @@ class Service:
 
     def start(self) -> None:
         """What must run before the first request."""
+        self.datasets.remove_leftovers()
         self.jobs.start()
 
     def stop(self) -> None:

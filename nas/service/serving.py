@@ -3,6 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import uvicorn
 
@@ -16,14 +17,16 @@ _SECONDS_TO_FINISH = 3
 _SECONDS_BETWEEN_REQUESTS = 75  # on one connection: pages that ask every few seconds keep theirs
 
 
-def serve(settings: ServiceSettings, tell: Callable[[str, str], None]) -> None:
-    """Serves until it is interrupted. `tell` gets the address and the first token once somebody may ask.
+def serve(settings: ServiceSettings, tell: Callable[[str, str, Path | None], None]) -> None:
+    """Serves until it is interrupted. `tell` gets the address, the first token, and its file where that was there
+    before, once somebody may ask.
 
     `WrongUse` where the port is taken.
     """
     listening = _listening(settings)
     service = Service(settings)
-    secret = service.tokens.first(settings.token_file or settings.state / TOKEN_FILE)
+    file = settings.token_file or settings.state / TOKEN_FILE
+    secret, is_new = service.tokens.first(file)
     config = uvicorn.Config(
         create_app(service),
         log_level="warning",
@@ -34,7 +37,7 @@ def serve(settings: ServiceSettings, tell: Callable[[str, str], None]) -> None:
     )
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    tell(f"http://{shown}:{port}", secret)
+    tell(f"http://{shown}:{port}", secret, None if is_new else file)
     uvicorn.Server(config).run(sockets=[listening])
 
 

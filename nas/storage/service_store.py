@@ -1,7 +1,7 @@
-"""What the service keeps for itself: tokens, an audit log, jobs, labels of runs, answers already given.
+"""What the service keeps for itself: tokens, an audit log, jobs and labels of runs.
 
 In the database of the runs where the service was given one, else in a SQLite file of its own. Every change is one
-transaction; several services may share a database.
+transaction; several services may share a database, in which each has jobs of its own.
 """
 
 import json
@@ -53,6 +53,7 @@ _JOBS = sa.Table(
     "fitnas_jobs",
     _TABLES,
     _name("id", primary_key=True),
+    _name("place", nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     _name("run", nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
@@ -73,13 +74,6 @@ _LABELS = sa.Table(
     _name("run", primary_key=True),
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("tags", sa.Text, nullable=False),
-)
-_ANSWERS = sa.Table(
-    "fitnas_answers",
-    _TABLES,
-    _name("key", primary_key=True),
-    sa.Column("asked", sa.String(64), nullable=False),
-    sa.Column("answer", sa.Text, nullable=False),
 )
 
 
@@ -109,7 +103,7 @@ class Change:
 @dataclass(frozen=True)
 class Job:
     """Long work. `arguments`: what its command gets. `pid`, `born`: its process and when that began, in seconds since
-    the machine did, which together name it for good; None before it runs.
+    the machine did, which together name it for good; None before it runs. `started`: the newest attempt of `attempts`.
     """
 
     id: str
@@ -137,9 +131,13 @@ class Labels:
 
 
 class ServiceStore:
-    """Tables of the service in a database, made where they are missing. Close it behind the last use."""
+    """Tables of the service in a database, made where they are missing. Close it behind the last use.
 
-    def __init__(self, url: str) -> None:
+    `place` names the service whose jobs these are, among those that share the database.
+    """
+
+    def __init__(self, url: str, place: str = "") -> None:
+        self._place = place
         self._database = Database(url)
         self._engine = self._database.engine
         try:
@@ -206,7 +204,8 @@ class ServiceStore:
     def add_job(self, job: Job) -> None:
         """A new one."""
         row = {field.name: getattr(job, field.name) for field in fields(Job)}
-        self._write(sa.insert(_JOBS).values(row | {"arguments": json.dumps(dict(job.arguments))}))
+        written = {"place": self._place, "arguments": json.dumps(dict(job.arguments))}
+        self._write(sa.insert(_JOBS).values(row | written))
 
     def job(self, job_id: str) -> Job:
         """`NotFound` where there is none of that id."""
@@ -219,7 +218,7 @@ class ServiceStore:
         self, states: Sequence[JobState] | None = None, run: str | None = None, ids: Sequence[str] | None = None
     ) -> list[Job]:
         """Those that match all that is given, the oldest first."""
-        query = sa.select(_JOBS).order_by(_JOBS.c.created, _JOBS.c.id)
+        query = sa.select(_JOBS).where(_JOBS.c.place == self._place).order_by(_JOBS.c.created, _JOBS.c.id)
         if states is not None:
             query = query.where(_JOBS.c.state.in_(states))
         if run is not None:
@@ -232,6 +231,12 @@ class ServiceStore:
         """Writes values where the job is in one of the states expected; whether it was. So no two steps race."""
         found = sa.update(_JOBS).where(_JOBS.c.id == job_id, _JOBS.c.state.in_(expected)).values(**values)
         return bool(self._write(found))
+
+    def last_starts(self) -> dict[str, str]:
+        """When a job last began, by who asked for it."""
+        newest = sa.select(_JOBS.c.by, sa.func.max(_JOBS.c.started).label("at")).group_by(_JOBS.c.by)
+        query = newest.where(_JOBS.c.place == self._place, _JOBS.c.started.is_not(None))
+        return {row.by: row.at for row in self._read(query)}
 
     # labels
 
@@ -252,21 +257,6 @@ class ServiceStore:
         with self._database.explained(_SERVICE), self._engine.begin() as connection:
             for table in (_LABELS, _JOBS):
                 connection.execute(sa.update(table).where(table.c.run == run).values(run=name))
-
-    # answers to requests with an idempotency key
-
-    def answer(self, key: str) -> tuple[str, str] | None:
-        """What was asked under this key, as a hash, and the answer; None where nothing was."""
-        query = sa.select(_ANSWERS).where(_ANSWERS.c.key == key)
-        return next(((row.asked, row.answer) for row in self._read(query)), None)
-
-    def keep_answer(self, key: str, asked: str, answer: str) -> bool:
-        """Whether this was the first answer under the key; a later one is not kept."""
-        try:
-            self._write(sa.insert(_ANSWERS).values(key=key, asked=asked, answer=answer))
-        except _Taken:
-            return False
-        return True
 
     def _read(self, query: Any) -> Sequence[Any]:
         with self._database.explained(_SERVICE), self._engine.connect() as connection:

@@ -3,5 +3,6 @@
 process.py      one job's process: started, asked whether it lives, told to stop
 folder.py       the files of a job: command, events, log, exit code
 progress.py     how far a job is, from its files
-supervisor.py   the queue: starts, watches, adopts after a restart, resumes
+turns.py        who comes next
+supervisor.py   starts, watches, adopts after a restart, resumes
 """

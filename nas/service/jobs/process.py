@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from nas.service.jobs.folder import JobFolder
 
@@ -46,6 +47,11 @@ def is_alive(pid: int | None, when: float | None) -> bool:
     except OSError:
         return False
     return True
+
+
+def this() -> dict[str, Any]:
+    """Number and birth of this very process, as JSON."""
+    return {"pid": os.getpid(), "born": born(os.getpid())}
 
 
 def stop(pid: int, kill: bool = False) -> None:

@@ -3,6 +3,7 @@
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter
@@ -66,7 +67,7 @@ def list_exports(name: str, caller: Reading, service: Using) -> list[dict[str, A
     folder = run_directory(service.settings.root, name).path / "export"
     places = sorted(folder.iterdir()) if folder.is_dir() else []
     return [
-        {"folder": place.name, "files": {path.name: path.stat().st_size for path in place.iterdir() if path.is_file()}}
+        {"folder": place.name, "files": {name: path.stat().st_size for name, path in _files(place)}}
         for place in places
         if place.is_dir() and not place.is_symlink()
     ]
@@ -79,12 +80,18 @@ def download_export(name: str, folder: str, caller: Reading, service: Using) -> 
     root = inside(place, place / folder)
     packed = tempfile.TemporaryFile()  # noqa: SIM115 - closed behind the last chunk
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as opened:
-        for path in sorted(root.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                opened.write(path, f"{root.name}/{path.relative_to(root)}")
+        for each, path in _files(root):
+            opened.write(path, f"{root.name}/{each}")
     packed.seek(0)
     headers = {"content-disposition": f'attachment; filename="{name}-{root.name}.zip"'}
     return StreamingResponse(_chunks(packed), media_type="application/zip", headers=headers)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Names within the folder and paths; no links, and nothing behind links."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield path.relative_to(folder).as_posix(), path
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

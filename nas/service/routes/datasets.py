@@ -8,6 +8,7 @@ from nas.config import RunConfig
 from nas.service.security.access import Administering, Reading, Running
 from nas.service.service import Service, Using
 from nas.storage.run_directory import RunDirectory
+from nas.storage.service_store import LIVE
 from search_spaces.core.errors import FitnasError
 
 router = APIRouter(prefix="/datasets", tags=["data"])
@@ -36,7 +37,8 @@ def show_dataset(dataset: str, caller: Reading, service: Using) -> dict[str, Any
 @router.delete("/{dataset}", status_code=204)
 def delete_dataset(dataset: str, caller: Administering, service: Using) -> None:
     """Removes one that no run uses."""
-    service.datasets.delete(dataset, _used_by(service, dataset))
+    with service.starting:
+        service.datasets.delete(dataset, _used_by(service, dataset))
 
 
 def _used_by(service: Service, dataset: str) -> list[str]:
@@ -47,4 +49,7 @@ def _used_by(service: Service, dataset: str) -> list[str]:
         except FitnasError:
             continue  # a run that cannot be read uses nothing
         found += [name] if config.data == path else []
+    for job in service.store.jobs(states=LIVE):
+        waits = path in str(job.arguments.get("config", "")) and job.run not in found
+        found += [job.run] if waits else []
     return found

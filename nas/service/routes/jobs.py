@@ -78,11 +78,15 @@ async def _events(service: Service, job: str, place: int) -> AsyncIterator[str]:
 
 
 def _log(service: Service, job: str, after: int) -> tuple[str, int]:
-    path = service.jobs.folder(service.store.job(job)).log
+    """Whole lines behind the byte `after`, without secrets, and the byte behind them; of what is over, the rest."""
+    found = service.store.job(job)
     try:
-        with path.open("rb") as file:
+        with service.jobs.folder(found).log.open("rb") as file:
             file.seek(after)
             content = file.read(_MOST_LOG_BYTES)
     except OSError:
         return "", after
+    whole = content.rfind(b"\n") + 1
+    if whole or (found.state in LIVE and len(content) < _MOST_LOG_BYTES):
+        content = content[:whole]  # the rest may be written only in part, in the middle of a letter or of a secret
     return redacted(content.decode("utf-8", errors="replace")), after + len(content)

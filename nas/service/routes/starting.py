@@ -2,12 +2,18 @@
 
 import hashlib
 import json
-import threading
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, Literal
 
+import anyio
+import anyio.to_thread
 from fastapi import APIRouter, Body, Header, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from nas.anchors import resolved_options
+from nas.assembly import assemble
 from nas.config import RunConfig
 from nas.deployment import exporter, writes_whole_run
 from nas.reporting.commands import search_command
@@ -19,13 +25,16 @@ from nas.service.security.access import Caller, Running
 from nas.service.security.names import run_directory
 from nas.service.service import Service, Using
 from nas.storage.run_directory import RunDirectory
-from nas.storage.service_store import LIVE
+from nas.storage.service_store import LIVE, Job
 from search_spaces.core.errors import NotFound, WrongUse
+from search_spaces.core.registry import space_class
 
 router = APIRouter(prefix="/runs", tags=["work"])
 _ADMIN_ONLY = ("table", "predictor", "distill", "store", "ray_address")
+_PATH = re.compile(r"[/\\]|\.toml\b")
 _SECONDS_FOR_A_TURN = 30
-_previewing = threading.Lock()
+_SLOTS = anyio.CapacityLimiter(2)
+_TURNS: dict[str, anyio.Lock] = {}
 
 Configuration = Annotated[dict[str, Any], Body(description="A RunConfig, as in run.toml; data may be dataset:ID")]
 
@@ -60,40 +69,35 @@ def start_run(
     force: bool = False,
     idempotency_key: Annotated[str | None, Header(max_length=64)] = None,
 ) -> dict[str, Any]:
-    """Queues a search. The same Idempotency-Key with the same body is answered alike and starts nothing anew."""
+    """Queues a search. The same Idempotency-Key with the same body starts nothing anew: it gets the same run and job,
+    as the job is then. `force` replaces a run of that name, for admins.
+    """
     asked = hashlib.sha256(json.dumps([values, force], sort_keys=True).encode()).hexdigest()
-    key = None if idempotency_key is None else hashlib.sha256(f"{caller.name}\0{idempotency_key}".encode()).hexdigest()
+    job_id = None if idempotency_key is None else _job_id(caller.name, idempotency_key)
+    if force and caller.role != "admin":
+        raise HTTPException(403, "force=true deletes the run that is there, which is for admins; choose another name")
     with service.starting:
-        known = None if key is None else service.store.answer(key)
-        if known is not None:
-            if known[0] != asked:
-                raise HTTPException(409, "this Idempotency-Key was used for another request; use a new one")
-            return json.loads(known[1])  # type: ignore[no-any-return]
-        config = _config(values, caller, service)
-        name = _free_name(config, service, force)
-        config = config.updated(run=name)
-        command = ["search", "--config", "config.toml", "--json-events", *(["--force"] if force else [])]
-        job = service.jobs.add(SEARCH, name, {"command": command, "config": config.to_toml()}, caller.name)
-        answer = {"run": name, "job": service.jobs.document(job)}
-        if key is not None:
-            service.store.keep_answer(key, asked, json.dumps(answer))
-    response.headers["location"] = f"/api/v1/runs/{name}"
-    return answer
+        job = _started_before(service, job_id, asked)
+        if job is None:
+            config = _config(values, caller, service)
+            options, _ = resolved_options(space_class(config.space_name), config.set, service.settings.root)
+            assemble(config, None, options)  # unknown names are told now, what the budget admits once it is surveyed
+            name = _free_name(config, service, force)
+            command = ["search", "--config", "config.toml", "--json-events", *(["--force"] if force else [])]
+            told = {"command": command, "config": config.updated(run=name).to_toml(), "asked": asked}
+            job = service.jobs.add(SEARCH, name, told, caller.name, job_id)
+    response.headers["location"] = f"/api/v1/runs/{job.run}"
+    return {"run": job.run, "job": service.jobs.document(job)}
 
 
 @router.post("/preview")
-def preview_run(values: Configuration, caller: Running, service: Using) -> dict[str, Any]:
-    """What the budget admits of the space for this data, before anything is trained: `nas search --dry-run --json`."""
-    config = _config(values, caller, service)
-    if not _previewing.acquire(timeout=_SECONDS_FOR_A_TURN):
-        raise HTTPException(503, "other previews are being computed; ask again in a moment", {"Retry-After": "5"})
-    try:
-        prepared = prepare(config, service.settings.root)
-        # without the times of a training step, for which data must be read and networks be built
-        document = dry_run_document(Admitted(prepared.config, prepared.parts, prepared.feasibility))
-        return {**document, "command": search_command(config.shareable())}
-    finally:
-        _previewing.release()
+async def preview_run(values: Configuration, caller: Running, service: Using) -> dict[str, Any]:
+    """What the budget admits of the space for this data, before anything is trained: `nas search --dry-run --json`.
+
+    One at a time for each caller, and two in all: who waits holds no thread.
+    """
+    async with _turn(caller):
+        return await anyio.to_thread.run_sync(_preview, values, caller, service)
 
 
 @router.post("/{name}/stop", status_code=202)
@@ -137,6 +141,40 @@ def export_network(name: str, told: Export, caller: Running, service: Using) -> 
     return service.jobs.document(service.jobs.add(EXPORT, name, {"command": words}, caller.name))
 
 
+def _job_id(caller: str, key: str) -> str:
+    """So that a job and the key it was asked under are written at once."""
+    return hashlib.sha256(f"{caller}\0{key}".encode()).hexdigest()[:24]
+
+
+def _started_before(service: Service, job_id: str | None, asked: str) -> Job | None:
+    job = next(iter(service.store.jobs(ids=[job_id])), None) if job_id else None
+    if job is not None and job.arguments.get("asked") != asked:
+        raise HTTPException(409, "this Idempotency-Key was used for another request; use a new one")
+    return job
+
+
+@asynccontextmanager
+async def _turn(caller: Caller) -> AsyncIterator[None]:
+    own = _TURNS.setdefault(caller.name, anyio.Lock())
+    async with AsyncExitStack() as held:
+        try:
+            with anyio.fail_after(_SECONDS_FOR_A_TURN):
+                await held.enter_async_context(own)
+                await held.enter_async_context(_SLOTS)
+        except TimeoutError:
+            told = "other previews are being computed; ask again in a moment"
+            raise HTTPException(503, told, {"Retry-After": "5"}) from None
+        yield
+
+
+def _preview(values: dict[str, Any], caller: Caller, service: Service) -> dict[str, Any]:
+    config = _config(values, caller, service)
+    prepared = prepare(config, service.settings.root)
+    # without the times of a training step, for which data must be read and networks be built
+    document = dry_run_document(Admitted(prepared.config, prepared.parts, prepared.feasibility))
+    return {**document, "command": search_command(config.shareable())}
+
+
 def _config(values: dict[str, Any], caller: Caller, service: Service) -> RunConfig:
     """The configuration, with the service's own store and cluster. Paths of this machine are for admins to name."""
     if caller.role != "admin":
@@ -144,6 +182,9 @@ def _config(values: dict[str, Any], caller: Caller, service: Service) -> RunConf
         data = values.get("data", "digits")
         if data != "digits" and not str(data).startswith(PREFIX):
             forbidden.append("data")
+        forbidden += [name for name in ("device", "set") if _PATH.search(json.dumps(values.get(name)))]
+        if "wandb" in str(values.get("tracking")):
+            forbidden.append("tracking")
         if forbidden:
             raise HTTPException(
                 403, f"{', '.join(forbidden)}: places on the service's machine are for admins; upload data, and give "

@@ -25,7 +25,7 @@ class NewToken(BaseModel):
 @router.get("/me")
 def who_asks(caller: Reading) -> dict[str, Any]:
     """The caller's name and role; `local` where no token was needed."""
-    return {"name": caller.name, "role": caller.role, "local": caller.name == LOCAL}
+    return {"name": caller.name, "role": caller.role, "local": caller == LOCAL}
 
 
 @router.get("/tokens")

@@ -9,21 +9,24 @@ import ipaddress
 from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from nas.service.problems import problem
+from nas.service.problems import problem, unforeseen
 from nas.service.settings import LOOPBACK, ServiceSettings
+from search_spaces.core.errors import shown
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 MOST_JSON_BYTES = 1 << 20
 UPLOADS = "/api/v1/datasets"
-_POLICY = (
+_LONGEST_COUNT = 20
+_POLICY_OF_PAGES = (
     "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _HEADERS = {
-    "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
@@ -43,8 +46,12 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
+        is_answering = False
+
         async def answer(message: Message) -> None:
+            nonlocal is_answering
             if message["type"] == "http.response.start":
+                is_answering = True
                 _add_headers(message)
             await send(message)
 
@@ -52,16 +59,24 @@ class Guard:
         if refused is not None:
             await problem(*refused)(scope, receive, answer)
             return
-        limit = self.settings.most_upload_bytes if scope["path"] == UPLOADS else MOST_JSON_BYTES
-        await self.app(scope, _bounded(receive, limit), answer)
+        try:
+            await self.app(scope, _bounded(receive, self._limit(scope)), answer)
+        except Exception as error:  # noqa: BLE001 - nobody outside learns more than that it failed
+            failure = unforeseen(scope, error)
+            if not is_answering:
+                await failure(scope, receive, answer)
+
+    def _limit(self, scope: Scope) -> int:
+        return self.settings.most_upload_bytes if scope["path"] == UPLOADS else MOST_JSON_BYTES
 
     def _refused(self, scope: Scope) -> tuple[int, str] | None:
         """Status and words where a request is turned away."""
         headers = Headers(scope=scope)
-        if not self._is_own_name(headers.get("host", "")):
+        host = headers.get("host", "")
+        if len(headers.getlist("host")) != 1 or not self._is_own_name(host):
             return 421, (
-                f"this service does not answer to the name {headers.get('host', '')[:100]!r}; ask for it by "
-                "127.0.0.1, or start it with --allow-host NAME"
+                f"this service does not answer to the name {shown(host)}; ask for it by 127.0.0.1, or start it with "
+                "--allow-host NAME"
             )
         if not _is_plain(scope):
             return 400, "a path has no '..', no backslash and no control characters, however it is encoded"
@@ -78,17 +93,27 @@ class Guard:
         upload = scope["path"] == UPLOADS
         wanted = "multipart/form-data" if upload else "application/json"
         if has_body and kind != wanted:
-            return 415, f"send this as {wanted}, not as {kind[:60] or 'nothing said'}"
-        limit = self.settings.most_upload_bytes if upload else MOST_JSON_BYTES
-        if not length.isdigit() or int(length) > limit:
-            return 413, f"at most {limit:,} bytes are taken here, got {length[:20]}"
+            return 415, f"send this as {wanted}, not as {shown(kind)}"
+        limit = self._limit(scope)
+        is_count = length.isascii() and length.isdecimal() and len(length) < _LONGEST_COUNT
+        if not is_count or int(length) > limit:
+            return 413, _too_long(limit)
         return None
 
     def _is_own_name(self, host: str) -> bool:
-        name = (urlsplit(f"//{host}").hostname or "") if host.count("@") == 0 else ""
+        name = _name_of(host)
         if name in (*LOOPBACK, *self.settings.hosts, self.settings.host):
             return True
         return not self.settings.is_local and _is_address(name)  # only names can be made to point elsewhere
+
+
+def _name_of(host: str) -> str:
+    """Without its port, in lower case; nothing where it is no name of a host."""
+    try:
+        parsed = urlsplit(f"//{host}")
+    except ValueError:
+        return ""
+    return (parsed.hostname or "") if parsed.netloc == host and "@" not in host else ""
 
 
 def _is_address(name: str) -> bool:
@@ -101,7 +126,7 @@ def _is_address(name: str) -> bool:
 
 def _comes_from_here(headers: Headers) -> bool:
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+    if origin is not None and origin.partition("://")[2] != headers.get("host"):
         return False
     return site in (None, "same-origin", "none")
 
@@ -116,20 +141,28 @@ def _has_no_tricks(path: str) -> bool:
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
-    """Stops reading a body that grows beyond what its head said: the rest is as if the caller had gone."""
+    """Stops reading a body that grows beyond the limit, whatever its head said."""
     taken = 0
 
     async def bounded() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        return message if taken <= limit else {"type": "http.disconnect"}
+        if taken > limit:
+            raise HTTPException(413, _too_long(limit))
+        return message
 
     return bounded
 
 
+def _too_long(limit: int) -> str:
+    return f"at most {limit:,} bytes are taken here"
+
+
 def _add_headers(message: Message) -> None:
     headers = MutableHeaders(scope=message)
+    is_page = headers.get("content-type", "").startswith("text/html")
+    headers.setdefault("content-security-policy", _POLICY_OF_PAGES if is_page else _POLICY)
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
     headers.setdefault("cache-control", "no-store")

@@ -1,6 +1,7 @@
 """Named tokens with roles. The secret is shown once; what is kept is its SHA-256, for it is random and long."""
 
 import hashlib
+import itertools
 import os
 import secrets
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from search_spaces.core.errors import WrongUse, unknown
 
 PREFIX = "fitnas_"
 _BYTES = 32
+_TO_THE_MINUTE = 16
 FIRST = "first"
 """The name of the token that `nas serve` makes where there is none."""
 
@@ -29,26 +31,35 @@ class Tokens:
         return self._add(name, role, PREFIX + secrets.token_urlsafe(_BYTES))
 
     def find(self, secret: str) -> Token | None:
-        """The token in use with that secret; None for any other."""
-        return self.store.token_of(_digest(secret))
+        """The token in use with that secret; None for any other. When it was used last is noted to the minute.
 
-    def first(self, file: Path) -> str:
-        """The secret in a file, as an admin's; a new one, for its owner alone to read, where there is no such file."""
+        The secret is looked up by its hash, so that no comparison tells how much of a guess was right.
+        """
+        token = self.store.token_of(_digest(secret))
+        if token is not None and (token.used or "")[:_TO_THE_MINUTE] != now()[:_TO_THE_MINUTE]:
+            self.store.token_was_used(token.name)
+        return token
+
+    def first(self, file: Path) -> tuple[str, bool]:
+        """The secret in a file, as an admin's; a new one, for its owner alone to read, where there is no such file.
+        Whether it is new as well.
+
+        `WrongUse` for a file without one, or with one that was revoked.
+        """
         with os_errors_explained(file):
-            if file.exists():
-                secret = file.read_text(encoding="utf-8").strip()
-                if len(secret) < len(PREFIX) + _BYTES:
-                    raise WrongUse(f"{file} holds no token: one line of at least {len(PREFIX) + _BYTES} characters")
-            else:
-                secret = PREFIX + secrets.token_urlsafe(_BYTES)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-                    opened.write(secret + "\n")
-        if self.find(secret) is None:
-            taken = {token.name for token in self.store.tokens()}
-            number = next(n for n in range(1, len(taken) + 2) if _numbered(n) not in taken)
-            self._add(_numbered(number), "admin", secret)
-        return secret
+            is_new = not file.exists()
+            secret = _written(file) if is_new else file.read_text(encoding="utf-8").strip()
+        if len(secret) < len(PREFIX) + _BYTES or not secret.isascii() or len(secret.split()) != 1:
+            raise WrongUse(f"{file} holds no token: one line of at least {len(PREFIX) + _BYTES} letters and digits")
+        known = self.store.tokens()
+        own = next((token for token in known if token.digest == _digest(secret)), None)
+        if own is not None and own.revoked:
+            raise WrongUse(f"the token in {file} was revoked; remove the file, and a new one is made")
+        if own is None:
+            taken = {token.name for token in known}
+            names = (FIRST if number == 1 else f"{FIRST}-{number}" for number in itertools.count(1))
+            self._add(next(name for name in names if name not in taken), "admin", secret)
+        return secret, is_new
 
     def _add(self, name: str, role: str, secret: str) -> str:
         roles = get_args(Role)
@@ -59,8 +70,12 @@ class Tokens:
         return secret
 
 
-def _numbered(number: int) -> str:
-    return FIRST if number == 1 else f"{FIRST}-{number}"
+def _written(file: Path) -> str:
+    secret = PREFIX + secrets.token_urlsafe(_BYTES)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        opened.write(secret + "\n")
+    return secret
 
 
 def _digest(secret: str) -> str:
