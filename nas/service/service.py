@@ -53,7 +53,7 @@ class Service:
         self._lock.release()
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
