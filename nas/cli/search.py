@@ -149,6 +149,8 @@ _Config = Annotated[Path | None, _option("--config", help="A run.toml; flags go 
 _DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what the budget admits and, with --data, how long it would take.")
 ]
+_Server = Annotated[Text, _option("--server", metavar="URL", help="Search on the service there; nas serve starts one.")]
+_TokenFile = Annotated[Path | None, _option("--token-file", help="With --server: the file of its token.")]
 _JsonEvents = Annotated[bool, typer.Option("--json-events", help="A line of JSON an event on stdout.")]
 
 
@@ -191,6 +193,8 @@ def search(
     seed: _Seed = None,
     run: _Run = None,
     config: _Config = None,
+    server: _Server = None,
+    token_file: _TokenFile = None,
     dry_run: _DryRun = False,
     force: Force = False,
     json: Json = False,
@@ -202,6 +206,10 @@ def search(
     from nas.cli.search_session import Session
 
     session = Session(given, set_ or [], config)
+    if server is not None:
+        return session.search_there(
+            server, token_file, dry_run=dry_run, force=force, as_json=json, json_events=json_events, quiet=quiet
+        )
     if dry_run:
         return session.dry_run(as_json=json, quiet=quiet)
     if session.needs_no_data:

@@ -50,6 +50,20 @@ class Session:
             outcome = start(prepared, reporter, RUNS, force)
         return finished(outcome, as_json=as_json, quiet=json_events)
 
+    def search_there(
+        self, server: str, token_file: Path | None, *, dry_run: bool, force: bool, as_json: bool, json_events: bool,
+        quiet: bool,
+    ) -> int:  # fmt: skip
+        """The same on a service; what only works here is `WrongUse`."""
+        if dry_run or json_events:
+            raise WrongUse("--server searches; leave --dry-run and --json-events away")
+        from nas.cli.service_extra import require_service
+
+        require_service("--server")
+        from nas.cli.remote import search_there
+
+        return search_there(self.config, server, token_file, force=force, as_json=as_json, quiet=quiet)
+
     @property
     def needs_no_data(self) -> bool:
         """Whether only the space's own rule is asked for: without data it trains nothing."""

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from nas.service import pages, routes
+from nas.service.metrics import Counted
 from nas.service.problems import answer_problems
 from nas.service.security.access import Authenticated
 from nas.service.security.audit import Audited
@@ -41,4 +42,5 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(Authenticated, service=service)
     app.add_middleware(Guard, settings=service.settings)
     app.add_middleware(Audited, store=service.store)
+    app.add_middleware(Counted, metrics=service.metrics)
     return app

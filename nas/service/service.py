@@ -10,6 +10,7 @@ from nas.service.datasets import Datasets
 from nas.service.jobs.supervisor import Supervisor
 from nas.service.live.noted import noted_by
 from nas.service.live.runs import LiveRuns
+from nas.service.metrics import Metrics
 from nas.service.security.tokens import Tokens
 from nas.service.settings import ServiceSettings, make_state_folder, open_store
 from search_spaces.core.errors import Refused
@@ -33,6 +34,7 @@ class Service:
             ) from None
         self.store = open_store(settings)
         self.tokens = Tokens(self.store)
+        self.metrics = Metrics()
         self.jobs = Supervisor(settings, self.store)
         self.live = LiveRuns(settings.root, settings.store, noted_by(self.store, self.jobs))
         self.datasets = Datasets(settings)
@@ -51,7 +53,7 @@ class Service:
         self._lock.release()
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 

@@ -16,7 +16,8 @@ export async function show(place, page) {
   const [name] = page.names;
   const path = `/runs/${encodeURIComponent(name)}`;
   document.title = `${name} - FitNAS`;
-  const run = await get(path, page.signal);
+  const run = await begun(place, name, path, page);
+  if (!run) return;
   const metrics = await get("/metrics-table", page.signal);
   const state = begin(run, metrics);
   const parts = frame(place, run, state, page);
@@ -34,6 +35,26 @@ export async function show(place, page) {
     gone: ({ detail }) => page.tell(detail),
   }, page.signal).catch(page.tell);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw, { signal: page.signal });
+}
+
+/** The run, once it has written its configuration; until then the job that waits or gets ready is shown. */
+async function begun(place, name, path, page) {
+  while (!page.signal.aborted) {
+    try {
+      return await get(path, page.signal);
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      const [job] = await get(`/jobs?run=${encodeURIComponent(name)}`, page.signal);
+      if (!job) throw error;
+      const live = ["queued", "running"].includes(job.state);
+      replace(place, h("h1", {}, name, " ", badge(job.state)),
+        h("p", { "aria-live": "polite" }, job.position ? `Number ${job.position} in the queue.` : live ? "Getting ready: data is looked at and the space is priced ..." : job.message ?? ""),
+        live ? null : h("p", {}, h("a", { href: "/jobs" }, "All jobs")));
+      if (!live) return null;
+      await new Promise((resolve) => setTimeout(resolve, 700));
+    }
+  }
+  return null;
 }
 
 function begin(run, metrics) {

@@ -6,7 +6,7 @@ changes work on `Running`, one that deletes, or that manages tokens, on `Adminis
 may read where the service listens on loopback alone; nobody may change anything.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, get_args
 
@@ -70,8 +70,8 @@ class Authenticated:
         return STRANGER if token is None else Caller(token.name, token.role)
 
 
-def _at_least(role: Role) -> Callable[[Request], Caller]:
-    def checked(request: Request) -> Caller:
+def _at_least(role: Role) -> Callable[[Request], Awaitable[Caller]]:
+    async def checked(request: Request) -> Caller:
         caller: Caller = request.state.caller
         if caller.rank < _ROLES.index(role):
             raise _refusal(caller, role, "authorization" in request.headers)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 pytest.importorskip("fastapi", reason="the service needs pip install 'fitnas[service]'")
 
@@ -33,10 +34,11 @@ def service(settings: ServiceSettings) -> Iterator[Service]:
 
 
 @pytest.fixture
-def ask(service: Service) -> Ask:
+def ask(service: Service) -> Iterator[Ask]:
     """Makes a client: `ask()` without a token, `ask("admin")` with one of that role; more keywords are headers.
 
-    What fails within the service is answered as to anybody, and not raised in the test.
+    What fails within the service is answered as to anybody, and not raised in the test. No job starts, unless the test
+    calls `service.start()`.
     """
     app = create_app(service)
     secrets: dict[str, str] = {}
@@ -47,9 +49,12 @@ def ask(service: Service) -> Ask:
             if role not in secrets:
                 secrets[role] = service.tokens.create(f"a-{role}", role)
             headers["authorization"] = f"Bearer {secrets[role]}"
-        return TestClient(app, base_url=base, headers=headers, raise_server_exceptions=False)
+        client = TestClient(app, base_url=base, headers=headers, raise_server_exceptions=False)
+        client.portal = portal  # one event loop for all, as of a server
+        return client
 
-    return make
+    with start_blocking_portal() as portal:
+        yield make
 
 
 @pytest.fixture
@@ -60,5 +65,5 @@ def reader(ask: Ask) -> TestClient:
 
 @pytest.fixture
 def admin(ask: Ask) -> TestClient:
-    """Asks with an admin's token. Jobs start only within `with admin:`, which runs what a server runs at its start."""
+    """Asks with an admin's token."""
     return ask("admin")
