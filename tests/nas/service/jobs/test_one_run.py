@@ -1,7 +1,8 @@
-"""One search from the request to its export and its end, over HTTP, by the processes that do the work."""
+"""What becomes of a run over HTTP, by the processes that do the work."""
 
 import io
 import json
+import shutil
 import time
 import zipfile
 from collections.abc import Callable
@@ -46,7 +47,7 @@ def told(client: TestClient, job: str, **headers: str) -> list[tuple[str, dict[s
     return [(event["event"], json.loads(event["data"]), event.get("id", "")) for event in events]
 
 
-def test_a_run_is_searched_exported_renamed_and_deleted(client, service, settings):
+def test_a_search_is_followed_from_its_request_to_its_end(client):
     job = client.post(f"{API}/runs", json=TINY | {"run": "signs"}).json()["job"]["id"]
     until(client, job, lambda found: found["progress"] is not None)
     for method, way, body in (("DELETE", "", None), ("PATCH", "", {"name": "other"}), ("POST", "/export", {})):
@@ -66,7 +67,10 @@ def test_a_run_is_searched_exported_renamed_and_deleted(client, service, setting
     resumed = told(client, job, **{"last-event-id": place})
     assert [kind for kind, _, _ in resumed] == ["job"]  # nothing of the log is told twice
 
-    train = client.post(f"{API}/runs/signs/train", json={"pick": "knee", "epochs": 1})  # the search asked a proxy alone
+
+def test_a_run_is_trained_exported_renamed_and_deleted(client, service, settings, tiny_run):
+    shutil.copytree(tiny_run.path, settings.root / "signs")
+    train = client.post(f"{API}/runs/signs/train", json={"pick": "knee", "epochs": 1})
     assert ended(client, train.json()["id"])["kind"] == "train"
     export = client.post(f"{API}/runs/signs/export", json={"pick": "knee", "to": "pytorch"})
     assert export.status_code == 202, export.text
@@ -86,7 +90,7 @@ def test_a_run_is_searched_exported_renamed_and_deleted(client, service, setting
         assert client.get(f"{API}/runs/signs/exports/{name}.zip").status_code in (400, 404, 409), name
 
     changed = client.patch(f"{API}/runs/signs", json={"name": "roads", "note": "kept", "tags": ["a", "a", "b"]}).json()
-    assert (changed["name"], changed["note"], changed["tags"], changed["trials"]) == ("roads", "kept", ["a", "b"], 5)
+    assert (changed["name"], changed["note"], changed["tags"], changed["trials"]) == ("roads", "kept", ["a", "b"], 8)
     assert client.get(f"{API}/runs/signs").status_code == 404
     assert {each["run"] for each in client.get(f"{API}/jobs").json()} == {"roads"}
     assert client.post(f"{API}/runs/roads/resume").status_code == 202
