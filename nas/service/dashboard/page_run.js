@@ -40,19 +40,16 @@ export async function show(place, page) {
 /** The run, once it has written its configuration; until then the job that waits or gets ready is shown. */
 async function begun(place, name, path, page) {
   while (!page.signal.aborted) {
-    try {
-      return await get(path, page.signal);
-    } catch (error) {
-      if (error.status !== 404) throw error;
-      const [job] = await get(`/jobs?run=${encodeURIComponent(name)}`, page.signal);
-      if (!job) throw error;
-      const live = ["queued", "running"].includes(job.state);
-      replace(place, h("h1", {}, name, " ", badge(job.state)),
-        h("p", { "aria-live": "polite" }, job.position ? `Number ${job.position} in the queue.` : live ? "Getting ready: data is looked at and the space is priced ..." : job.message ?? ""),
-        live ? null : h("p", {}, h("a", { href: "/jobs" }, "All jobs")));
-      if (!live) return null;
-      await new Promise((resolve) => setTimeout(resolve, 700));
-    }
+    const { runs } = await get(`/runs?q=${encodeURIComponent(name)}&limit=1000`, page.signal);
+    const row = runs.find((each) => each.name === name);
+    const [job] = row?.objectives?.length ? [] : await get(`/jobs?run=${encodeURIComponent(name)}`, page.signal);
+    if (!job) return get(path, page.signal); // there it is, or the service says why not
+    const live = ["queued", "running"].includes(job.state);
+    replace(place, h("h1", {}, name, " ", badge(job.state)),
+      h("p", { "aria-live": "polite" }, job.position ? `Number ${job.position} in the queue.` : live ? "Getting ready: data is looked at and the space is priced ..." : job.message ?? ""),
+      live ? null : h("p", {}, h("a", { href: "/jobs" }, "All jobs")));
+    if (!live) return null;
+    await new Promise((resolve) => setTimeout(resolve, 700));
   }
   return null;
 }
