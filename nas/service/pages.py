@@ -36,10 +36,12 @@ def _file(name: str) -> tuple[bytes, str]:
 
 def _answer(name: str, known: str | None) -> Response:
     content, tag = _file(name)
+    kind = _KINDS[f".{name.rpartition('.')[2]}"]
     headers = {"etag": tag, "cache-control": "no-cache"}  # asked for each time, sent once
     if known == tag:
-        return Response(status_code=304, headers=headers)
-    return Response(content, media_type=_KINDS[f".{name.rpartition('.')[2]}"], headers=headers)
+        # with its kind, by which the policy is chosen: a browser puts these headers over those that it has kept
+        return Response(status_code=304, media_type=kind, headers=headers)
+    return Response(content, media_type=kind, headers=headers)
 
 
 def _page(if_none_match: IfNoneMatch = None) -> Response:
