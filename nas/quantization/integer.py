@@ -50,7 +50,7 @@ class IntegerNetwork:
         return _Builder(quantized.with_integer_logits() if integer_logits else quantized).network(integer_logits)
 
     def __call__(self, pictures: Tensor) -> Tensor:
-        """Pictures (n, C, H, W), normalised as for training -> logits (n, classes), float32 (what integers stand for)."""
+        """Pictures (n, C, H, W), normalised as for training -> logits (n, classes), float32 in any case."""
         logits = self.tensors(pictures)[self.output]
         how = self.kept.get(self.output)
         return logits if how is None else how.real(logits)

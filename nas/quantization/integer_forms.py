@@ -35,8 +35,8 @@ def check_integers(
     lacking = [f"{name} ({width.name})" for name, width in widths.items() if width.name not in executed]
     if lacking:
         raise WrongUse(
-            f"{runtime} executes {', '.join(executed)} alone, and this network's policy has {_listed(lacking)}; give it "
-            f"such a policy with nas quantize, or {instead}"
+            f"{runtime} executes {', '.join(executed)} alone, and this network's policy has {_listed(lacking)}; give "
+            f"it such a policy with nas quantize, or {instead}"
         )
     floats = float_operators(network)
     if floats:
