@@ -35,13 +35,13 @@ def check_integers(
     lacking = [f"{name} ({width.name})" for name, width in widths.items() if width.name not in executed]
     if lacking:
         raise WrongUse(
-            f"{runtime} executes {', '.join(executed)} alone, and this network's policy has {_listed(lacking)}; give "
+            f"{runtime} executes {', '.join(executed)} alone, and this network's policy has {listed(lacking)}; give "
             f"it such a policy with nas quantize, or {instead}"
         )
     floats = float_operators(network)
     if floats:
         raise WrongUse(
-            f"{runtime} is to execute integers alone, and these operators have no integer form: {_listed(floats)}; "
+            f"{runtime} is to execute integers alone, and these operators have no integer form: {listed(floats)}; "
             f"{instead}, or search a space without them"
         )
 
@@ -53,6 +53,7 @@ def _what(each: object) -> str:
     return target if isinstance(target, str) else getattr(target, "__name__", type(target).__name__)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

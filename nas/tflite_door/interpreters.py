@@ -30,7 +30,9 @@ Integers = NDArray[np.int8]
 
 @dataclass(frozen=True)
 class Executed:
-    """`outputs` `(n, ...)`; of TensorFlow Lite Micro also its arena: `head` the planned activations, `tail` what stays."""
+    """`outputs` `(n, ...)`; of TensorFlow Lite Micro also its arena: the activations' bytes, `head`, and
+    what stays, `tail`.
+    """
 
     outputs: Integers
     head: int | None = None

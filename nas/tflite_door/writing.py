@@ -7,6 +7,8 @@ would be the largest tensor of many networks. Where no such kernel exists, PAD i
 
 A mean over the whole map is MEAN. AVERAGE_POOL_2D would keep its input's scale, where MEAN rescales to that of its
 output; both run in TensorFlow Lite Micro, and MEAN is the one that equals the integer reference in it and in LiteRT.
+A linear operator on a vector is CONV_2D on a map of one pixel: LiteRT's FULLY_CONNECTED rounds otherwise where weights
+have a scale for each channel.
 """
 
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from torch.nn import functional
 from nas.quantization import operators as ops
 from nas.quantization.affine import Affine
 from nas.quantization.integer import IntegerNetwork
+from nas.quantization.integer_forms import listed
 from nas.quantization.requantize import Requantization
 from nas.tflite_door.model import ModelFile
 from search_spaces.core.errors import WrongUse
@@ -65,9 +68,9 @@ class _Writer:
         self.given = next(each.output for each in network.operators if network.input in each.inputs)
 
     def written(self) -> Written:
-        refused = {f"{each.output} ({what})" for each in self.network.operators if (what := self._refused(each))}
+        refused = [f"{each.output} ({what})" for each in self.network.operators if (what := self._refused(each))]
         if refused:
-            raise WrongUse(_NAMED + ", ".join(sorted(refused)) + "; " + _INSTEAD)
+            raise WrongUse(f"{_NAMED}{listed(refused)}; {_INSTEAD}")
         self.made[self.given] = self.file.activation(self._shape(self.given), self.kept[self.given], "input")
         for each in self.network.operators:
             if each.output in self.kept and each.output != self.given:
@@ -76,7 +79,10 @@ class _Writer:
         return Written(content, self.zero_macs, (self.kept[self.given], self.kept[self.network.output]))
 
     def _shape(self, name: str) -> tuple[int, ...]:
+        """In the file: maps with their channels last, and vectors as maps of one pixel."""
         shape = self.shapes[name]
+        if len(shape) == 2:
+            return (shape[0], 1, 1, shape[1])
         return (shape[0], *shape[2:], shape[1]) if len(shape) == 4 else shape
 
     def _refused(self, each: ops.IntegerOperator) -> str:
@@ -89,7 +95,8 @@ class _Writer:
             return "" if self._is_padding(each) or self._reshapes(each) else _called(each)
         if isinstance(each, ops.Mean):
             full = (each.requantization.least, each.requantization.most) == (-128, 127)
-            return "" if full else "a mean with bounds"
+            whole_map = len(self.shapes[each.inputs[0]]) == 4 and sorted(axis % 4 for axis in each.axes) == [2, 3]
+            return "" if full and whole_map else "a mean with bounds, or over other axes than height and width"
         if isinstance(each, ops.AveragePool):
             return "" if self._average_padding(each) is not None else "a mean of windows over the border"
         if isinstance(each, ops.MaxPool):
@@ -109,9 +116,8 @@ class _Writer:
             case ops.Rescale():
                 self._plain("QUANTIZE", each, schema.QuantizeOptionsT())
             case ops.Concatenation():
-                rank = len(self.shapes[each.output])
-                axis = each.axis % rank
-                options = schema.ConcatenationOptionsT(_TO_NHWC[axis] if rank == 4 else axis)
+                axis = self._axis(each.axis, len(self.shapes[each.output]))
+                options = schema.ConcatenationOptionsT(axis)
                 self._plain("CONCATENATION", each, options)
             case ops.Mean():
                 self._mean(each)
@@ -207,18 +213,27 @@ class _Writer:
         return copied
 
     def _fully_connected(self, each: ops.FullyConnected) -> None:
-        constants = self._weighted(each, each.weights.numpy(), 0)
-        options = schema.FullyConnectedOptionsT(self._requantized(each))
-        options.keepNumDims = len(self.shapes[each.output]) > 2
-        self._plain("FULLY_CONNECTED", each, options, *constants)
+        weights = each.weights.numpy()
+        if len(self.shapes[each.output]) > 2:
+            options = schema.FullyConnectedOptionsT(self._requantized(each), keepNumDims=True)
+            self._plain("FULLY_CONNECTED", each, options, *self._weighted(each, weights, 0))
+            return
+        constants = self._weighted(each, weights[:, None, None, :], 0)
+        options = schema.Conv2DOptionsT(_VALID, 1, 1, self._requantized(each))
+        self._plain("CONV_2D", each, options, *constants)
 
     # operators without weights
 
     def _mean(self, each: ops.Mean) -> None:
         rank = len(self.shapes[each.inputs[0]])
-        axes = sorted(_TO_NHWC[axis % rank] if rank == 4 else axis % rank for axis in each.axes)
+        axes = sorted(self._axis(axis, rank) for axis in each.axes)
         constant = self.file.constant(np.array(axes, np.int32))
-        self._plain("MEAN", each, schema.ReducerOptionsT(each.keep_axes), constant)
+        # a vector is a map of one pixel, so that the axes stay in any case
+        self._plain("MEAN", each, schema.ReducerOptionsT(True), constant)
+
+    def _axis(self, axis: int, rank: int) -> int:
+        """Of a tensor in the file."""
+        return _TO_NHWC[axis % rank] if rank in (2, 4) else axis % rank
 
     def _average_padding(self, each: ops.AveragePool) -> int | None:
         """VALID or SAME; None where neither takes the same windows."""
@@ -268,9 +283,8 @@ class _Writer:
             ends = np.array([[0, 0], [top, bottom], [left, right], rest[:2]], np.int32)
             self._plain("PAD", each, schema.PadOptionsT(), self.file.constant(ends))
             return
-        readers = [other for other in self.network.operators if each.output in other.inputs]
-        if all(isinstance(other, ops.FullyConnected) for other in readers):
-            self.made[each.output] = self.made[each.inputs[0]]  # it flattens its input itself
+        if self._shape(each.output) == self._shape(each.inputs[0]):
+            self.made[each.output] = self.made[each.inputs[0]]
             return
         shape = self._shape(each.output)
         self._plain("RESHAPE", each, schema.ReshapeOptionsT(list(shape)), self.file.constant(np.array(shape, np.int32)))
