@@ -23,6 +23,7 @@ INTERPRETERS = {TFLM: "TensorFlow Lite Micro", LITERT: "LiteRT, reference kernel
 _ARENA_BYTES = 64 << 20
 _MEMORY_BYTES = 2 << 30  # of addresses: LiteRT maps some that it never touches
 _SECONDS = 120.0
+_SHOWN = 300  # characters of what an interpreter says
 _ALLOCATED = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
 
 Integers = NDArray[np.int8]
@@ -52,7 +53,7 @@ def execute(path: Path, inputs: Integers, interpreter: str) -> Executed:
         try:
             arena = isolated.call(__name__, "run", *names, seconds=_SECONDS, memory_bytes=_MEMORY_BYTES)
         except WrongUse as error:
-            raise WrongUse(f"{path}: {INTERPRETERS[interpreter]} does not execute it: {error}") from None
+            raise WrongUse(f"{path}: {INTERPRETERS[interpreter]} does not execute it: {str(error)[:_SHOWN]}") from None
         return Executed(np.load(got, allow_pickle=False), arena.get("head"), arena.get("tail"))
 
 

@@ -37,16 +37,17 @@ class ModelFile:
         self.operators: list[Any] = []
         self.buffers: list[Any] = [_Buffer()]  # the first is that of tensors without constants
         self.codes: dict[str, int] = {}
+        self.zero_points: dict[tuple[int, int], int] = {}
 
     def activation(self, shape: Sequence[int], how: Affine, name: str = "") -> int:
         """An int8 tensor that the runtime computes."""
-        scales = np.array([how.scale], np.float32)
-        return self._add(shape, schema.TensorType.INT8, 0, _quantization(scales, how.zero_point), name)
+        quantization = self._quantization(np.array([how.scale]), how.zero_point, 0)
+        return self._add(shape, schema.TensorType.INT8, 0, quantization, name)
 
     def constant(self, values: NDArray[Any], scales: Scales | None = None, axis: int = 0, zero_point: int = 0) -> int:
         """An int8 or int32 tensor whose values are in the file; `scales` `(channels,)` are along `axis`."""
         self.buffers.append(_Buffer(np.ascontiguousarray(values).tobytes()))
-        quantization = None if scales is None else _quantization(scales, zero_point, axis)
+        quantization = None if scales is None else self._quantization(scales, zero_point, axis)
         return self._add(values.shape, _TYPES[values.dtype], len(self.buffers) - 1, quantization)
 
     def operator(self, name: str, inputs: Sequence[int], output: int, options: Any = None) -> None:
@@ -68,9 +69,13 @@ class ModelFile:
         model.version, model.description = _FORMAT_VERSION, "FitNAS"
         model.operatorCodes = [_code(name) for name in self.codes]
         model.subgraphs, model.buffers = [graph], self.buffers
+        self.zero_points.clear()  # offsets of another builder
         builder = flatbuffers.Builder(sum(len(each.content) for each in self.buffers) + (1 << 16))
         builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
         return bytes(builder.Output())
+
+    def _quantization(self, scales: NDArray[Any], zero_point: int, axis: int) -> Any:
+        return _Quantization(scales, zero_point, axis, self.zero_points)
 
     def _add(self, shape: Sequence[int], kind: int, buffer: int, quantization: Any, name: str = "") -> int:
         made = schema.TensorT()
@@ -101,12 +106,28 @@ class _Buffer(schema.BufferT):  # type: ignore[misc]  # the schema has no types
         return schema.BufferEnd(builder)
 
 
-def _quantization(scales: Scales, zero_point: int, axis: int = 0) -> Any:
-    made = schema.QuantizationParametersT()
-    made.scale = scales.astype(np.float32)
-    made.zeroPoint = np.full(len(scales), zero_point, np.int64)
-    made.quantizedDimension = axis
-    return made
+class _Quantization(schema.QuantizationParametersT):  # type: ignore[misc]  # the schema has no types
+    """Scales along an axis, and one zero point for all.
+
+    The format asks for as many zero points as scales, 8 bytes each: those of equal number and value are written once.
+    """
+
+    def __init__(self, scales: Scales, zero_point: int, axis: int, written: dict[tuple[int, int], int]) -> None:
+        super().__init__()
+        self.scales, self.axis, self.written = scales.astype(np.float32), axis, written
+        self.zero_points = np.full(len(scales), zero_point, np.int64)
+
+    def Pack(self, builder: Any) -> Any:  # noqa: N802  (its name)
+        """Writes the vectors, then the table that points to them."""
+        key = (len(self.zero_points), int(self.zero_points[0]))
+        if key not in self.written:
+            self.written[key] = builder.CreateNumpyVector(self.zero_points)
+        scales = builder.CreateNumpyVector(self.scales)
+        schema.QuantizationParametersStart(builder)
+        schema.QuantizationParametersAddScale(builder, scales)
+        schema.QuantizationParametersAddZeroPoint(builder, self.written[key])
+        schema.QuantizationParametersAddQuantizedDimension(builder, self.axis)
+        return schema.QuantizationParametersEnd(builder)
 
 
 def _code(name: str) -> Any:

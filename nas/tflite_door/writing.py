@@ -39,12 +39,13 @@ _INSTEAD = "export it --to onnx --int8, or search a space without them"
 
 @dataclass(frozen=True)
 class Written:
-    """`content`: the file. `zero_macs`: products with the zeros that widen kernels. `kept`: how input and output are
-    quantized.
+    """`content`: the file. `zero_weights`: zeros that widen kernels, bytes; `zero_macs`: products with them. `kept`: how
+    input and output are quantized.
     """
 
     content: bytes
     zero_macs: int
+    zero_weights: int
     kept: tuple[Affine, Affine]
 
 
@@ -64,7 +65,7 @@ class _Writer:
             values = network.tensors(torch.zeros(1, *size))
         self.shapes = {name: tuple(value.shape) for name, value in values.items() if isinstance(value, Tensor)}
         self.file, self.made = ModelFile(), dict[str, int]()
-        self.zero_macs = 0
+        self.zero_macs = self.zero_weights = 0
         self.given = next(each.output for each in network.operators if network.input in each.inputs)
 
     def written(self) -> Written:
@@ -76,7 +77,9 @@ class _Writer:
             if each.output in self.kept and each.output != self.given:
                 self._add(each)
         content = self.file.content(self.made[self.given], self.made[self.network.output])
-        return Written(content, self.zero_macs, (self.kept[self.given], self.kept[self.network.output]))
+        return Written(
+            content, self.zero_macs, self.zero_weights, (self.kept[self.given], self.kept[self.network.output])
+        )
 
     def _shape(self, name: str) -> tuple[int, ...]:
         """In the file: maps with their channels last, and vectors as maps of one pixel."""
@@ -154,13 +157,13 @@ class _Writer:
     # operators with weights
 
     def _weighted(self, each: ops.WeightedOperator, weights: NDArray[np.int8], axis: int) -> tuple[int, int]:
-        input_scale = self.kept[each.inputs[0]].scale
-        accumulated = each.scales.numpy()
-        scales = (accumulated / input_scale).astype(np.float32)
+        """Weights and biases. Scales of biases follow from those of input and weights, and are left away: they are 12
+        bytes a channel that no kernel reads.
+        """
+        scales = (each.scales.numpy() / self.kept[each.inputs[0]].scale).astype(np.float32)
         if (scales == scales[0]).all():
-            scales, accumulated = scales[:1], accumulated[:1]
-        stored = self.file.constant(weights, scales, axis)
-        return stored, self.file.constant(each.bias.numpy(), accumulated.astype(np.float32))
+            scales = scales[:1]
+        return self.file.constant(weights, scales, axis), self.file.constant(each.bias.numpy())
 
     def _requantized(self, each: ops.WeightedOperator) -> int:
         assert each.requantization is not None  # operators that make floats were refused
@@ -172,6 +175,7 @@ class _Writer:
         weights = np.pad(weights, ((0, 0), (0, 0), (0, more[0]), (0, more[1])))
         height, width = self.shapes[each.output][2:]
         taps = weights.shape[2] * weights.shape[3] - each.weights.shape[2] * each.weights.shape[3]
+        self.zero_weights += taps * weights.shape[0] * weights.shape[1]
         self.zero_macs += taps * weights.shape[0] * weights.shape[1] * height * width
         depthwise = each.groups > 1 and weights.shape[1] == 1
         laid_out = weights.transpose(1, 2, 3, 0) if depthwise else weights.transpose(0, 2, 3, 1)
