@@ -17,6 +17,7 @@ from search_spaces.core.errors import WrongUse, unknown
 _NOT_FORMATS = {"artifact", "integers", "scripts", "standalone"}
 _DEFAULT_PICK = "knee"
 ELASTIC = "elastic"  # what `--all` means
+OF_A_RUN = ("optuna",)  # hold a run and not one member; written here so that to know it loads nothing
 
 
 def format_names() -> list[str]:

@@ -37,7 +37,8 @@ class MemoryRule:
     onto the addition's second input, so that its output needs no bytes; not where somebody else reads its output or,
     later, that second input. `alignment`: sizes of tensors and buffers are rounded up to it. A patch's tensor counts
     alignment - 1 bytes more where its channels are no multiple, which is exact or a few bytes above. `widths`: those of
-    operators that it executes, by name (see `search_spaces.core.policy.width`).
+    operators that it executes, by name (see `search_spaces.core.policy.width`). `exact`: bytes `(n,)` of a runtime that
+    executes layer by layer alone and lays memory out by a plan of its own, image included; the peak is then this one.
     """
 
     runtime: str
@@ -48,3 +49,4 @@ class MemoryRule:
     alignment: int = 1
     scratch: Scratch | None = None
     widths: tuple[str, ...] = ("int8",)
+    exact: Callable[[LayerTable], Bytes] | None = None
