@@ -112,9 +112,10 @@ class _Values:
         if not operator.learned:
             return True
         maker = self.maker.get(next(iter(roots)))
-        channels = operator.out_shape[0]
-        takes = maker is not None and maker.task in _TAKES_SCALES and maker.out_shape[0] == channels
-        return takes and operator.learned % channels == 0 and operator.learned <= _MOST_SCALES * channels
+        if maker is None or maker.task not in _TAKES_SCALES:
+            return False
+        channels = maker.out_shape[0]
+        return operator.learned % channels == 0 and operator.learned <= _MOST_SCALES * channels
 
     def _folds(self, operator: Operator) -> bool:
         """Whether a border is that of windows alone, which runtimes compute without it."""
@@ -172,7 +173,7 @@ class _Emission:
         at = self._source(operator.output)
         if operator.learned and at >= 0:
             row = self.made.rows[at]
-            scales = row.layer.channel_params + operator.learned // operator.out_shape[0]
+            scales = row.layer.channel_params + operator.learned // row.layer.out_channels
             self.made.rows[at] = replace(row, layer=row.layer._replace(channel_params=scales))
 
     def _write(self, position: int, operator: Operator) -> None:

@@ -13,6 +13,11 @@ from search_spaces.core.errors import WrongUse
 _FLOATS = ("float32", "float16", "bfloat16", "float64", "float", "double")
 
 
+def _learned(tensor: ForeignTensor) -> int:
+    """Its numbers; none of indices, axes and shapes."""
+    return 0 if tensor.kind in ("int64", "bool") else tensor.elements
+
+
 def damaged(why: str) -> WrongUse:
     """The error of a graph whose figures contradict each other."""
     return WrongUse(f"the file is damaged: {why}")
@@ -28,6 +33,7 @@ class GraphMapper(ABC):
     def __init__(self, graph: ForeignGraph) -> None:
         self.graph = graph
         self.tensors = dict(graph.tensors)
+        self.learnt = {name: _learned(tensor) for name, tensor in graph.tensors.items() if tensor.stored}
         self.operators: list[Operator] = []
         self.notes: list[str] = []
 
@@ -45,13 +51,13 @@ class GraphMapper(ABC):
     def numbers(self) -> str:
         """The kind of most stored numbers, as the file names it."""
         sizes: dict[str, int] = {}
-        for tensor in self.tensors.values():
+        for tensor in self.graph.tensors.values():
             if tensor.stored:
                 sizes[tensor.kind] = sizes.get(tensor.kind, 0) + tensor.elements
         return max(sizes, key=lambda kind: sizes[kind], default="no numbers")
 
     def _picture(self, name: str) -> ForeignTensor:
-        tensor = self.tensors[name]
+        tensor = self.of(name)
         if len(tensor.shape) > 1 and tensor.shape[0] != 1:
             raise WrongUse(f"the network takes {tensor.shape[0]} pictures at once; convert it for a batch of 1")
         return tensor
@@ -59,32 +65,38 @@ class GraphMapper(ABC):
     def _map(self, node: ForeignNode) -> None:
         computed = self.computed(node)
         if node.operator in self.constants or (not computed and any(node.inputs)):
-            for name in node.outputs:
-                if name:
-                    self.tensors[name] = replace(self.tensors[name], stored=True)
+            self._store(node)
         elif node.operator in self.rules:
             self.rules[node.operator](self, node)
         else:
             self.plain(node, self.tasks.get(node.operator, Task.UNKNOWN))
 
+    def _store(self, node: ForeignNode) -> None:
+        """What is computed from stored values alone holds as many learned numbers as the largest of them."""
+        learnt = max((self.learnt[name] for name in node.inputs if name in self.learnt), default=0)
+        for name in filter(None, node.outputs):
+            tensor = self.tensors.get(name, ForeignTensor((), "unknown"))
+            self.tensors[name], self.learnt[name] = replace(tensor, stored=True), learnt
+
     def computed(self, node: ForeignNode) -> tuple[str, ...]:
         """The tensors among a node's inputs that depend on the picture."""
-        return tuple(name for name in node.inputs if name and not self.tensors[name].stored)
-
-    def stored(self, node: ForeignNode) -> list[ForeignTensor]:
-        """Those that the file holds."""
-        return [self.tensors[name] for name in node.inputs if name and self.tensors[name].stored]
+        return tuple(name for name in node.inputs if name and not self.of(name).stored)
 
     def of(self, name: str) -> ForeignTensor:
-        """The tensor of that name; `WrongUse` where a node leaves it out."""
-        if not name:
-            raise damaged("an operator lacks an input")
+        """The tensor of that name; `WrongUse` where its shape is not known before the network runs."""
+        if name not in self.tensors:
+            raise WrongUse(
+                f"the shape of tensor {name[:60]!r} is not known before the network runs; export fixed sizes"
+            )
         return self.tensors[name]
 
+    def counted(self, name: str) -> int:
+        """Learned numbers behind a stored tensor; 0 of a computed one."""
+        return self.learnt.get(name, 0)
+
     def learned(self, node: ForeignNode, but: tuple[str, ...] = ()) -> int:
-        """Stored numbers that a node reads, single ones and the tensors `but` left out."""
-        chosen = {name for name in node.inputs if name and self.tensors[name].stored and name not in but}
-        return sum(self.tensors[name].elements for name in chosen if self.tensors[name].elements > 1)
+        """Learned numbers that a node reads, single ones and the tensors `but` left out."""
+        return sum(self.counted(name) for name in set(node.inputs).difference(but) if self.counted(name) > 1)
 
     def plain(self, node: ForeignNode, task: Task, learned: int | None = None) -> None:
         """An operator an output, of a node whose sizes are those of its tensors."""
@@ -94,8 +106,8 @@ class GraphMapper(ABC):
         for position, output in enumerate(node.outputs):
             if not output:
                 continue
-            out_shape = self.shape(self.tensors[output])
-            in_shape = self.shape(self.tensors[computed[0]]) if computed else out_shape
+            out_shape = self.shape(self.of(output))
+            in_shape = self.shape(self.of(computed[0])) if computed else out_shape
             self.append(node, task, output, in_shape, out_shape, inputs=computed, learned=0 if position else learned)
 
     def append(

@@ -10,7 +10,7 @@ from nas.importing.lowering import Lowered, Row
 from nas.importing.mapping import is_float
 from nas.importing.operators import ForeignNetwork
 from search_spaces.core.errors import WrongUse
-from search_spaces.core.layer_table import NETWORK_INPUT, Kind, Layer, LayerTable
+from search_spaces.core.layer_table import NETWORK_INPUT, BoolArray, Kind, Layer, LayerTable
 
 _INTEGERS = tuple(name for name in Layer._fields if name not in ("name", "kind", "cut"))
 
@@ -47,7 +47,8 @@ def from_document(document: dict[str, Any]) -> tuple[LayerTable, dict[str, int],
 
 def _row(position: int, cells: list[Any]) -> Row:
     name, kind, kernel_width, regular, *numbers = cells
-    layer = Layer(name=str(name), kind=Kind[kind], **dict(zip(_INTEGERS, map(int, numbers), strict=True)))
+    values: dict[str, Any] = dict(zip(_INTEGERS, map(int, numbers), strict=True))
+    layer = Layer(name=str(name), kind=Kind[kind], **values)
     sizes = [getattr(layer, name) for name in _INTEGERS if name not in ("input_a", "input_b", "channel_params")]
     inside = layer.in_channels * layer.in_height * layer.in_width
     outside = layer.out_channels * layer.out_height * layer.out_width
@@ -72,14 +73,15 @@ def _table(rows: list[Row], held: list[tuple[int, int]]) -> LayerTable:
     return replace(table, cut=_cuts(table, rows))
 
 
-def _cuts(table: LayerTable, rows: list[Row]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _cuts(table: LayerTable, rows: list[Row]) -> BoolArray:
     """Where a patch schedule may be split: one tensor alone is alive, and patches of all that ran before are known."""
     reads_image = (table.input_a[0] == NETWORK_INPUT) | (table.input_b[0] == NETWORK_INPUT)
     ends = np.maximum.accumulate(np.where(np.arange(len(rows)) > 0, np.roll(table.last_use[0], 1), 0))
     alone = ends <= np.arange(len(rows))
     image_done = np.arange(len(rows)) >= np.flatnonzero(reads_image).max(initial=-1)
     regular = np.logical_and.accumulate([row.regular for row in rows])
-    return (alone & image_done & regular)[None]
+    cut: BoolArray = (alone & image_done & regular)[None]
+    return cut
 
 
 def _notes(folded: dict[str, int], numbers: str, unknown: dict[str, int]) -> list[str]:
