@@ -1,4 +1,4 @@
-"""A few test pictures as the network reads them, and what it answered when it was exported: verification.safetensors."""
+"""A few test pictures as the network reads them, and what it answered when exported: verification.safetensors."""
 
 from pathlib import Path
 

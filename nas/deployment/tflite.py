@@ -169,3 +169,8 @@ def check(path: Path, inputs: Any, outputs: Any) -> None:
 
 def _document(how: Affine) -> dict[str, Any]:
     return {"scale": how.scale, "zero_point": how.zero_point}
+
+
+def next_step(written: Path) -> str:
+    """The command that proves it."""
+    return f"nas verify {written}"

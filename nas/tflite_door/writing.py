@@ -39,11 +39,14 @@ _INSTEAD = "export it --to onnx --int8, or search a space without them"
 
 @dataclass(frozen=True)
 class Written:
-    """`content`: the file. `zero_weights`: zeros that widen kernels, bytes; `zero_macs`: products with them. `kept`: how
-    input and output are quantized.
+    """`content`: the file; `operators`: those that it needs, by name; `given`: the network's name of its input.
+    `zero_weights`: zeros that widen kernels, bytes; `zero_macs`: products with them. `kept`: how input and output are
+    quantized.
     """
 
     content: bytes
+    operators: tuple[str, ...]
+    given: str
     zero_macs: int
     zero_weights: int
     kept: tuple[Affine, Affine]
@@ -77,9 +80,8 @@ class _Writer:
             if each.output in self.kept and each.output != self.given:
                 self._add(each)
         content = self.file.content(self.made[self.given], self.made[self.network.output])
-        return Written(
-            content, self.zero_macs, self.zero_weights, (self.kept[self.given], self.kept[self.network.output])
-        )
+        ends = (self.kept[self.given], self.kept[self.network.output])
+        return Written(content, tuple(self.file.codes), self.given, self.zero_macs, self.zero_weights, ends)
 
     def _shape(self, name: str) -> tuple[int, ...]:
         """In the file: maps with their channels last, and vectors as maps of one pixel."""

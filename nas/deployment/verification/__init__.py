@@ -2,8 +2,8 @@
 
 It has `MARK`, the name of the file by which a folder is known as its kind, and `verify(folder, manifest)`, which gives
 the `Check`s of that folder: what was promised, what was measured, and how. A check that needs a tool which is missing
-is given all the same, with `measured` None and, in `how`, the package that brings the tool. A file that is damaged is an
-error with its name. Limits of the run's budget need no file: whatever is measured under a limited column is held to it.
+is given all the same, with `measured` None and, in `how`, the package that brings the tool. A file that is damaged is
+an error with its name. Limits of the run's budget need no file: what is measured under a limited column is held to it.
 """
 
 import importlib
@@ -131,7 +131,7 @@ def _limits(manifest: dict[str, Any], checks: Sequence[Check]) -> list[Check]:
     found = []
     for column, limit in manifest.get("limits", {}).items():
         metric = METRIC_OF_COLUMN.get(column)
-        if metric is not None and metric.direction < 0 and column in measured:
+        if metric is not None and metric.better == "less" and column in measured:
             name = f"budget {metric.key}"
             found.append(Check(name, float(limit), measured[column].measured, measured[column].how, at_most=True))
     return found
