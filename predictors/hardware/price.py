@@ -64,6 +64,16 @@ def price_table(
     return _Pricing.asked(runtime, limits, schedule, count_input, mac_convention).run(table.select, len(table))
 
 
+def bound_table(table: LayerTable, runtime: str, *rules: Any) -> Columns:
+    """The same as `price_table` for the least that networks can have: no network with these operators, or more and
+    larger ones, has a lower peak.
+    """
+    columns, planned = price_table(table, runtime, None, *rules), memory_rule(runtime).planned
+    if planned is not None:
+        columns["peak_sram_bytes"] = planned.at_least(table)
+    return columns
+
+
 def price_population(
     population: Population,
     runtime: str,
@@ -99,7 +109,7 @@ class _Pricing:
         """Names become rules; no limits and an empty set of them are the same."""
         schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
         rule = memory_rule(runtime)
-        if rule.exact is not None:
+        if rule.planned is not None:
             if isinstance(schedule, tuple):
                 raise WrongUse(
                     f"the runtime {runtime} executes no patches, got the schedule {schedule[0]}x{schedule[1]}; give "
@@ -139,8 +149,8 @@ class _Pricing:
         macs = layerwise.macs.sum(axis=1)
         columns: Columns = {"macs_layerwise": macs, **counts(table, layerwise.products), "macs": macs.copy()}
         columns["bitops"] = bitops(table, layerwise.product_macs)
-        exact = layerwise.rule.exact
-        columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64) if exact is None else exact(table)
+        planned = layerwise.rule.planned
+        columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64) if planned is None else planned.bytes_of(table)
         columns["patches"], columns["split"] = np.ones_like(macs), np.zeros_like(macs)
         columns["runs_in_tinyengine"] = np.ones(len(table), dtype=bool)
         can_be_split = isinstance(self.schedule, tuple) or (self.schedule == "auto" and bool(table.cut.any()))

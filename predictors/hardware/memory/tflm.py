@@ -14,7 +14,7 @@ long as on a microcontroller: there the tail is smaller.
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.memory.rule import Bytes, MemoryRule
+from predictors.hardware.memory.rule import Bytes, MemoryRule, Planned
 from search_spaces.core.layer_table import NETWORK_INPUT, Kind, LayerTable
 
 _ALIGNMENT = 16
@@ -55,6 +55,17 @@ def arena_bytes(table: LayerTable) -> Bytes:
     """Head and tail together `(n,)`."""
     total: Bytes = head_bytes(table) + tail_bytes(table)
     return total
+
+
+def least_arena_bytes(table: LayerTable) -> Bytes:
+    """The bytes alive together at the neediest operator, and the tail `(n,)`: no plan needs less."""
+    sizes, first, last = _buffers(table)
+    changes = np.zeros((len(table), table.slots + 1), dtype=np.int64)
+    rows = np.broadcast_to(np.arange(len(table))[:, None], sizes.shape)
+    np.add.at(changes, (rows, first), sizes)
+    np.add.at(changes, (rows, last + 1), -sizes)
+    alive: Bytes = changes.cumsum(axis=1).max(axis=1, initial=0)
+    return alive + tail_bytes(table)
 
 
 def greedy_peak(sizes: Bytes, first: NDArray[np.integer], last: NDArray[np.integer]) -> Bytes:
@@ -147,5 +158,7 @@ RULE = MemoryRule(
     in_place=frozenset(),
     accumulates=False,
     alignment=_ALIGNMENT,
-    exact=arena_bytes,
+    # layer norms and attention are floats here, and gates follow activations by table
+    lacks=frozenset({Kind.NORM, Kind.MATMUL, Kind.MULTIPLY}),
+    planned=Planned(arena_bytes, least_arena_bytes),
 )
