@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nas import isolated
 from nas.tflite_door import require
-from search_spaces.core.errors import WrongUse
+from search_spaces.core.errors import FitnasError, WrongUse
 
 TFLM, LITERT = "tflm", "litert"
 INTERPRETERS = {TFLM: "TensorFlow Lite Micro", LITERT: "LiteRT, reference kernels"}
@@ -52,7 +52,7 @@ def execute(path: Path, inputs: Integers, interpreter: str) -> Executed:
         names = (interpreter, str(path.resolve()), str(given), str(got))
         try:
             arena = isolated.call(__name__, "run", *names, seconds=_SECONDS, memory_bytes=_MEMORY_BYTES)
-        except WrongUse as error:
+        except FitnasError as error:  # whatever it is, the file is what made it
             raise WrongUse(f"{path}: {INTERPRETERS[interpreter]} does not execute it: {str(error)[:_SHOWN]}") from None
         return Executed(np.load(got, allow_pickle=False), arena.get("head"), arena.get("tail"))
 
