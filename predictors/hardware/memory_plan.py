@@ -310,7 +310,9 @@ class _Network:
         self.table, self.rule, self.layers = table, rule, table.layers(0)
         inputs = [(layer.input_a, layer.input_b) for layer in self.layers]
         self.readers = [[i for i, sources in enumerate(inputs) if made in sources] for made in range(len(inputs))]
-        self.last_use = [max(readers, default=made) for made, readers in enumerate(self.readers)]
+        slots = np.flatnonzero(table.present[0])
+        position = {int(slot): i for i, slot in enumerate(slots)}
+        self.last_use = [position[int(slot)] for slot in table.last_use[0, slots]]
 
     def stage_end(self, patches: int, split: int) -> int:
         """Position of the patch stage's last operator, -1 layer by layer."""
@@ -354,7 +356,7 @@ class _Network:
     def _shared_with(self, i: int) -> int | None:
         """The tensor whose storage the output of operator i takes over."""
         layer = self.layers[i]
-        if self.rule.accumulates and self.readers[i] == [i + 1]:
+        if self.rule.accumulates and self.readers[i] == [i + 1] and self.last_use[i] == i + 1:
             add = self.layers[i + 1]
             earlier = 0 <= add.input_b < i and self.last_use[add.input_b] == i + 1
             if add.kind == Kind.ADD and add.input_a == i and earlier:

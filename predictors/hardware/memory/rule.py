@@ -29,6 +29,18 @@ class Scratch:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """What a runtime's own plan needs, image included.
+
+    `bytes_of`: bytes `(n,)`. `at_least`: bytes `(n,)` that no network with these operators, or more and larger ones,
+    can undercut. A plan by rules of thumb can need less where a tensor grows, so that its own figure is no such bound.
+    """
+
+    bytes_of: Callable[[LayerTable], Bytes]
+    at_least: Callable[[LayerTable], Bytes]
+
+
+@dataclass(frozen=True)
 class MemoryRule:
     """How one runtime uses SRAM.
 
@@ -37,7 +49,9 @@ class MemoryRule:
     onto the addition's second input, so that its output needs no bytes; not where somebody else reads its output or,
     later, that second input. `alignment`: sizes of tensors and buffers are rounded up to it. A patch's tensor counts
     alignment - 1 bytes more where its channels are no multiple, which is exact or a few bytes above. `widths`: those of
-    operators that it executes, by name (see `search_spaces.core.policy.width`).
+    operators that it executes, by name (see `search_spaces.core.policy.width`). `planned`: of a runtime that executes
+    layer by layer alone and lays memory out by a plan of its own, which is then the peak. `lacks`: operators of spaces
+    here that it does not execute in int8.
     """
 
     runtime: str
@@ -48,3 +62,5 @@ class MemoryRule:
     alignment: int = 1
     scratch: Scratch | None = None
     widths: tuple[str, ...] = ("int8",)
+    planned: Planned | None = None
+    lacks: frozenset[Kind] = frozenset()
