@@ -1,6 +1,7 @@
 """A few test pictures as the network reads them, and what it answered when exported: verification.safetensors."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,7 @@ def write_float_samples(run: StoredRun, trial: Trial, folder: Path, network: nn.
     write_samples(folder, inputs.numpy(), outputs.numpy())
 
 
-def read_samples(folder: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+def read_samples(folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """Inputs and outputs; `NotFound` where an export holds none, `FitnasError` where the file is damaged."""
     path = folder / SAMPLES_FILE
     if not path.is_file():

@@ -68,7 +68,8 @@ def run(interpreter: str, path: str, given: str, got: str) -> dict[str, int]:
 def _micro(content: bytes, inputs: Integers) -> tuple[list[Any], dict[str, int]]:
     from tflite_micro.python.tflite_micro import runtime
 
-    outputs, said = [], []
+    outputs: list[Any] = []
+    said: list[str] = []
     with _standard_error(said):
         try:
             made = runtime.Interpreter.from_bytes(content, arena_size=_ARENA_BYTES)

@@ -285,8 +285,9 @@ class _Writer:
 
     def _moved(self, each: ops.GraphOperator) -> None:
         if self._is_padding(each):
-            left, right, top, bottom, *rest = [*each.options["pad"], 0, 0, 0, 0]
-            ends = np.array([[0, 0], [top, bottom], [left, right], rest[:2]], np.int32)
+            given: Any = each.options["pad"]  # from the last axis on, as torch counts
+            left, right, top, bottom, before, behind = [*given, 0, 0, 0, 0][:6]
+            ends = np.array([[0, 0], [top, bottom], [left, right], [before, behind]], np.int32)
             self._plain("PAD", each, schema.PadOptionsT(), self.file.constant(ends))
             return
         if self._shape(each.output) == self._shape(each.inputs[0]):

@@ -18,9 +18,6 @@ from search_spaces.core.errors import WrongUse
 from tests.tiny_run import search_stitches
 
 
-_INT8 = 0.15  # of the largest logit, for noise through a network of 50 roundings
-
-
 @pytest.fixture(scope="module", params=format_names())
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -91,14 +88,15 @@ def test_the_manifest_promises_the_trials_figures(member_folder: Path, tiny_run:
 
 
 def test_the_weights_load_and_give_equal_logits(name: str, member_folder: Path, tiny_run: Run) -> None:
+    if name == "tflite":
+        pytest.skip("computes in integers: tests/nas/deployment/test_tflite.py compares it with the integer reference")
     network, _ = network_of(tiny_run, tiny_run.knee())
     found = classifier_of_folder(member_folder)
     size = tiny_run.parts.space.input_size(tiny_run.knee().architecture)
     probe = torch.from_numpy(np.random.default_rng(0).normal(size=(3, *size)).astype(np.float32))
     with torch.no_grad():
-        allowed = {"onnx": 1e-4, "tflite": _INT8}.get(name, 1e-5)  # other kernels than torch's, and integers
-        expected = network(probe)
-        assert float((expected - found.network(probe)).abs().max()) <= allowed * max(1.0, float(expected.abs().max()))
+        allowed = 1e-4 if name == "onnx" else 1e-5  # other kernels than torch's
+        assert float((network(probe) - found.network(probe)).abs().max()) <= allowed
     assert list(found.class_names) == ["disc", "square"]
 
 
