@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from predictors.hardware.memory.rule import MemoryRule
+from predictors.hardware.memory.rule import MemoryRule, PatchLimits
 from search_spaces.core.by_file import exported, file_names
 from search_spaces.core.errors import WrongUse
 
-__all__ = ["MemoryRule", "lacking_widths", "memory_rule", "runtime_names"]
+__all__ = ["MemoryRule", "PatchLimits", "lacking_widths", "memory_rule", "runtime_names"]
 
 
 def runtime_names() -> list[str]:
