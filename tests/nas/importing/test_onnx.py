@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
+from nas import onnx_door, torchvision_door
+from nas.assembly import published_members
 from nas.importing import import_network
 from nas.importing.lowering import lower
 from nas.importing.onnx import read
@@ -109,3 +112,39 @@ def test_what_is_no_onnx_file(tmp_path: Path) -> None:
     (tmp_path / "b.onnx").write_bytes(b"")
     with pytest.raises(WrongUse, match="has 0 operators"):
         import_network(tmp_path / "b.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "pixels"), [("tinynet_e", "tinynet_e", 106), ("tiny_vit_5m_224", "tiny_vit_5m", 224)]
+)
+def test_networks_of_timm_cost_what_ours_do(tmp_path: Path, name: str, ours: str, pixels: int) -> None:
+    network = torchvision_door.import_behind("timm").create_model(name, num_classes=1000).eval()
+    path = tmp_path / "a.onnx"
+    path.write_bytes(onnx_door.fixed_onnx_file(network, (3, pixels, pixels), 1))
+    imported = import_network(path)
+    assert not imported.unknown
+    own = published_members()[ours][1].table()
+    for runtime in ("analytic", "c"):
+        theirs, expected = (price_table(table, runtime, schedule="none") for table in (imported.table, own))
+        assert theirs["macs"][0] == expected["macs"][0]
+        assert theirs["peak_sram_bytes"][0] == expected["peak_sram_bytes"][0]
+    # of attention biases the file holds the ones that are looked up
+    assert theirs["weight_bytes"][0] == pytest.approx(expected["weight_bytes"][0], rel=0.015)
+
+
+def test_mobilenet_v2_at_96_pixels(tmp_path: Path) -> None:
+    network = torchvision_door.import_behind("timm").create_model("mobilenetv2_035", num_classes=2).eval()
+    path = tmp_path / "a.onnx"
+    path.write_bytes(onnx_door.fixed_onnx_file(network, (3, 96, 96), 1))
+    priced = price_table(import_network(path).table, "c", schedule="none")
+    # counted in TensorFlow Lite Micro
+    assert (priced["macs"][0], priced["peak_sram_bytes"][0]) == (10_656_688, 138_240)
+
+
+def test_an_export_for_any_number_of_pictures(tmp_path: Path) -> None:
+    layers = [nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.Hardswish(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    path = tmp_path / "a.onnx"
+    path.write_bytes(onnx_door.onnx_file(nn.Sequential(*layers, nn.Linear(8, 5)).eval(), (3, 16, 16)))
+    assert not onnx.load(path).graph.input[0].type.tensor_type.shape.dim[0].dim_value
+    priced = price_table(import_network(path).table, "c", schedule="none")
+    assert (priced["macs"][0], priced["peak_sram_bytes"][0]) == (64 * 8 * 27 + 40, 64 * 8 + 8)
