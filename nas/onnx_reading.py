@@ -25,8 +25,8 @@ from search_spaces.core.errors import WrongUse
 
 _MOST_ROUNDS = 8
 _SHAPE_ARITHMETIC = {
-    "Add", "Cast", "Ceil", "Concat", "Constant", "Div", "Equal", "Floor", "Gather", "Identity", "Max", "Min", "Mod", "Mul",
-    "Neg", "ReduceProd", "Reshape", "Shape", "Slice", "Squeeze", "Sub", "Unsqueeze", "Where",
+    "Add", "Cast", "Ceil", "Concat", "Constant", "Div", "Equal", "Floor", "Gather", "Identity", "Max", "Min", "Mod",
+    "Mul", "Neg", "ReduceProd", "Reshape", "Shape", "Slice", "Squeeze", "Sub", "Unsqueeze", "Where",
 }  # fmt: skip
 _FEW = 1024  # stored numbers that shapes may be computed from; larger tensors are weights
 
