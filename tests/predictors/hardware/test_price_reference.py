@@ -14,7 +14,7 @@ import pytest
 
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.memory import memory_rule
-from predictors.hardware.patch_schedule import PatchSchedules, PatchStage
+from predictors.hardware.patch_schedule import PatchSchedules
 from predictors.hardware.price import price_table
 from search_spaces.blocks.mbconv_layers import mbconv_layers
 from search_spaces.core.layer_table import NETWORK_INPUT, Kind, Layer, LayerTable
@@ -48,7 +48,7 @@ class Simulation:
     def in_place(self, operator: int, out_elements: int, in_elements: int) -> bool:
         kinds = {
             "analytic": (Kind.DEPTHWISE, Kind.ADD, Kind.MULTIPLY, Kind.NORM),
-            "c": (Kind.ADD, Kind.MULTIPLY, Kind.NORM),
+            "c": (Kind.DEPTHWISE, Kind.ADD, Kind.MULTIPLY),
             "tinyengine": (Kind.DEPTHWISE, Kind.MULTIPLY),
         }[self.runtime]
         source = self.layers[operator].input_a
@@ -284,7 +284,7 @@ def priced_schedules(table: LayerTable, runtime: str, count_input: bool) -> list
     schedules = PatchSchedules(Layerwise.of(table, memory_rule(runtime), count_input))
     for slot in schedules.split_slots():
         rows = np.flatnonzero(schedules.splits[slot])
-        stage = PatchStage(schedules, slot, rows)
+        stage = schedules.stage(slot, rows)
         for grid in GRIDS:
             priced, admitted = stage.price(grid), stage.admits(grid)
             for i, row in enumerate(rows):
