@@ -156,15 +156,6 @@ class Pool(Operator):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pad(Operator):
-    """Copies its input into a larger map of `value`, `top` rows and `left` columns inside."""
-
-    top: int
-    left: int
-    value: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Concatenate(Operator):
     """Channels of several maps beside each other. `tables`: by input, what brings it to the output's scale, or None."""
 
