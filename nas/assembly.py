@@ -18,7 +18,7 @@ from nas.tracking import parse_sinks
 from nas.training.sampling import sampling_class
 from predictors.core.metric import METRICS
 from predictors.hardware.device import Device, device_names, load_device
-from predictors.hardware.memory import lacking_widths, runtime_names
+from predictors.hardware.memory import lacking_operators, lacking_widths, memory_rule, runtime_names
 from predictors.hardware.price import parse_schedule
 from predictors.zero_cost import zero_cost_proxy
 from search_spaces.combinators.quantization import WithQuantization
@@ -203,6 +203,10 @@ def _unexecutable(space: SearchSpace[Any], runtime: str, config: RunConfig) -> s
     """What of a search's networks the runtime does not execute; `WrongUse` where that is not allowed."""
     if config.per_patch and config.patch_bits is None:
         raise WrongUse(f"--per-patch says how --quantize {PER_PATCH} finds bits; give both, or leave --per-patch away")
+    if config.patch_bits is None and memory_rule(runtime).lacks:
+        largest = space.decode(space.population([space.extremes()[1]]))
+        if lacking_operators(runtime, largest, config.allow_unexecutable):
+            return f"operators that the runtime {runtime} does not execute"
     if config.patch_bits is None:
         asked = [each.name for each in space.widths] if isinstance(space, WithQuantization) else []
         lacking = lacking_widths(runtime, asked, "--quantize", config.allow_unexecutable)

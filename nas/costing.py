@@ -1,16 +1,21 @@
-"""What one network costs: an architecture's JSON, RUN:ID, a published member, or an MCUNet configuration file."""
+"""What one network costs: an architecture's JSON, RUN:ID, a published member, a .tflite or .onnx file, or an MCUNet
+configuration file.
+"""
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.assembly import device_budget, published_members, restore_space
 from nas.core.budget import Budget
+from nas.importing import format_names, import_network, is_foreign
 from predictors.hardware.counts import PRODUCTS
 from predictors.hardware.device import load_device
 from predictors.hardware.latency.operator_classes import operator_classes
 from predictors.hardware.layer_profile import LayerCost, layer_profile
+from predictors.hardware.memory import runtime_names
 from predictors.hardware.price import Schedule, parse_schedule, price_table
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean, shown
@@ -23,12 +28,16 @@ if TYPE_CHECKING:
     from nas.run import StoredRun
 
 _LARGEST_FILE_BYTES = 16 << 20
+_HOLD_CODE = (".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".h5", ".hdf5", ".keras", ".pb", ".joblib")
+_FOREIGN_RUNTIMES = {"tflite": ("tflm", "c")}  # the first that is known prices the file; else the papers' rule
 _REPORTED = ("macs", "macs_layerwise", "params", "weight_bytes", "flash_bytes", "peak_sram_bytes")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network to price, with the runtime and schedule that it is meant for; of a published one also what to note."""
+    """A network to price, with the runtime and schedule that it is meant for; of a published or foreign one also what
+    to note. `unknown`: operators whose multiply-accumulates are missing, by name with their number.
+    """
 
     name: str
     table: LayerTable
@@ -37,6 +46,7 @@ class Subject:
     count_input: bool = False
     mac_convention: str = PRODUCTS
     notes: tuple[str, ...] = ()
+    unknown: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,7 @@ class Cost:
             "budget": self.budget.describe(self.runtime),
             "fits": self.figures["fits"],
             "notes": list(self.subject.notes),
+            "unknown_operators": dict(self.subject.unknown),
             "operator_classes": self.operator_classes,
             "alternative": None,
         }
@@ -143,7 +154,7 @@ def find_subject(what: str) -> Subject:
     hint = did_you_mean(what, members) or "."
     raise NotFound(
         f"{shown(what)} is no file, no RUN:ID and no published network{hint} Published: {', '.join(members)}; files: "
-        "an architecture.json or an MCUNet configuration"
+        f"an architecture.json, an MCUNet configuration, or a network as .{', .'.join(format_names())}"
     )
 
 
@@ -180,8 +191,13 @@ def _layers(subject: Subject, runtime: str, patches: int, split: int) -> list[La
 
 
 def _from_file(path: Path) -> Subject:
-    if path.suffix in (".pth", ".pt", ".pkl"):
-        raise WrongUse(f"{path.name} can hold code and is not read; convert it with safetensors.torch.save_file")
+    if path.suffix.lower() in _HOLD_CODE:
+        raise WrongUse(
+            f"{path.name} can hold code and is not read; convert the network to .{' or .'.join(format_names())}, "
+            "weights alone with safetensors.torch.save_file"
+        )
+    if is_foreign(path):
+        return _foreign(path)
     if path.stat().st_size > _LARGEST_FILE_BYTES:
         raise WrongUse(f"{path} has {path.stat().st_size:,} bytes; an architecture is a small JSON file")
     try:
@@ -189,7 +205,8 @@ def _from_file(path: Path) -> Subject:
         document = json.loads(text)
     except ValueError as error:
         raise WrongUse(
-            f"{path} is no JSON file ({error}); give an architecture.json or an MCUNet configuration"
+            f"{path} is no JSON file ({error}); give an architecture.json, an MCUNet configuration, or a network as "
+            f".{', .'.join(format_names())}"
         ) from None
     if isinstance(document, dict) and "blocks" in document:
         from search_spaces.mcunetv2.published import member_of, read_mcunet_configuration
@@ -200,6 +217,13 @@ def _from_file(path: Path) -> Subject:
     space = restore_space(architecture)
     table = space.decode(space.population([architecture]))
     return _as_promised(path, Subject(architecture.id, table, space.default_runtime))
+
+
+def _foreign(path: Path) -> Subject:
+    imported, name = import_network(path), path.suffix.lower().removeprefix(".")
+    known = [runtime for runtime in _FOREIGN_RUNTIMES.get(name, ()) if runtime in runtime_names()]
+    runtime = known[0] if known else "analytic"
+    return Subject(path.name, imported.table, runtime, notes=imported.notes, unknown=imported.unknown)
 
 
 def _as_promised(path: Path, subject: Subject) -> Subject:

@@ -122,7 +122,7 @@ def least_figures(pricer: Pricer) -> Columns:
     if table is None:
         smallest = pricer.space.population([pricer.space.extremes()[0]])
         return pricer.without_budget()(smallest)
-    columns = pricer.table(table)
+    columns = pricer.bound(table)
     # the schedule of least peak recomputes; the least MACs are those layer by layer
     columns["macs"] = columns["macs_layerwise"]
     return columns

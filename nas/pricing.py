@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nas.core.budget import Budget
 from predictors.hardware.counts import PRODUCTS
-from predictors.hardware.price import Schedule, price_population, price_table
+from predictors.hardware.price import Schedule, bound_table, price_population
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
@@ -124,9 +124,9 @@ class Pricer:
         fits = columns["fits"] & (bound <= (self.limits or {}).get("bitops", np.inf))
         return columns | {"bitops": bound, "fits": fits}
 
-    def table(self, table: LayerTable) -> Columns:
-        """The same of an operator table, under no limits."""
-        return price_table(table, self.runtime, None, self.schedule, self.count_input, self.mac_convention)
+    def bound(self, table: LayerTable) -> Columns:
+        """The least that networks of at least these operators cost, under no limits."""
+        return bound_table(table, self.runtime, self.schedule, self.count_input, self.mac_convention)
 
     def one(self, architecture: Architecture) -> dict[str, Any]:
         """The figures of one architecture as plain numbers."""

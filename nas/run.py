@@ -1,7 +1,7 @@
 """One search as a person holds it afterwards: its front, its members, and what can be done with them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUPERNET = "supernet.safetensors"
-_PICKS = ("best", "knee")
+PICKS = ("best", "knee")
 UNFINISHED: tuple[RunState, ...] = ("created", "training", "searching")
 
 
@@ -67,9 +67,12 @@ class StoredRun:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The database that holds the run's trials."""
-        url = self.config.store or sqlite_url(self.directory.database)
-        with Store(url, create=False) as store:
+        with self.open_store() as store:
             yield store
+
+    def open_store(self) -> Store:
+        """The same, for whoever closes it."""
+        return Store(self.config.store or sqlite_url(self.directory.database), create=False)
 
     @property
     def record(self) -> RunRecord:
@@ -80,8 +83,11 @@ class StoredRun:
     @property
     def state(self) -> RunState:
         """How far the search came; one whose driver was killed is `interrupted`, whatever it wrote last."""
-        state = self.record.state
-        return "interrupted" if state in UNFINISHED and self.directory.was_abandoned() else state
+        return self.state_of(self.record)
+
+    def state_of(self, record: RunRecord) -> RunState:
+        """The same for a record that was read already."""
+        return "interrupted" if record.state in UNFINISHED and self.directory.was_abandoned() else record.state
 
     @property
     def trials(self) -> list[Trial]:
@@ -119,18 +125,11 @@ class StoredRun:
 
         `NotFound` where nothing is meant, or several trials are.
         """
-        if which in _PICKS:
+        if which in PICKS:
             return self.best() if which == "best" else self.knee()
         trials = self.trials
-        found = [trial for trial in trials if trial.architecture.id == which]
-        found = found or [trial for trial in trials if len(which) >= 4 and trial.architecture.id.startswith(which)]
-        found = found or [trial for trial in trials if str(trial.number) == which]
-        if len(found) != 1:
-            ids = [trial.architecture.id for trial in trials]
-            what = "several trials begin so" if found else "there is no such trial"
-            hint = did_you_mean(which, [*_PICKS, *ids]) or "."
-            raise NotFound(f"'{which}' in run '{self.name}': {what}{hint} Give best, knee, a number or an id")
-        return found[0]
+        numbers = [trial.number for trial in trials]
+        return trials[place_of(which, self.name, [trial.architecture.id for trial in trials], numbers)]
 
     def data_document(self) -> Mapping[str, Any]:
         """What the run recorded of its data: source, hash, classes, counts, mean and deviation by channel."""
@@ -239,3 +238,18 @@ class StoredRun:
     def supernet_path(self) -> Path:
         """The checkpoint of the shared weights."""
         return self.directory.checkpoints / SUPERNET
+
+
+def place_of(which: str, run: str, ids: Sequence[str], numbers: Sequence[int]) -> int:
+    """The place among trials of these ids and numbers that an id, the start of one or a number means.
+
+    `NotFound` where nothing is meant, or several trials are.
+    """
+    found = [place for place, one in enumerate(ids) if one == which]
+    found = found or [place for place, one in enumerate(ids) if len(which) >= 4 and one.startswith(which)]
+    found = found or [place for place, number in enumerate(numbers) if str(number) == which]
+    if len(found) != 1:
+        what = "several trials begin so" if found else "there is no such trial"
+        hint = did_you_mean(which, [*PICKS, *ids]) or "."
+        raise NotFound(f"'{which}' in run '{run}': {what}{hint} Give best, knee, a number or an id")
+    return found[0]

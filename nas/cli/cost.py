@@ -12,7 +12,7 @@ def cost(
         str,
         typer.Argument(
             metavar="NETWORK",
-            help="architecture.json, RUN:ID, a published name, or an MCUNet configuration.",
+            help="A .tflite or .onnx file, architecture.json, RUN:ID, a published name, or an MCUNet configuration.",
             show_default=False,
         ),
     ],

@@ -119,11 +119,7 @@ class ParetoFront:
         """
         if self.reference is None:
             raise ValueError("the hypervolume needs a reference box")
-        points = _in_box(self.values, self.reference, self.objectives)
-        points = points[(points <= 1.0).all(axis=1)]
-        if not len(points):
-            return 0.0
-        return float(moocore.hypervolume(points, ref=np.ones(points.shape[1])))
+        return volume(in_box(self.values, self.reference, self.objectives))
 
     def best(self) -> Trial:
         """The best by the first objective; ties by the next ones, then by the lowest number."""
@@ -141,10 +137,7 @@ class ParetoFront:
         first objective.
         """
         self._require_members()
-        lowest = self._oriented.min(axis=0)
-        extent = self._oriented.max(axis=0) - lowest
-        scaled = (self._oriented - lowest) / np.where(extent > 0, extent, 1.0)
-        return self.trials[int(np.argmin(scaled.sum(axis=1).round(_KNEE_DECIMALS)))]
+        return self.trials[knee_of(self._oriented)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values: objectives, reference, hypervolume (null without a reference), best, knee, trials."""
@@ -163,6 +156,14 @@ class ParetoFront:
     def _require_members(self) -> None:
         if not self.trials:
             raise NotFound("the front is empty: no trial is complete and within the budget; type: nas resume RUN")
+
+
+def knee_of(points: NDArray[np.float64]) -> int:
+    """The row of `points` `(n, objectives)`, less is better, best first, that `ParetoFront.knee` describes; n >= 1."""
+    lowest = points.min(axis=0)
+    extent = points.max(axis=0) - lowest
+    scaled = (points - lowest) / np.where(extent > 0, extent, 1.0)
+    return int(np.argmin(scaled.sum(axis=1).round(_KNEE_DECIMALS)))
 
 
 def _check_box(reference: Reference, objectives: Sequence[Objective]) -> None:
@@ -188,8 +189,8 @@ def _values(trials: Sequence[Trial], objectives: Sequence[Objective]) -> NDArray
     return np.asarray(rows, dtype=np.float64).reshape(len(trials), len(objectives))
 
 
-def _in_box(values: NDArray[np.float64], reference: Reference, objectives: Sequence[Objective]) -> NDArray[np.float64]:
-    """Values scaled to the box: 0 at the ideal or better, 1 at the worst, more beyond it."""
+def in_box(values: NDArray[np.float64], reference: Reference, objectives: Sequence[Objective]) -> NDArray[np.float64]:
+    """Raw values `(n, objectives)` scaled to the box: 0 at the ideal or better, 1 at the worst, more beyond it."""
     table = oriented_table(values, objectives)
     ideal, worst = oriented_table([reference.ideal, reference.worst], objectives)
     extent = worst - ideal
@@ -199,3 +200,11 @@ def _in_box(values: NDArray[np.float64], reference: Reference, objectives: Seque
     scaled[:, flat] = np.where(table[:, flat] <= worst[flat], 0.0, _BEYOND)
     clipped: NDArray[np.float64] = np.clip(scaled, 0.0, _BEYOND)
     return clipped
+
+
+def volume(points: NDArray[np.float64]) -> float:
+    """The share of the unit box that `points` `(n, objectives)` of `in_box` dominate; those beyond it add nothing."""
+    inside = points[(points <= 1.0).all(axis=1)]
+    if not len(inside):
+        return 0.0
+    return float(moocore.hypervolume(inside, ref=np.ones(inside.shape[1])))

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from search_spaces.core.architecture import Architecture
+from search_spaces.core.architecture import Architecture, no_such_number
 from search_spaces.core.errors import FitnasError, WrongUse
 
 State = Literal["complete", "failed"]
+_DECODER = json.JSONDecoder(parse_constant=no_such_number)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Trial:
         """Reads what `to_dict` wrote; `FitnasError` where it is something else."""
         try:
             fields = {name: document[name] for name in cls.__dataclass_fields__}
-            fields["architecture"] = Architecture.from_json(json.dumps(document["architecture"]))
+            fields["architecture"] = Architecture.from_document(document["architecture"])
             return cls(**fields)
         except (KeyError, TypeError, ValueError, AttributeError, WrongUse) as error:
             raise FitnasError(f"a stored trial is damaged ({error!r}); restore the run from a copy") from None
@@ -100,14 +101,17 @@ class Trial:
     def from_json(cls, text: str) -> "Trial":
         """Reads what `to_json` wrote; `FitnasError` where it is something else."""
         try:
-            document = json.loads(text)
-        except json.JSONDecodeError as error:
+            document = _DECODER.decode(text)
+        except ValueError as error:
             raise FitnasError(f"a stored trial is damaged ({error}); restore the run from a copy") from None
         return cls.from_dict(document)
 
 
 def _plain(value: Any) -> float:
     """A Python int or float of the same value: NumPy scalars have other reprs and do not serialise."""
+    if type(value) in (int, float):
+        found: float = value
+        return found
     number: Any = value.item() if hasattr(value, "item") else value
     if isinstance(number, bool):
         return int(number)

@@ -24,6 +24,7 @@ def _space(name: str) -> dict[str, Any]:
         "networks": float(space.size),
         "choices": {choice.name: list(choice.options) for choice in space.choices},
         "settings": space.settings.model_dump(mode="json"),
+        "settings_schema": type(space.settings).model_json_schema(),
         "runtime": space.default_runtime,
         "evaluator": space.default_evaluator,
         "objectives": space.default_objectives,
@@ -40,7 +41,12 @@ def device_documents(names: Iterable[str] | None = None) -> list[dict[str, Any]]
 
 def strategy_titles() -> dict[str, str]:
     """By name, what each strategy does."""
-    return {name: (strategy_class(name).__doc__ or "").strip().splitlines()[0] for name in strategy_names()}
+    return {name: strategy_title(name) for name in strategy_names()}
+
+
+def strategy_title(name: str) -> str:
+    """What a strategy does, in a line."""
+    return (strategy_class(name).__doc__ or "").strip().splitlines()[0]
 
 
 def metric_documents() -> list[dict[str, Any]]:

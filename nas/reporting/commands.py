@@ -4,6 +4,7 @@ import shlex
 from typing import Any
 
 from nas.config import RunConfig
+from nas.deployment import ELASTIC, OF_A_RUN, format_names
 from nas.run import StoredRun
 from nas.storage.database import shown_url
 
@@ -50,3 +51,14 @@ def next_commands(run: StoredRun) -> list[str]:
         f"nas train {run.name} --pick knee --epochs 25",
         f"nas export {run.name} --pick knee --to pytorch --out {run.name}-knee/",
     ]
+
+
+def member_commands(run: str, network: str) -> dict[str, Any]:
+    """What to type for one network of a run: what it costs, its training, its export in each format of one network."""
+    formats = [name for name in format_names() if name not in (ELASTIC, *OF_A_RUN)]
+    return {
+        "show": f"nas show {run} {network}",
+        "cost": f"nas cost {run}:{network} --layers",
+        "train": f"nas train {run} --pick {network} --epochs 25",
+        "export": {name: f"nas export {run} --pick {network} --to {name}" for name in formats},
+    }

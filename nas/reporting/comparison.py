@@ -8,6 +8,7 @@ import numpy as np
 from nas.assembly import ACCURACY_OF
 from nas.core.objective import keys_of, oriented_table
 from nas.core.pareto import ParetoFront, Reference
+from nas.core.trial import Trial
 from nas.reporting.commands import shown_config
 from nas.reporting.run_view import RunView
 from nas.reporting.tables import quantity, title
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 
 def comparison(runs: Sequence[StoredRun]) -> dict[str, Any]:
-    """Plain JSON values: a row a run, why they cannot be compared (or the common box and coverages), differences.
+    """Plain JSON values: a row a run, their fronts, why they cannot be compared (or the common box and coverages),
+    differences.
 
     `coverage[a][b]` is the share of b's front that a's dominates or equals. `WrongUse` for fewer than two runs.
     """
@@ -31,7 +33,14 @@ def comparison(runs: Sequence[StoredRun]) -> dict[str, Any]:
     views = [RunView.of(run) for run in runs]
     reasons = not_comparable(views)
     rows = [_row(view) for view in views]
-    document = {"runs": rows, "not_comparable": reasons, "notes": _notes(views), "reference": None, "coverage": None}
+    document = {
+        "runs": rows,
+        "not_comparable": reasons,
+        "notes": _notes(views),
+        "reference": None,
+        "coverage": None,
+        "fronts": {view.name: [_member(trial) for trial in view.front] for view in views},
+    }
     if not reasons:
         box = common_reference([view.run.reference for view in views], views[0])
         for row, view in zip(rows, views, strict=True):
@@ -129,8 +138,12 @@ def _row(view: RunView) -> dict[str, Any]:
     }
     for mark in ("best", "knee"):
         trial = view.marked.get(mark)
-        row[mark] = None if trial is None else {"id": trial.architecture.id, "metrics": dict(trial.metrics)}
+        row[mark] = None if trial is None else _member(trial)
     return row
+
+
+def _member(trial: Trial) -> dict[str, Any]:
+    return {"number": trial.number, "id": trial.architecture.id, "metrics": dict(trial.metrics)}
 
 
 def print_comparison(console: "Console", document: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from nas.reporting.tables import quantity, schedule
 from predictors.core.metric import METRICS, format_quantity
 from predictors.hardware.counts import MAC_CONVENTIONS
 from predictors.hardware.layer_profile import LayerCost
+from predictors.hardware.memory import memory_rule
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +27,8 @@ def print_cost(console: "Console", cost: Cost, layers: bool) -> None:
     recomputed = cost.figures["macs"] - cost.figures["macs_layerwise"]
     share = f", {100 * recomputed / cost.figures['macs_layerwise']:.1f} % of MACs recomputed" if recomputed else ""
     console.print(f"  schedule  {schedule(cost.figures['patches'], cost.figures['split'])}{share}")
-    counted = "counted" if cost.subject.count_input else "not counted (--count-input)"
+    always = memory_rule(cost.runtime).planned is not None
+    counted = "counted" if cost.subject.count_input or always else "not counted (--count-input)"
     console.print(f"  input image {counted}; MACs: {MAC_CONVENTIONS[cost.subject.mac_convention]}")
     for note in cost.subject.notes:
         console.print(f"  {note}", markup=False)

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from nas.assembly import ACCURACY_OF
 from nas.core.trial import Trial
+from nas.costing import layers_of
 from nas.front_latency import measured_front
 from nas.pricing import promised
+from nas.reporting.commands import member_commands
 from nas.reporting.tables import quantity, schedule
 from nas.run import StoredRun
+from nas.storage.sheet import LATENCY
 from predictors.core.metric import METRIC_OF_COLUMN, METRICS, format_quantity
 
 if TYPE_CHECKING:
@@ -17,10 +20,50 @@ if TYPE_CHECKING:
 
 
 def member_document(run: StoredRun, trial: Trial) -> dict[str, Any]:
-    """A trial as JSON, with the report of its training where it was trained."""
+    """A trial as JSON, with all that is known of its network: what it costs layer by layer, what was promised of it and
+    measured, the report of its training where it was trained, and the commands that do something with it.
+    """
+    return {
+        "id": trial.architecture.id,
+        **trial.to_dict(),
+        "options": dict(trial.architecture.options),
+        "schedule": {"patches": trial.patches, "split": trial.split, "words": schedule(trial.patches, trial.split)},
+        "runtime": run.parts.runtime,
+        "limits": dict(run.parts.budget.limits),
+        "promised": _promised(run, trial),
+        "measured": _measured(run, trial),
+        "layers": [layer.to_document() for layer in layers_of(run, trial)],
+        "trained": _trained(run, trial),
+        "commands": member_commands(run.name, trial.architecture.id),
+    }
+
+
+def _trained(run: StoredRun, trial: Trial) -> dict[str, Any] | None:
     report = run.members / trial.architecture.id / "report.json"
-    trained = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else None
-    return {"id": trial.architecture.id, **trial.to_dict(), "trained": trained}
+    document: dict[str, Any] | None = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else None
+    return document
+
+
+def _measured(run: StoredRun, trial: Trial) -> dict[str, float]:
+    """What was measured of it after the search, by column."""
+    measured = measured_front(run).get(trial.architecture.id)
+    return {LATENCY: measured.value} if measured else {}
+
+
+def _promised(run: StoredRun, trial: Trial) -> dict[str, dict[str, Any]]:
+    """Of predicted figures, by column: the figure, its interval, whether the network is like those learnt from."""
+    found = {}
+    for column, whose in run.parts.pricer.predicted.items():
+        if column in trial.metrics:
+            held = promised(column, trial.metrics)
+            found[column] = {
+                "predicted": trial.metrics[column],
+                "low": trial.metrics.get(f"{column}_low") if held != column else None,
+                "high": trial.metrics[held] if held != column else None,
+                "extrapolated": bool(trial.metrics[f"{column}_extrapolated"]),
+                "whose": whose,
+            }
+    return found
 
 
 def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
@@ -34,7 +77,7 @@ def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
         if metric.column in trial.metrics:
             limit = f"   limit {format_quantity(metric, limits[metric.column])}" if metric.column in limits else ""
             console.print(f"  {metric.key:<9} {format_quantity(metric, trial.metrics[metric.column])}{limit}")
-    for line in _predicted_lines(run, trial):
+    for line in _predicted_lines(document):
         console.print(f"  {line}", markup=False)
     layerwise = trial.metrics.get("macs_layerwise")
     recomputed = f", {quantity('macs', layerwise)} MACs without recomputation" if layerwise and trial.split else ""
@@ -59,19 +102,15 @@ def print_member(console: "Console", run: StoredRun, trial: Trial) -> None:
         )
 
 
-def _predicted_lines(run: StoredRun, trial: Trial) -> list[str]:
+def _predicted_lines(document: dict[str, Any]) -> list[str]:
     """Of predicted figures: the interval, whether the network is like those learnt from, and what was measured."""
     lines = []
-    for column, whose in run.parts.pricer.predicted.items():
-        if column in trial.metrics:
-            held = promised(column, trial.metrics)
-            unlike = "unlike all that was learnt from; " if trial.metrics[f"{column}_extrapolated"] else ""
-            low, high = (trial.metrics.get(end, 0.0) for end in (f"{column}_low", held))
-            metric = METRIC_OF_COLUMN[column]
-            ends = "" if held == column else f"interval {low:.4g} to {high:.4g} {metric.unit}; "
-            lines.append(f"          {metric.key}: {ends}{unlike}{whose}")
-    measured = measured_front(run).get(trial.architecture.id)
-    return [*lines, *([f"          measured {measured.value:.4g} ms"] if measured else [])]
+    for column, told in document["promised"].items():
+        unlike = "unlike all that was learnt from; " if told["extrapolated"] else ""
+        metric = METRIC_OF_COLUMN[column]
+        ends = "" if told["high"] is None else f"interval {told['low']:.4g} to {told['high']:.4g} {metric.unit}; "
+        lines.append(f"          {metric.key}: {ends}{unlike}{told['whose']}")
+    return [*lines, *(f"          measured {value:.4g} ms" for value in document["measured"].values())]
 
 
 def choices_table(options: Mapping[str, Any]) -> Any:

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 
-from nas.service import routes
+from nas.service import pages, routes
 from nas.service.problems import answer_problems
 from nas.service.security.audit import Audited
 from nas.service.security.guard import Guard
@@ -33,6 +34,8 @@ def create_app(service: Service) -> FastAPI:
     for name in file_names(routes.__path__):
         module = importlib.import_module(f"nas.service.routes.{name}")
         app.include_router(module.router, prefix=getattr(module, "BELOW", API))
+    app.include_router(pages.router)
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(Guard, settings=service.settings)
     app.add_middleware(Audited, store=service.store)
     return app

@@ -8,7 +8,8 @@ from filelock import FileLock, Timeout
 
 from nas.service.datasets import Datasets
 from nas.service.jobs.supervisor import Supervisor
-from nas.service.live.live_runs import LiveRuns
+from nas.service.live.noted import noted_by
+from nas.service.live.runs import LiveRuns
 from nas.service.security.tokens import Tokens
 from nas.service.settings import ServiceSettings, open_store
 from nas.storage.files import os_errors_explained
@@ -35,7 +36,7 @@ class Service:
         self.store = open_store(settings)
         self.tokens = Tokens(self.store)
         self.jobs = Supervisor(settings, self.store)
-        self.live = LiveRuns(settings)
+        self.live = LiveRuns(settings.root, settings.store, noted_by(self.store, self.jobs))
         self.datasets = Datasets(settings)
         self.starting = threading.Lock()  # between a free name and its job
 

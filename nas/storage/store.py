@@ -5,6 +5,7 @@ one transaction, durable before `record` returns: SQLite in write-ahead mode wit
 kill -9 nor a power cut loses or doubles a recorded trial. One process, the run's driver, writes; others may read.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast, get_args
@@ -171,12 +172,22 @@ class Store:
             documents = connection.execute(query).scalars().all()
         return [Trial.from_json(document) for document in documents]
 
-    def trials_from(self, run: str, number: int) -> list[Trial]:
-        """The trials of that number or above, by number; none for an unknown run."""
-        query = sa.select(_TRIALS.c.document).where(_TRIALS.c.run == run, _TRIALS.c.number >= number)
+    def numbers_from(self, run: str, number: int) -> list[int]:
+        """The numbers of the trials of a run that are `number` or higher, ascending; none for an unknown run."""
+        query = sa.select(_TRIALS.c.number).where(_TRIALS.c.run == run, _TRIALS.c.number >= number)
         with self._database.explained(run), self._database.engine.connect() as connection:
-            documents = connection.execute(query.order_by(_TRIALS.c.number)).scalars().all()
-        return [Trial.from_json(document) for document in documents]
+            return list(connection.execute(query.order_by(_TRIALS.c.number)).scalars())
+
+    def trials_of(self, run: str, numbers: Sequence[int]) -> list[tuple[str, Trial]]:
+        """The trials of these numbers, at most 500, by number; those that a run has not are left out.
+
+        Beside each the id of its network as it was recorded: to compute it takes as long as to read the trial.
+        """
+        columns = (_TRIALS.c.architecture, _TRIALS.c.document)
+        query = sa.select(*columns).where(_TRIALS.c.run == run, _TRIALS.c.number.in_(numbers))
+        with self._database.explained(run), self._database.engine.connect() as connection:
+            rows = connection.execute(query.order_by(_TRIALS.c.number)).all()
+        return [(row.architecture, Trial.from_json(row.document)) for row in rows]
 
     def count(self, run: str) -> int:
         """How many trials a run has; 0 for an unknown one."""

@@ -18,7 +18,7 @@ _BYTES_PER_CHANNEL = 8  # int32 bias and float32 requantisation scale (tinyengin
 _FLOAT_BYTES = 4
 _INT8 = 8
 # Their learned values are tensors: position embeddings, class tokens, scales, biases of attention scores.
-_CONSTANT = (Kind.ADD, Kind.CONCAT, Kind.MULTIPLY, Kind.MATMUL)
+_CONSTANT = (Kind.ADD, Kind.CONCAT, Kind.MULTIPLY, Kind.MATMUL, Kind.OTHER)
 _MULTIPLYING = (*WEIGHTED, Kind.MATMUL)
 
 PRODUCTS = "products"
@@ -43,7 +43,7 @@ def products_by_slot(table: LayerTable) -> Counts:
         if groups.max(initial=1) > 1:
             channels[slot] //= groups
     channels *= table.out_channels.T
-    channels *= (table.kernel * table.kernel).T
+    channels *= table.kernel_area.T
     channels[~table.mask_of(*_MULTIPLYING)] = 0
     return channels.T
 

@@ -17,7 +17,7 @@ from predictors.hardware.counts import PRODUCTS, bitops, counts
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.liveness import Bools, Liveness
 from predictors.hardware.memory import MemoryRule, memory_rule
-from predictors.hardware.patch_schedule import Chosen, PatchSchedules, PatchStage, search, search_within
+from predictors.hardware.patch_schedule import Chosen, PatchSchedules, search, search_within
 from search_spaces.core.errors import WrongUse, shown
 from search_spaces.core.layer_table import Kind, LayerTable
 from search_spaces.core.population import Population
@@ -58,9 +58,20 @@ def price_table(
     whether there is one; a row that no schedule makes fit keeps its figures layer by layer. Without limits the schedule
     of least peak. `mac_convention`: what counts as MACs, see `counts.MAC_CONVENTIONS`. `split` counts blocks (0 layer
     by layer). Limits on columns that are not priced are left to others.
-    No rows give empty columns. `WrongUse`: an unknown runtime or schedule, or a schedule that a row does not admit.
+    No rows give empty columns. `WrongUse`: an unknown runtime or schedule, or a schedule that a row does not admit, or
+    patches where the runtime has none.
     """
     return _Pricing.asked(runtime, limits, schedule, count_input, mac_convention).run(table.select, len(table))
+
+
+def bound_table(table: LayerTable, runtime: str, *rules: Any) -> Columns:
+    """The same as `price_table` for the least that networks can have: no network with these operators, or more and
+    larger ones, has a lower peak.
+    """
+    columns, planned = price_table(table, runtime, None, *rules), memory_rule(runtime).planned
+    if planned is not None:
+        columns["peak_sram_bytes"] = planned.at_least(table)
+    return columns
 
 
 def price_population(
@@ -97,7 +108,15 @@ class _Pricing:
     ) -> "_Pricing":
         """Names become rules; no limits and an empty set of them are the same."""
         schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
-        return cls(memory_rule(runtime), limits or None, schedule, count_input, mac_convention)
+        rule = memory_rule(runtime)
+        if rule.planned is not None:
+            if isinstance(schedule, tuple):
+                raise WrongUse(
+                    f"the runtime {runtime} executes no patches, got the schedule {schedule[0]}x{schedule[1]}; give "
+                    "--schedule none, or --runtime c"
+                )
+            schedule = "none"
+        return cls(rule, limits or None, schedule, count_input, mac_convention)
 
     def run(self, decode: Callable[[Any], LayerTable], n: int) -> Columns:
         """`decode` gives the table of a slice or index array of the `n` rows."""
@@ -130,7 +149,8 @@ class _Pricing:
         macs = layerwise.macs.sum(axis=1)
         columns: Columns = {"macs_layerwise": macs, **counts(table, layerwise.products), "macs": macs.copy()}
         columns["bitops"] = bitops(table, layerwise.product_macs)
-        columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64)
+        planned = layerwise.rule.planned
+        columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64) if planned is None else planned.bytes_of(table)
         columns["patches"], columns["split"] = np.ones_like(macs), np.zeros_like(macs)
         columns["runs_in_tinyengine"] = np.ones(len(table), dtype=bool)
         can_be_split = isinstance(self.schedule, tuple) or (self.schedule == "auto" and bool(table.cut.any()))
@@ -210,7 +230,7 @@ def _force(schedules: PatchSchedules, chosen: Chosen, schedule: tuple[int, int],
     for slot in schedules.split_slots():
         here = np.flatnonzero(schedules.splits[slot] & (schedules.split_number[slot] == number))
         if len(here):
-            stage = PatchStage(schedules, slot, here)
+            stage = schedules.stage(slot, here)
             done[here] = stage.admits(grid)
             chosen.put(here, stage.price(grid))
     if not done.all():

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from search_spaces.core.choice import Option
 from search_spaces.core.errors import WrongUse
 
+_OPTION_TYPES = (int, float, str)  # a tuple is looked through faster than a union
 _KEYS = {"space": str, "settings": dict, "options": dict}
 
 
@@ -43,12 +44,17 @@ class Architecture:
     def from_json(cls, text: str) -> "Architecture":
         """Reads what `to_json` wrote; `WrongUse` says what is missing. Its space and options may still be unknown."""
         try:
-            document = json.loads(text, parse_constant=_no_such_number)
+            document = json.loads(text, parse_constant=no_such_number)
         except (ValueError, RecursionError) as error:
             raise WrongUse(f"an architecture is a JSON object; this does not parse: {error}") from None
+        return cls.from_document(document)
+
+    @classmethod
+    def from_document(cls, document: object) -> "Architecture":
+        """The same from JSON that is parsed already, none of whose numbers is a NaN or an infinity."""
         if not isinstance(document, dict) or not all(isinstance(document.get(k), kind) for k, kind in _KEYS.items()):
             raise WrongUse('an architecture is a JSON object {"space": name, "settings": {...}, "options": {...}}')
-        wrong = [name for name, option in document["options"].items() if not isinstance(option, int | float | str)]
+        wrong = [name for name, option in document["options"].items() if not isinstance(option, _OPTION_TYPES)]
         if wrong:
             raise WrongUse(f"an architecture has one number or word per choice; '{wrong[0]}' has something else")
         return cls(*(document[key] for key in _KEYS))
@@ -63,5 +69,6 @@ class Architecture:
         return f"Architecture({self.space}, {self.id})"
 
 
-def _no_such_number(text: str) -> NoReturn:
+def no_such_number(text: str) -> NoReturn:
+    """What `json.loads` calls for NaN and infinities, which are no JSON: `ValueError`."""
     raise ValueError(f"{text} is no number")

@@ -1,6 +1,11 @@
-"""What of runs is kept in memory and brought up to date in steps, so that many may watch.
+"""What of a run is kept in memory and brought up to date in steps; nothing here writes to a run.
 
-live_run.py     one run: its trials in the order they were seen, its front, its history
-live_runs.py    those that somebody asked for lately
-watching.py     one poller a run for all who stream it
+trial_table.py   the trials of a run as columns
+seen.py          which trials somebody knows already, as the text of a cursor
+live_run.py      one run: reads new rows only, its front grows with them
+moment.py        a run at one moment, from which every document is made
+documents.py     those documents: summary, front, history, trials, one network, health
+runs.py          all runs of the service: found, listed, the latest used kept in memory
+stream.py        server-sent events; one poller a run serves all who read
+answers.py       documents as bytes: made once, with ETag and gzip
 """

@@ -7,23 +7,18 @@ from fastapi import APIRouter
 
 from nas.reporting.catalogue import device_documents, metric_documents, space_documents, strategy_titles
 from nas.service.security.access import Reading
-from search_spaces.core.registry import space_class, space_names
 
 router = APIRouter(tags=["catalogue"])
 
 
 @functools.cache
 def _spaces() -> list[dict[str, Any]]:
-    titles = {name: space_class(name) for name in space_names()}
-    return [
-        {"space": name, "title": each.title, "source": each.source, "objectives": each.default_objectives}
-        for name, each in titles.items()
-    ]
+    return space_documents()
 
 
 @router.get("/spaces")
 def list_spaces(caller: Reading) -> list[dict[str, Any]]:
-    """Every search space: name, what it is, its source, its usual objectives."""
+    """Every search space in full, as `nas spaces --json`."""
     return _spaces()
 
 

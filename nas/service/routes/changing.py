@@ -45,7 +45,8 @@ def change_run(name: str, change: RunChange, caller: Running, service: Using) ->
     note = before.note if change.note is None else change.note
     tags = before.tags if change.tags is None else tuple(dict.fromkeys(change.tags))
     service.store.set_labels(name, Labels(note, tags))
-    return one_summary(service, service.live.of(name))
+    service.live.forget(name)
+    return one_summary(service, name)
 
 
 @router.delete("")

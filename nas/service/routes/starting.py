@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nas.config import RunConfig
 from nas.deployment import exporter, writes_whole_run
+from nas.reporting.commands import search_command
 from nas.reporting.dry_run import dry_run_document
 from nas.searching import Admitted, prepare
 from nas.service.datasets import PREFIX
@@ -89,7 +90,8 @@ def preview_run(values: Configuration, caller: Running, service: Using) -> dict[
     try:
         prepared = prepare(config, service.settings.root)
         # without the times of a training step, for which data must be read and networks be built
-        return dry_run_document(Admitted(prepared.config, prepared.parts, prepared.feasibility))
+        document = dry_run_document(Admitted(prepared.config, prepared.parts, prepared.feasibility))
+        return {**document, "command": search_command(config.shareable())}
     finally:
         _previewing.release()
 
@@ -115,7 +117,7 @@ def resume_run(name: str, caller: Running, service: Using) -> dict[str, Any]:
 @router.post("/{name}/train", status_code=202)
 def train_network(name: str, told: Training, caller: Running, service: Using) -> dict[str, Any]:
     """Trains one network of a run for good and tests it, as `nas train` does."""
-    identifier = service.live.of(name).picked(told.pick).architecture.id
+    identifier = service.live.now(name).id_of(told.pick)
     words = ["train", name, "--pick", identifier, "--json"]
     words += ["--epochs", str(told.epochs)] if told.epochs else []
     words += ["--from-scratch"] * told.from_scratch + ["--quantized"] * told.quantized
@@ -128,7 +130,7 @@ def export_network(name: str, told: Export, caller: Running, service: Using) -> 
     exporter(told.to)
     if writes_whole_run(told.to):
         raise WrongUse(f"--to {told.to} writes the whole run; on the command line: nas export {name} --to {told.to}")
-    identifier = service.live.of(name).picked(told.pick).architecture.id
+    identifier = service.live.now(name).id_of(told.pick)
     out = run_directory(service.settings.root, name).export / f"{identifier}-{told.to}{'-int8' if told.int8 else ''}"
     words = ["export", name, "--pick", identifier, "--to", told.to, "--out", str(out), "--force"]
     words += ["--int8"] if told.int8 else []
