@@ -81,7 +81,14 @@ function mark(trials, index, view, name) {
     hoverinfo: "skip", marker: { size: 13, color: "rgba(0,0,0,0)", line: { color: colour("--ink"), width: 2 } } };
 }
 
+const hovers = new WeakMap(); // by row: a row that changes is another row
+
 function hover(trials, row) {
+  if (!hovers.has(row)) hovers.set(row, hoverWords(trials, row));
+  return hovers.get(row);
+}
+
+function hoverWords(trials, row) {
   const lines = trials.metrics.slice(0, 9).map((column) => `${title(column)}: ${quantity(column, trials.value(row, column))}`);
   return plain(`${trials.value(row, "id")}, trial ${trials.value(row, "number")}`) + lines.map((line) => `<br>${plain(line)}`).join("");
 }

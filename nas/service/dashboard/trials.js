@@ -53,14 +53,17 @@ export class Trials {
     });
   }
 
-  /** front, dominated, over (a limit) or failed, for each row under these limits; with the front's best and knee. */
-  sorted(limits, more) {
+  /**
+   * front, dominated, over (a limit) or failed, for each row under these limits; with the front's best and knee.
+   * Where `seen` is a set of rows the others are not in the way of these: they count as dominated.
+   */
+  sorted(limits, more, seen) {
     const kinds = new Array(this.rows.length).fill("dominated");
     const candidates = [];
     this.rows.forEach((row, index) => {
       if (this.value(row, "state") === "failed") kinds[index] = "failed";
       else if (!this.fits(row, limits, more)) kinds[index] = "over";
-      else {
+      else if (!seen || seen.has(index)) {
         const point = this.objectives.map(({ column, better }) => (better === "more" ? -1 : 1) * this.value(row, column));
         if (point.every(Number.isFinite)) candidates.push([point, index]);
       }
