@@ -1,10 +1,11 @@
 // One run while it grows: front, hypervolume, what if the budget were another, parallel coordinates, table, health.
 
 import { follow, get } from "./api.js";
-import { drawFront, drawHistory, drawParallel } from "./charts.js";
+import { drawFront, drawHistory } from "./charts.js";
 import { badge, check, command, facts, h, labelled, replace, select } from "./dom.js";
 import { duration, quantity, schedule, title } from "./format.js";
 import { actions } from "./page_runs.js";
+import { Parallel } from "./parallel.js";
 import { table } from "./run_table.js";
 import { health, labels, resources, whatIf } from "./run_panels.js";
 import { Trials } from "./trials.js";
@@ -81,7 +82,8 @@ function frame(place, run, state, page) {
   const boxes = Object.fromEntries(["head", "front", "history", "whatIf", "picks", "parallel", "resources", "table", "health"].map((key) => [key, h("div", {})]));
   boxes.front.className = "plot";
   boxes.history.className = "plot low";
-  boxes.parallel.className = "plot wide";
+  boxes.parallel.className = "wide";
+  const parallel = new Parallel(boxes.parallel, (seen) => { state.seen = seen; state.changed(); });
   const axes = h("div", { class: "row end" });
   const panel = (heading, width, ...content) => h("section", { class: `panel ${width}`, "aria-label": heading }, h("h2", {}, heading), content);
   replace(place, boxes.head,
@@ -90,12 +92,12 @@ function frame(place, run, state, page) {
       panel("What if the budget were", "w4", boxes.whatIf, boxes.picks),
       panel("Hypervolume", "w6", labelled("against", select(["evaluations", "seconds"], "evaluations", (against) => { state.against = against; state.changed(); })), boxes.history),
       panel("Use of the limits", "w6", boxes.resources),
-      panel("Parallel coordinates", "", h("p", { class: "soft" }, "Drag along an axis to keep a range: front, picks, limits and table are of the trials inside alone. Click the axis to let go."), h("div", { class: "scroll", tabindex: "0" }, boxes.parallel)),
+      panel("Parallel coordinates", "", h("p", { class: "soft" }, "Drag along an axis to keep a range: front, picks, limits and table are of the trials inside alone. Click the axis to let go; the sliders below do the same. ", h("button", { type: "button", onclick: () => parallel.clear() }, "All trials")), h("div", { class: "scroll", tabindex: "0" }, boxes.parallel)),
       panel("Trials", "", boxes.table),
       panel("Health of the search", "w6", boxes.health),
       panel("On the command line", "w6", command(run.command), h("p", {}, h("button", { type: "button", onclick: () => report(page) }, "Open the report")),
         h("h3", {}, "Note and tags"), labels(run, page))));
-  return { ...boxes, axes, head: (now, refresh) => head(boxes.head, now, refresh, page) };
+  return { ...boxes, axes, parallel, head: (now, refresh) => head(boxes.head, now, refresh, page) };
 }
 
 async function report(page) {
@@ -147,7 +149,7 @@ function draw(parts, state, page) {
   table(parts.table, state, page);
   const wanted = [...run.objectives.map((each) => each.column), ...Object.keys(run.limits), "peak_sram_bytes", "flash_bytes", ...trials.metrics];
   const axesShown = [...new Set(wanted)].filter((column) => trials.metrics.includes(column) && trials.differ(column));
-  drawParallel(parts.parallel, trials, found, axesShown.slice(0, MOST_AXES), (seen) => { state.seen = seen; state.changed(); });
+  parts.parallel.draw(trials, found, axesShown.slice(0, MOST_AXES));
   slow(parts, state, page);
 }
 

@@ -71,7 +71,7 @@ export class Trials {
     candidates.sort((a, b) => compare(a[0], b[0]) || a[1] - b[1]);
     const front = [];
     for (const [point, index] of candidates) {
-      if (front.some(([kept]) => kept.every((value, i) => value <= point[i]))) continue;
+      if (front.some(([kept]) => covers(kept, point))) continue;
       front.push([point, index]);
       kinds[index] = "front";
     }
@@ -86,6 +86,11 @@ export class Trials {
     const good = front.filter((index) => sign * this.value(this.rows[index], first.column) >= sign * level);
     return good.reduce((found, index) => (found === null || cost * this.value(this.rows[index], second.column) < cost * this.value(this.rows[found], second.column) ? index : found), null);
   }
+}
+
+function covers(kept, point) {
+  for (let i = 0; i < point.length; i++) if (kept[i] > point[i]) return false;
+  return true;
 }
 
 function compare(a, b) {
