@@ -17,7 +17,6 @@ from nas.pricing import EXACT_COLUMNS
 from search_spaces.core.errors import WrongUse
 from tests.tiny_run import search_stitches
 
-
 _INT8 = 0.15  # of the largest logit, for noise through a network of 50 roundings
 
 
