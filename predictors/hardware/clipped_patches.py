@@ -94,8 +94,7 @@ def padding_before(given: ArrayLike, made: ArrayLike, kernel: ArrayLike, stride:
     given, made, kernel, stride = (np.asarray(each, dtype=np.int64) for each in (given, made, kernel, stride))
     half = kernel // 2
     explained = (given + 2 * half - kernel) // stride + 1 == made
-    plain = (given - kernel) // stride + 1 == made
-    return np.where(explained & ~(plain & (kernel == stride)), half, 0)
+    return np.where(explained, half, 0)
 
 
 class ClippedPatches:

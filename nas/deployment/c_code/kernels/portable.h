@@ -14,7 +14,7 @@ NN_INLINE void nn_convolution(const struct nn_convolution *op)
     for (int32_t y = 0; y < op->output.height; y++) {
         for (int32_t x = 0; x < op->output.width; x++) {
             for (int32_t channel = 0; channel < op->output.channels; channel++) {
-                const int32_t from = channel / outputs * inputs;
+                const int32_t from = op->groups == 1 ? 0 : channel / outputs * inputs;
                 int32_t weight = channel * area;
                 int32_t sum = op->weights.bias[channel];
                 for (int32_t ky = 0; ky < window->kernel_height; ky++) {

@@ -1,4 +1,4 @@
-"""What a patch stage needs to know: the rows and columns of every tensor in every patch, cut off at the maps' borders."""
+"""What a patch stage needs to know: rows and columns of every tensor in every patch, cut off at the maps' borders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -17,8 +17,8 @@ def fuse_lookups(program: Program) -> Program:
         before = next((j for j, other in enumerate(made) if other.output == source), None)
         if before is None or program.readers(source.name) != [i]:
             raise WrongUse(
-                f"C changes tensors in place by a table, and the input of {each.name} is read by others too; export the "
-                "network --to onnx --int8"
+                f"C changes tensors in place by a table, and the input of {each.name} is read by others too; export "
+                "the network --to onnx --int8"
             )
         made[before] = replace(made[before], output=each.output, lookups=(*made[before].lookups, each.table))
     return program.replaced(made)

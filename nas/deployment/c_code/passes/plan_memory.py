@@ -17,9 +17,9 @@ IMAGE = "image"
 
 @dataclass(frozen=True)
 class Arena:
-    """`offsets` in bytes: of what an operator makes by its name, in a patch by `patch:NAME`; planes by `plane:NAME` and
-    `plane:patch:NAME`; `image` where it lies in the arena. `aliases`: whose storage a tensor takes over. `end`: position
-    of the patch stage's last operator, -1 layer by layer. `patches`: of a side of the grid.
+    """`offsets` in bytes: of what an operator makes by its name, in a patch by `patch:NAME`; planes by `plane:NAME`
+    and `plane:patch:NAME`; `image` where it lies in the arena. `aliases`: whose storage a tensor takes over. `end`:
+    position of the patch stage's last operator, -1 layer by layer. `patches`: along a side of the grid.
     """
 
     offsets: Mapping[str, int]
