@@ -97,6 +97,19 @@ def padding_before(given: ArrayLike, made: ArrayLike, kernel: ArrayLike, stride:
     return np.where(explained, half, 0)
 
 
+def leaves_rest(table: LayerTable) -> NDArray[np.bool_]:
+    """Rows `(n,)` in which some operator leaves the end of its input unread: patches then compute less than the whole
+    network does, where they compute nothing twice.
+    """
+    found = np.zeros(len(table), dtype=bool)
+    kernel, stride = table.kernel.T.astype(np.int64), table.stride.T
+    for name in ("height", "width"):
+        given, made = (getattr(table, f"{end}_{name}").T for end in ("in", "out"))
+        before = padding_before(given, made, kernel, stride)
+        found |= ((made - 1) * stride - before + kernel < given).any(axis=0)
+    return found
+
+
 class ClippedPatches:
     """Bytes and positions of every operator in a patch stage of some networks under a rule that clips.
 
