@@ -167,7 +167,8 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     gate = gate_of(space, budget, config, forecast.whose if forecast else ())
     budget = budget.judged_by({**(gate.whose if gate else {}), **(forecast.whose if forecast else {})})
     rules = (config.count_input, config.mac_convention)
-    pricer = Pricer(space, runtime, budget, schedule, *rules, forecast, per_patch=config.patch_bits is not None)
+    strict, per_patch = config.strict_runtime, config.patch_bits is not None
+    pricer = Pricer(space, runtime, budget, schedule, *rules, forecast, per_patch, strict)
     what = (space, device, runtime, budget, config.parsed_objectives, pricer, evaluator, sampling, gate, predictors)
     proxy = (config.proxy or DEFAULT_PROXY) if evaluator == ZERO_COST else None
     return Parts(*what, proxy, config.patch_bits, unexecutable)

@@ -43,8 +43,13 @@ def call(
         out.seek(0)
         err.seek(0)
         said = err.read(1 << 16).decode("utf-8", "replace").strip()
-        if done.returncode == 0:
-            return json.loads(out.read(_OUTPUT_BYTES))
+        answer = out.read(_OUTPUT_BYTES)
+        if done.returncode == 0 and len(answer) < _OUTPUT_BYTES:
+            return json.loads(answer)
+    if len(answer) >= _OUTPUT_BYTES:
+        raise WrongUse(
+            f"what was read is more than {_OUTPUT_BYTES >> 20} MiB of text; the file is damaged or too large"
+        )
     if done.returncode == _WRONG_USE:
         raise WrongUse(said)
     if done.returncode < 0:

@@ -9,6 +9,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nas.core.foreign_graph import (
     LARGEST_SIDE,
     LARGEST_TENSOR,
@@ -21,6 +23,11 @@ from nas.core.foreign_graph import (
 )
 from search_spaces.core.errors import WrongUse
 
+_MOST_ROUNDS = 8
+_SHAPE_ARITHMETIC = {
+    "Add", "Cast", "Ceil", "Concat", "Constant", "Div", "Equal", "Floor", "Gather", "Identity", "Max", "Min", "Mod",
+    "Mul", "Neg", "ReduceProd", "Reshape", "Shape", "Slice", "Squeeze", "Sub", "Unsqueeze", "Where",
+}  # fmt: skip
 _FEW = 1024  # stored numbers that shapes may be computed from; larger tensors are weights
 
 
@@ -39,7 +46,12 @@ def read_graph(path: Path) -> ForeignGraph:
     inputs = [each.name for each in graph.input if each.name not in stored]
     _for_one_picture(graph, inputs)
     shapes = _inferred(path, model)
-    tensors = shapes | stored
+    for _ in range(_MOST_ROUNDS):
+        made = {name for node in graph.node for name in node.output if name}
+        if made <= shapes.keys() or not _evaluate(model, shapes):
+            break
+        shapes = _inferred(path, model)
+    tensors = shapes | stored | {each.name: _stored(each) for each in graph.initializer}
     nodes = tuple(_node(node) for node in graph.node)
     return ForeignGraph(tensors, nodes, tuple(inputs), tuple(each.name for each in graph.output))
 
@@ -115,6 +127,42 @@ def _for_one_picture(graph: Any, inputs: Iterable[str]) -> None:
     del graph.value_info[:]
     for each in graph.output:
         each.type.tensor_type.ClearField("shape")
+
+
+def _evaluate(model: Any, shapes: dict[str, ForeignTensor]) -> bool:
+    """Puts values in place of nodes that compute shapes; whether there were any.
+
+    Only arithmetic of a few numbers is done, by onnx's own reference in Python.
+    """
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    graph = model.graph
+    opsets = {each.domain: each.version for each in model.opset_import}
+    known = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    left = []
+    for node in graph.node:
+        values = [known.get(name) for name in node.input if name]
+        if node.op_type == "Shape" and node.input[0] in shapes and shapes[node.input[0]].shape:
+            values = [np.empty(shapes[node.input[0]].shape, dtype=np.bool_)]
+        if node.op_type not in _SHAPE_ARITHMETIC or node.domain or any(value is None for value in values):
+            left.append(node)
+            continue
+        try:
+            given = dict(zip(filter(None, node.input), values, strict=True))
+            [answer] = ReferenceEvaluator(node, opsets=opsets).run(None, given)
+        except (RuntimeError, ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
+            raise WrongUse(f"the file is damaged: {node.op_type} of stored numbers fails: {error}") from None
+        answer = np.asarray(answer)
+        if answer.size > _FEW:
+            left.append(node)
+            continue
+        known[node.output[0]] = answer
+        graph.initializer.append(onnx.numpy_helper.from_array(answer, node.output[0]))
+    found = len(left) < len(graph.node)
+    del graph.node[:]
+    graph.node.extend(left)
+    return found
 
 
 def _inferred(path: Path, model: Any) -> dict[str, ForeignTensor]:

@@ -74,7 +74,7 @@ def promised(column: str, figures: Collection[str]) -> str:
 class Pricer:
     """Population in, figures out: exact ones under the schedule that `predictors.hardware.price` would choose, and
     those of the `forecast`. `per_patch`: bit operations are those of the schedule with 8 bits, halos included, and not
-    those layer by layer.
+    those layer by layer. `strict_runtime`: only schedules that the runtime's own generator accepts.
     """
 
     space: SearchSpace[Any]
@@ -85,6 +85,7 @@ class Pricer:
     mac_convention: str = PRODUCTS
     forecast: Forecast | None = None
     per_patch: bool = False
+    strict_runtime: bool = False
 
     @property
     def predicted(self) -> Mapping[str, str]:
@@ -108,7 +109,7 @@ class Pricer:
 
     def __call__(self, population: Population) -> Columns:
         """One array `(n,)` a column; an empty population gives empty columns."""
-        rules = (self.runtime, self.limits, self.schedule, self.count_input, self.mac_convention)
+        rules = (self.runtime, self.limits, self.schedule, self.count_input, self.mac_convention, self.strict_runtime)
         columns = self._with_halos(price_population(population, *rules))
         if self.forecast is None:
             return columns
@@ -125,7 +126,7 @@ class Pricer:
         return columns | {"bitops": bound, "fits": fits}
 
     def bound(self, table: LayerTable) -> Columns:
-        """The least that networks of at least these operators cost, under no limits."""
+        """The least that networks of at least these operators cost, under no limits, whatever a generator accepts."""
         return bound_table(table, self.runtime, self.schedule, self.count_input, self.mac_convention)
 
     def one(self, architecture: Architecture) -> dict[str, Any]:

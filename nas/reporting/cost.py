@@ -32,16 +32,23 @@ def print_cost(console: "Console", cost: Cost, layers: bool) -> None:
     console.print(f"  input image {counted}; MACs: {MAC_CONVENTIONS[cost.subject.mac_convention]}")
     for note in cost.subject.notes:
         console.print(f"  {note}", markup=False)
+    if cost.schedules is not None:
+        admitted, accepted = cost.schedules
+        console.print(
+            f"  strict runtime: the generator of {cost.runtime} accepts {accepted} of {admitted} patch schedules"
+        )
     if cost.budget:
         limits = "; ".join(cost.budget.describe(cost.runtime))
         console.print(f"  {'fits' if cost.figures['fits'] else 'DOES NOT FIT'}: {limits}")
     if cost.alternative is not None:
         better = cost.alternative
         extra = better["macs"] / cost.figures["macs"] - 1
+        elsewhere = "" if cost.alternative_runtime == cost.runtime else f"--runtime {cost.alternative_runtime} "
+        where = f", runtime {cost.alternative_runtime}" if elsewhere else ""
         console.print(
-            f"  with {schedule(better['patches'], better['split'])}: peak SRAM "
+            f"  with {schedule(better['patches'], better['split'])}{where}: peak SRAM "
             f"{quantity('peak_sram_bytes', better['peak_sram_bytes'])} at {100 * extra:+.1f} % MACs "
-            f"(--schedule {better['patches']}x{better['split']})"
+            f"({elsewhere}--schedule {better['patches']}x{better['split']})"
         )
     if layers:
         console.print()

@@ -72,12 +72,15 @@ class PatchSchedules:
     Arrays are `(slots, n)` and end with the last slot that a patch stage of some row may end with.
     """
 
-    def __init__(self, layerwise: Layerwise) -> None:
+    def __init__(self, layerwise: Layerwise, strict: bool = False) -> None:
+        """`strict`: only schedules that the runtime's own generator accepts."""
         table, self.rule = layerwise.table, layerwise.rule
+        self.generator = self.rule.generator if strict else None
         splits = admits_split(table)
         stop = int(np.flatnonzero(splits.any(axis=1)).max(initial=-1)) + 1
         self.splits = splits[:stop]
         self.table = table = table.first(stop)
+        self.accepted_stages = None if self.generator is None else self.generator.stages(table)
         self.height, self.width = table.out_height.T, table.out_width.T
         self.steps = Steps.of(table)
         self.split_number = running(np.add, (table.cut & table.present).T.astype(np.int64))
@@ -155,9 +158,12 @@ class PatchStage:
         return PatchStage(self.schedules, self.slot, self.rows[rows])
 
     def admits(self, grid: int) -> Bools:
-        """Rows in which no patch of this grid is empty."""
+        """Rows in which no patch of this grid is empty, and that the generator accepts where that counts."""
         rows_fit = np.ceil(self.height / grid) * (grid - 1) < self.height
         result: Bools = rows_fit & (np.ceil(self.width / grid) * (grid - 1) < self.width)
+        stages = self.schedules.accepted_stages
+        if stages is not None:
+            result &= stages[self.slot, self.rows] & (self.height == self.width) & (self.height % grid == 0)
         return result
 
     def macs(self, grid: int) -> Floats:
@@ -216,6 +222,16 @@ class PatchStage:
         for fixed in (every.fixed_scratch_to, every.scratch_behind):
             np.maximum(sizes, fixed[place], out=sizes)
         return sizes
+
+
+def admitted(schedules: PatchSchedules) -> NDArray[np.int64]:
+    """How many patch schedules, splits times grids, each row admits, `(n,)`."""
+    result = np.zeros(schedules.splits.shape[1], dtype=np.int64)
+    for slot in schedules.split_slots():
+        stage = PatchStage(schedules, slot, np.flatnonzero(schedules.splits[slot]))
+        for grid in GRIDS:
+            result[stage.rows] += stage.admits(grid)
+    return result
 
 
 def search(schedules: PatchSchedules, best: Chosen) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from predictors.hardware.memory.rule import MemoryRule
+from predictors.hardware.memory.rule import MemoryRule, PatchLimits
 from search_spaces.core.by_file import exported, file_names
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.layer_table import LayerTable
 
-__all__ = ["MemoryRule", "lacking_operators", "lacking_widths", "memory_rule", "runtime_names"]
+__all__ = ["MemoryRule", "PatchLimits", "lacking_operators", "lacking_widths", "memory_rule", "runtime_names"]
 
 
 _SHOWN = 3

@@ -41,6 +41,39 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class PatchLimits:
+    """Which patch schedules a runtime's generator accepts: square maps that the grid divides without rest, and these.
+
+    `first`: kernel, stride and input channels of the first convolution. `depthwise_kernel`: of every depthwise
+    convolution inside the stage. `largest_stride`: of any operator there.
+    """
+
+    first: tuple[int, int, int]
+    depthwise_kernel: int
+    largest_stride: int
+
+    def __str__(self) -> str:
+        side, depthwise = self.first[0], self.depthwise_kernel
+        return (
+            "which takes square maps that the grid divides without rest, a first convolution "
+            f"{side} x {side} of stride {self.first[1]} on {self.first[2]} channels, and {depthwise} x {depthwise} "
+            "depthwise kernels inside patches"
+        )
+
+    def stages(self, table: LayerTable) -> NDArray[np.bool_]:
+        """Slots `(slots, n)` up to which every operator is accepted, with the first one."""
+        kernel, stride = table.kernel.T, table.stride.T
+        refused = self.largest_stride < stride
+        refused |= table.mask_of(Kind.DEPTHWISE)[:, None] & (kernel != self.depthwise_kernel)
+        refused &= table.present.T
+        if table.slots:
+            own = np.stack([kernel[0], stride[0], table.in_channels[:, 0]])
+            refused[0] |= (own != np.array(self.first)[:, None]).any(axis=0)
+        result: NDArray[np.bool_] = ~np.logical_or.accumulate(refused, axis=0)
+        return result
+
+
+@dataclass(frozen=True)
 class MemoryRule:
     """How one runtime uses SRAM.
 
@@ -51,7 +84,8 @@ class MemoryRule:
     alignment - 1 bytes more where its channels are no multiple, which is exact or a few bytes above. `widths`: those of
     operators that it executes, by name (see `search_spaces.core.policy.width`). `planned`: of a runtime that executes
     layer by layer alone and lays memory out by a plan of its own, which is then the peak. `lacks`: operators of spaces
-    here that it does not execute in int8.
+    here that it does not execute in int8. `generator`: the patch schedules that its own code generator accepts; None
+    where that takes all that are priced.
     """
 
     runtime: str
@@ -64,3 +98,4 @@ class MemoryRule:
     widths: tuple[str, ...] = ("int8",)
     planned: Planned | None = None
     lacks: frozenset[Kind] = frozenset()
+    generator: PatchLimits | None = None

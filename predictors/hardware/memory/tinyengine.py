@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from predictors.hardware.memory.rule import Bytes, MemoryRule, Scratch
+from predictors.hardware.memory.rule import Bytes, MemoryRule, PatchLimits, Scratch
 from search_spaces.core.layer_table import Kind, LayerTable
 
 
@@ -29,5 +29,6 @@ RULE = MemoryRule(
     in_place=frozenset({Kind.DEPTHWISE, Kind.MULTIPLY}),
     accumulates=False,
     alignment=4,
+    generator=PatchLimits(first=(3, 2, 3), depthwise_kernel=3, largest_stride=2),
     scratch=Scratch(by_slot=_column_buffer, padded_map_bytes=2, constant=_kernel_buffer),
 )

@@ -15,7 +15,7 @@ from predictors.hardware.price import Schedule, price_table
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, Kind, Layer, LayerTable
-from search_spaces.core.registry import space_class
+from search_spaces.core.registry import space_class, space_names
 from search_spaces.mcunetv2.published import member_of, read_mcunet_configuration
 
 KIB = 1024
@@ -233,7 +233,7 @@ def check_network(table: LayerTable, row: int, runtime: str, schedule: Schedule,
     tensors = lifetimes(table, row, runtime, patches, split, count_input)
     result = plan(tensors, memory_rule(runtime).alignment)
     assert overlaps(tensors, result.offsets) == []
-    assert result.peak_bytes <= 1.05 * result.liveness_bound_bytes
+    assert result.peak_bytes <= 1.02 * result.liveness_bound_bytes
     # scratch buffers are rounded to the alignment here, and not in the price
     slack = 0 if memory_rule(runtime).scratch is None else 2 * (memory_rule(runtime).alignment - 1)
     assert 0 <= result.liveness_bound_bytes - int(priced["peak_sram_bytes"][0]) <= slack
@@ -295,6 +295,24 @@ def test_random_architectures_cost_what_the_price_says(options: dict[str, str], 
             check_network(table, row, "c", "none", count_input)
             check_network(table, row, "c", "auto", count_input)
         check_network(table, row, "tinyengine", "auto")
+
+
+@pytest.mark.parametrize("name", space_names())
+def test_random_members_of_every_space_under_random_schedules(name: str) -> None:
+    space = space_class(name).configured({}, None)
+    rng = np.random.default_rng([11, *name.encode()])
+    table = space.decode(space.sample(rng, 6))
+    for row in range(len(table)):
+        schedules = [(1, 0), *product((2, 3, 4), range(1, 1 + int(table.cut[row].sum())))]
+        for at in rng.permutation(len(schedules)):
+            try:
+                tensors = lifetimes(table, row, "c", *schedules[at])
+            except WrongUse:
+                continue
+            made = plan(tensors)
+            assert overlaps(tensors, made.offsets) == []
+            assert made.overhead <= 1.02
+            break
 
 
 def test_every_schedule_of_a_random_architecture_costs_what_the_price_says() -> None:
