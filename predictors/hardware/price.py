@@ -17,14 +17,7 @@ from predictors.hardware.counts import PRODUCTS, bitops, counts
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.liveness import Bools, Liveness
 from predictors.hardware.memory import MemoryRule, memory_rule
-from predictors.hardware.patch_schedule import (
-    Chosen,
-    PatchSchedules,
-    PatchStage,
-    admitted,
-    search,
-    search_within,
-)
+from predictors.hardware.patch_schedule import Chosen, PatchSchedules, admitted, search, search_within
 from search_spaces.core.errors import WrongUse, shown
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
@@ -251,7 +244,7 @@ def _force(schedules: PatchSchedules, chosen: Chosen, schedule: tuple[int, int],
     for slot in schedules.split_slots():
         here = np.flatnonzero(schedules.splits[slot] & (schedules.split_number[slot] == number))
         if len(here):
-            stage = PatchStage(schedules, slot, here)
+            stage = schedules.stage(slot, here)
             done[here] = stage.admits(grid)
             chosen.put(here, stage.price(grid))
     if not done.all():

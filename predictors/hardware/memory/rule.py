@@ -78,10 +78,14 @@ class MemoryRule:
     """How one runtime uses SRAM.
 
     `in_place`: operators that write their output over their first input, where it is not larger than that and nobody
-    reads the input later. `accumulates`: an operator right before an addition that it feeds by the first input writes
-    onto the addition's second input, so that its output needs no bytes; not where somebody else reads its output or,
-    later, that second input. `alignment`: sizes of tensors and buffers are rounded up to it. A patch's tensor counts
-    alignment - 1 bytes more where its channels are no multiple, which is exact or a few bytes above. `widths`: those of
+    reads the input later. `accumulates`: kinds of operators that, right before an addition that they feed by the first
+    input, write onto the addition's second input, so that their output needs no bytes; not where somebody else reads
+    their output or, later, that second input. `plane`: a depthwise convolution in place copies one channel's padded map
+    at a time beside it, rows of a multiple of 4 bytes; where that is no smaller than its output, it is not in place.
+    `clips`: patches at the border of a map are neither stored nor computed beyond it, and the split's output is written
+    straight into its whole buffer; else every patch has the full, padded size, and a buffer of its own at the split. `alignment`: sizes of tensors and buffers are rounded up to it. Where
+    patches are not clipped, a patch's tensor counts alignment - 1 bytes more where its channels are no multiple, which
+    is exact or a few bytes above. `widths`: those of
     operators that it executes, by name (see `search_spaces.core.policy.width`). `planned`: of a runtime that executes
     layer by layer alone and lays memory out by a plan of its own, which is then the peak. `lacks`: operators of spaces
     here that it does not execute in int8. `generator`: the patch schedules that its own code generator accepts; None
@@ -92,10 +96,12 @@ class MemoryRule:
     title: str
     source: str
     in_place: frozenset[Kind]
-    accumulates: bool
+    accumulates: frozenset[Kind] = frozenset()
     alignment: int = 1
     scratch: Scratch | None = None
     widths: tuple[str, ...] = ("int8",)
     planned: Planned | None = None
     lacks: frozenset[Kind] = frozenset()
     generator: PatchLimits | None = None
+    plane: bool = False
+    clips: bool = False

@@ -156,7 +156,6 @@ RULE = MemoryRule(
     title="the arena: each activation of its own, the input too, laid out by the greedy planner, and a tail that stays",
     source="tensorflow/tflite-micro: memory_planner/greedy_memory_planner.cc, micro_allocator.cc",
     in_place=frozenset(),
-    accumulates=False,
     alignment=_ALIGNMENT,
     # layer norms and attention are floats here, and gates follow activations by table
     lacks=frozenset({Kind.NORM, Kind.MATMUL, Kind.MULTIPLY}),

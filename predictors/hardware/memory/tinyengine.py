@@ -27,7 +27,6 @@ RULE = MemoryRule(
     source="tinyengine code_generator: operators/conv2d.py, depthwiseConv2d.py, GeneralMemoryScheduler.py @47bb283; "
     "a gate's multiplication is taken as in place, which is not published",
     in_place=frozenset({Kind.DEPTHWISE, Kind.MULTIPLY}),
-    accumulates=False,
     alignment=4,
     generator=PatchLimits(first=(3, 2, 3), depthwise_kernel=3, largest_stride=2),
     scratch=Scratch(by_slot=_column_buffer, padded_map_bytes=2, constant=_kernel_buffer),

@@ -1,0 +1,94 @@
+"""Compiles C for a board with gcc and our own start code, and weighs what comes out."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.deployment.qemu.boards import Board
+from search_spaces.core.errors import FitnasError
+
+FIRMWARE = Path(__file__).parent / "firmware"
+OPTIMISATION = "-O2"
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
+PACKAGES = {
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    "arm-none-eabi-size": "binutils-arm-none-eabi",
+    "qemu-system-arm": "qemu-system-arm",
+}
+"""The Debian package that brings each tool."""
+_COMPILE_SECONDS = 120.0
+_LONGEST_SHOWN = 4000
+_SIZE_FIELDS = 3
+
+
+class MissingTool(FitnasError):
+    """A program that this machine lacks."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Bytes: `text` code and constants, `data` preset variables (in flash and RAM), `bss` cleared variables (RAM)."""
+
+    text: int
+    data: int
+    bss: int
+
+    @property
+    def flash(self) -> int:
+        """What the program takes of the flash."""
+        return self.text + self.data
+
+
+def missing_tools() -> list[str]:
+    """Those of `PACKAGES` that are not on the path."""
+    return [tool for tool in PACKAGES if shutil.which(tool) is None]
+
+
+def require_tools() -> None:
+    """`MissingTool`, with the packages to install, where one is missing."""
+    if missing := missing_tools():
+        packages = " ".join(dict.fromkeys(PACKAGES[tool] for tool in missing))
+        raise MissingTool(f"{', '.join(missing)} not found; install: apt-get install --no-install-recommends {packages}")
+
+
+def compile_program(
+    board: Board,
+    sources: Sequence[Path],
+    elf: Path,
+    include: Sequence[Path] = (),
+    defines: Mapping[str, str | int] | None = None,
+    optimisation: str = OPTIMISATION,
+) -> Size:
+    """Links sources, which hold a `main`, with the board's start code into `elf`; warnings are errors.
+
+    `MissingTool` where there is no compiler; `FitnasError` with what it says where it refuses.
+    """
+    require_tools()
+    own = [FIRMWARE / "start.c", FIRMWARE / "memory.c"]
+    folders = [f"-I{folder}" for folder in (FIRMWARE, *include)]
+    given = [f"-D{name}={value}" for name, value in (defines or {}).items()]
+    code = [*board.flags, optimisation, "-ffreestanding", "-ffunction-sections", "-fdata-sections", *WARNINGS]
+    link = ["-nostdlib", f"-L{FIRMWARE}", "-T", FIRMWARE / board.linker_script, "-Wl,--gc-sections"]
+    link += ["-Wl,--no-warn-rwx-segments"]
+    _run(["arm-none-eabi-gcc", *code, *given, *folders, *own, *sources, *link, "-lgcc", "-o", elf])
+    return size_of(elf)
+
+
+def size_of(elf: Path) -> Size:
+    """By `arm-none-eabi-size`."""
+    line = _run(["arm-none-eabi-size", elf]).splitlines()[-1]
+    return Size(*map(int, line.split()[:_SIZE_FIELDS]))
+
+
+def _run(command: Sequence[str | Path]) -> str:
+    words = list(map(str, command))
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise FitnasError(f"{words[0]} did not end within {_COMPILE_SECONDS:.0f} s") from None
+    if done.returncode:
+        told = (done.stderr or done.stdout)[:_LONGEST_SHOWN]
+        raise FitnasError(f"{words[0]} ended with {done.returncode}:\n{told}")
+    return done.stdout
