@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from predictors.hardware.liveness import Floats, alive, plane_bytes, running
 from search_spaces.core.layer_table import Kind, LayerTable
@@ -30,26 +30,46 @@ class Sides(NamedTuple):
 @dataclass(frozen=True)
 class Axis:
     """One axis of the maps that each slot makes: `side` `(slots, n)`, step and receptive field of an element on the
-    image, and `origin`, the pixel at which the field of the first element begins (0 or less).
+    image, and `origin`, the pixel at which the field of the first element begins (0 or less). `kernel`,
+    `step` (stride) and `before` (padding) are the slot's own; `ragged`: some slot leaves a rest of its input unread.
     """
 
     side: Floats
     stride: Floats
     field: Floats
     origin: Floats
+    kernel: NDArray[np.integer]
+    step: NDArray[np.integer]
+    before: NDArray[np.integer]
+    ragged: bool
 
     @classmethod
     def of(cls, table: LayerTable, stride: Floats, field: Floats, name: str) -> "Axis":
         """Of a table's `name`, height or width."""
         given, made = (getattr(table, f"{end}_{name}").T.astype(np.int64) for end in ("in", "out"))
         before = padding_before(given, made, table.kernel.T, table.stride.T)
-        step = np.ones_like(stride)
-        step[1:] = stride[:-1]
-        return cls(made.astype(np.float64), stride, field, -running(np.add, before * step))
+        above = np.ones_like(stride)
+        above[1:] = stride[:-1]
+        kernel, step = table.kernel.T, table.stride.T
+        ragged = bool(((made - 1) * step - before + kernel < given).any())
+        return cls(
+            made.astype(np.float64), stride, field, -running(np.add, before * above), kernel, step, before, ragged
+        )
+
+    def used(self, slot: int, rows: NDArray[np.intp], first: int) -> Floats:
+        """Elements of each slot's map that the split at `slot` depends on: all of it, unless strides leave a rest."""
+        side = self.side[first : slot + 1, rows]
+        if self.ragged:
+            for t in range(len(side) - 1, 0, -1):
+                at = first + t, rows
+                read = (side[t] - 1) * self.step[at] - self.before[at] + self.kernel[at]
+                np.minimum(side[t - 1], np.maximum(read, 0), out=side[t - 1])
+        return side
 
     def sides(self, slot: int, rows: NDArray[np.intp], grid: int, first: int = 0) -> Sides:
         """Of slots `first` to `slot` for patches over a split at `slot`, in some rows."""
-        side, stride, field, origin = (part[first : slot + 1, rows] for part in (*self.__dict__.values(),))
+        side = self.used(slot, rows, first)
+        stride, field, origin = (part[first : slot + 1, rows] for part in (self.stride, self.field, self.origin))
         grain = np.ceil(side[-1] / grid)
         most, total = np.zeros_like(side), np.zeros_like(side)
         # where the elements from the first to the last of a range begin, in elements of each slot
@@ -65,18 +85,29 @@ class Axis:
         return Sides(np.rint(most), np.rint(total))
 
 
-def padding_before(
-    given: NDArray[np.integer], made: NDArray[np.integer], kernel: NDArray[np.integer], stride: NDArray[np.integer]
-) -> NDArray[np.int64]:
+def padding_before(given: ArrayLike, made: ArrayLike, kernel: ArrayLike, stride: ArrayLike) -> NDArray[np.int64]:
     """Rows of padding before a map of `given` rows: kernel // 2 where that makes `made` rows, else none.
 
-    >>> padding_before(*(np.array(each) for each in ([8, 8], [4, 4], [3, 2], [2, 2]))).tolist()
+    >>> padding_before([8, 8], [4, 4], [3, 2], [2, 2]).tolist()
     [1, 0]
     """
-    half = np.asarray(kernel, dtype=np.int64) // 2
+    given, made, kernel, stride = (np.asarray(each, dtype=np.int64) for each in (given, made, kernel, stride))
+    half = kernel // 2
     explained = (given + 2 * half - kernel) // stride + 1 == made
-    plain = (given - kernel) // stride + 1 == made
-    return np.where(explained & ~(plain & (kernel == stride)), half, 0)
+    return np.where(explained, half, 0)
+
+
+def leaves_rest(table: LayerTable) -> NDArray[np.bool_]:
+    """Rows `(n,)` in which some operator leaves the end of its input unread: patches then compute less than the whole
+    network does, where they compute nothing twice.
+    """
+    found = np.zeros(len(table), dtype=bool)
+    kernel, stride = table.kernel.T.astype(np.int64), table.stride.T
+    for name in ("height", "width"):
+        given, made = (getattr(table, f"{end}_{name}").T for end in ("in", "out"))
+        before = padding_before(given, made, kernel, stride)
+        found |= ((made - 1) * stride - before + kernel < given).any(axis=0)
+    return found
 
 
 class ClippedPatches:

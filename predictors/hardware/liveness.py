@@ -68,7 +68,7 @@ def _reads_last(table: LayerTable, slots: SlotArray, source: NDArray[np.integer]
 
 
 def accumulated(table: LayerTable, kinds: Collection[Kind]) -> Bools:
-    """Slots of some kinds that write straight onto the second input of the addition behind them; see `MemoryRule.accumulates`."""
+    """Slots of some kinds that write straight onto the second input of the addition behind them; see `MemoryRule`."""
     result = np.zeros((table.slots, len(table)), dtype=bool)
     slots = table.slots_of(Kind.ADD)
     source, other = table.input_a.T[slots], table.input_b.T[slots]

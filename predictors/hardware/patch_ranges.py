@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from predictors.hardware.clipped_patches import padding_before
 from search_spaces.core.layer_table import Layer
 
@@ -43,7 +41,7 @@ def patch_ranges(layers: Sequence[Layer], end: int, grid: int, axis: str) -> lis
 def needed(layer: Layer, made: range, axis: str) -> range:
     """What an operator reads for a range of its output."""
     given, out = getattr(layer, f"in_{axis}"), getattr(layer, f"out_{axis}")
-    before = int(padding_before(*(np.array(each) for each in (given, out, layer.kernel, layer.stride))))
+    before = int(padding_before(given, out, layer.kernel, layer.stride))
     start = made.start * layer.stride - before
     stop = (made.stop - 1) * layer.stride - before + layer.kernel
     return range(max(start, 0), min(stop, given))

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.clipped_patches import ClippedPatches
+from predictors.hardware.clipped_patches import ClippedPatches, leaves_rest
 from predictors.hardware.geometry import Form, Steps, admits_split
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.liveness import Bools, Floats, Liveness, round_up, running
@@ -94,7 +94,7 @@ class PatchSchedules:
         self.image_bytes = live.image_bytes
         self.work_each = layerwise.work.T[:stop].astype(np.float64)
         if self.rule.clips:
-            self.narrow = bool((table.kernel < table.stride).any())
+            self.narrow = bool((table.kernel < table.stride).any() or leaves_rest(table).any())
             self.macs_layerwise = layerwise.macs.sum(axis=1).astype(np.float64)
             field, stride = self.steps.field, self.steps.stride
             live_parts = live.channels[:stop], live.in_place[:stop]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.hardware.clipped_patches import leaves_rest
 from predictors.hardware.counts import PRODUCTS, bitops, counts
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.liveness import Bools, Liveness
@@ -176,9 +177,12 @@ class _Pricing:
     def _open(self, table: LayerTable, live: Liveness, columns: Columns) -> Bools:
         """With limits, patches are for rows that are too large without them, and for those that pay no MACs for them.
 
-        Patches recompute: they never need fewer MACs, unless a kernel is smaller than its stride.
+        Patches recompute: they never need fewer MACs, unless a kernel is smaller than its stride, or clipped patches
+        leave away what nobody reads.
         """
         narrow = (table.kernel < table.stride).any(axis=1)
+        if self.rule.clips:
+            narrow |= leaves_rest(table)
         too_large = ~self._within(columns, ("peak_sram_bytes",))
         wanted = narrow | (self._within(columns, ("macs",)) & (too_large | _may_gain_for_free(table, live)))
         result: Bools = wanted & self._within(columns, _EXACT)

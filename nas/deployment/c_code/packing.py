@@ -17,5 +17,4 @@ def packed(integers: NDArray[np.int8], bits: int) -> NDArray[np.uint8]:
         return flat
     if len(flat) % 2:
         flat = np.append(flat, np.uint8(0))
-    result: NDArray[np.uint8] = (flat[::2] & _LOWER_HALF) | (flat[1::2] << 4)
-    return result
+    return ((flat[::2] & _LOWER_HALF) | (flat[1::2] << 4)).astype(np.uint8)

@@ -156,15 +156,8 @@ class Pool(Operator):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Concatenate(Operator):
-    """Channels of several maps beside each other. `tables`: by input, what brings it to the output's scale, or None."""
-
-    tables: tuple[NDArray[np.int8] | None, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rescale(Operator):
-    """A function of one element, `table` int8 `(256,)`, into another map, or in place."""
+class Lookup(Operator):
+    """A function of one element, `table` int8 `(256,)`, the least integer's value first."""
 
     table: NDArray[np.int8]
 

@@ -30,7 +30,6 @@ class Target:
         flags: of the compiler, without warnings; the program is compiled for size and speed alike by them.
         pack: the weights of an operator as bytes, in the order in which the target's kernels read them. It may reorder
             and never pads: `bits` x their number, rounded up to a byte.
-        literals: fields by which functions are specialised, beside those that every target has (see `specialise`).
     """
 
     name: str
@@ -40,7 +39,6 @@ class Target:
     size: str
     flags: tuple[str, ...]
     pack: Callable[[Weighted], NDArray[np.uint8]]
-    literals: frozenset[str] = frozenset()
 
 
 def target_names() -> list[str]:

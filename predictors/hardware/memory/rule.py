@@ -83,13 +83,13 @@ class MemoryRule:
     their output or, later, that second input. `plane`: a depthwise convolution in place copies one channel's padded map
     at a time beside it, rows of a multiple of 4 bytes; where that is no smaller than its output, it is not in place.
     `clips`: patches at the border of a map are neither stored nor computed beyond it, and the split's output is written
-    straight into its whole buffer; else every patch has the full, padded size, and a buffer of its own at the split. `alignment`: sizes of tensors and buffers are rounded up to it. Where
-    patches are not clipped, a patch's tensor counts alignment - 1 bytes more where its channels are no multiple, which
-    is exact or a few bytes above. `widths`: those of
-    operators that it executes, by name (see `search_spaces.core.policy.width`). `planned`: of a runtime that executes
-    layer by layer alone and lays memory out by a plan of its own, which is then the peak. `lacks`: operators of spaces
-    here that it does not execute in int8. `generator`: the patch schedules that its own code generator accepts; None
-    where that takes all that are priced.
+    straight into its whole buffer; else every patch has the full, padded size, and a buffer of its own at the split.
+    `alignment`: sizes of tensors and buffers are rounded up to it. Where patches are not clipped, a patch's tensor
+    counts alignment - 1 bytes more where its channels are no multiple, which is exact or a few bytes above. `widths`:
+    those of operators that it executes, by name (see `search_spaces.core.policy.width`). `planned`: of a runtime that
+    executes layer by layer alone and lays memory out by a plan of its own, which is then the peak. `lacks`: operators
+    of spaces here that it does not execute in int8. `generator`: the patch schedules that its own code generator accepts; None where
+    that takes all that are priced.
     """
 
     runtime: str

@@ -68,7 +68,7 @@ class Simulation:
     def rounded(self, elements: int, channels: int, in_patch: bool) -> int:
         if self.runtime == "analytic":
             return elements
-        if in_patch and self.runtime == "tinyengine":  # the stated rule for patches: three bytes more where the channels are no multiple of four
+        if in_patch and self.runtime == "tinyengine":  # as stated: three more where channels are no multiple of four
             return elements + (3 if channels % 4 else 0)
         return -(-elements // 4) * 4
 

@@ -13,7 +13,7 @@
 
 #if defined(__GNUC__)
 #define NN_INLINE static inline __attribute__((always_inline))
-#define NN_SHARED static __attribute__((noinline))
+#define NN_SHARED static __attribute__((noinline, unused))
 #else
 #define NN_INLINE static inline
 #define NN_SHARED static

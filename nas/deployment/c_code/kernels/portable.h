@@ -14,7 +14,7 @@ NN_INLINE void nn_convolution(const struct nn_convolution *op)
     for (int32_t y = 0; y < op->output.height; y++) {
         for (int32_t x = 0; x < op->output.width; x++) {
             for (int32_t channel = 0; channel < op->output.channels; channel++) {
-                const int32_t from = channel / outputs * inputs;
+                const int32_t from = op->groups == 1 ? 0 : channel / outputs * inputs;
                 int32_t weight = channel * area;
                 int32_t sum = op->weights.bias[channel];
                 for (int32_t ky = 0; ky < window->kernel_height; ky++) {
@@ -254,24 +254,12 @@ NN_INLINE void nn_max_pool(const struct nn_pool *op)
 
 #ifndef NN_OWN_LOOKUP
 /* In place: `table` has an entry for each of the 256 values, the least first. */
-NN_INLINE void nn_lookup(int8_t *data, int32_t count, const int8_t *table)
+NN_INLINE void nn_lookup(struct nn_target map, const int8_t *table)
 {
-    for (int32_t i = 0; i < count; i++) {
-        data[i] = table[data[i] + 128];
-    }
-}
-#endif
-
-#ifndef NN_OWN_COPY
-/* `target_pixel` elements from one pixel of the target to the next: a part of a concatenation. */
-NN_INLINE void nn_copy(struct nn_source from, struct nn_target to, int32_t target_pixel)
-{
-    for (int32_t y = 0; y < from.height; y++) {
-        for (int32_t x = 0; x < from.width; x++) {
-            for (int32_t channel = 0; channel < from.channels; channel++) {
-                to.data[y * to.row + x * target_pixel + channel] =
-                    from.data[y * from.row + x * from.channels + channel];
-            }
+    for (int32_t y = 0; y < map.height; y++) {
+        int8_t *row = map.data + y * map.row;
+        for (int32_t i = 0; i < map.width * map.channels; i++) {
+            row[i] = table[row[i] + 128];
         }
     }
 }

@@ -1,6 +1,5 @@
 """An integer network as a program: maps with their channels last, weights in plain order, numbers as C keeps them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,18 +20,18 @@ _LEAST, _MOST = -128, 127
 _INSTEAD = "export it --to onnx --int8, or search a space without them"
 
 
-def lower(network: IntegerNetwork, size: tuple[int, int, int], names: Mapping[str, str]) -> Program:
+def lower(network: IntegerNetwork, size: tuple[int, int, int]) -> Program:
     """From the quantized picture of `size` (C, H, W) to int8 logits.
 
-    `names`: of operators in the network's table, by the tensor that they make; others keep the tensor's. `WrongUse`
-    names operators that C here lacks.
+    Operators have the names of the tensors that they make. An addition's first input is the one that was made last.
+    `WrongUse` names operators that C here lacks.
     """
-    return _Lowering(network, size, names).program()
+    return _Lowering(network, size).program()
 
 
 class _Lowering:
-    def __init__(self, network: IntegerNetwork, size: tuple[int, int, int], names: Mapping[str, str]) -> None:
-        self.network, self.names = network, names
+    def __init__(self, network: IntegerNetwork, size: tuple[int, int, int]) -> None:
+        self.network = network
         values = network.tensors(torch.zeros(1, *size))
         self.shapes = {name: tuple(value.shape) for name, value in values.items() if isinstance(value, Tensor)}
         self.maps: dict[str, Map] = {}
@@ -64,7 +63,7 @@ class _Lowering:
                 plain = isinstance(pool, nn.MaxPool2d) and _pair(pool.dilation) == (1, 1)
                 return "" if plain else "a maximum of dilated windows"
             case ops.Concatenation():
-                return "" if each.axis % len(self.shapes[each.output]) == 1 else "beside each other in another axis"
+                return "channels beside each other"
             case ops.FullyConnected():
                 return "" if len(self.shapes[each.output]) == 2 else "a linear operator on tokens"
         return ""
@@ -81,7 +80,7 @@ class _Lowering:
             return
         self.maps[each.output] = self._map(each.output)
         known: dict[str, Any] = {
-            "name": self.names.get(each.output, each.output),
+            "name": each.output,
             "inputs": tuple(self.maps[name] for name in each.inputs),
             "output": self.maps[each.output],
         }
@@ -94,9 +93,7 @@ class _Lowering:
             case ops.FullyConnected():
                 return c.FullyConnected(**known, weights=_weights(each, each.weights.numpy()))
             case ops.Addition():
-                factors = [Scaling(*pair) for pair in zip(each.input_multipliers, each.input_shifts, strict=True)]
-                how = (each.input_zero_points, (factors[0], factors[1]))
-                return c.Add(**known, addition=c.Addition(*how, *_scaled(each.requantization)))
+                return self._addition(each, known)
             case ops.Product():
                 factor, bounds = _scaled(each.requantization)
                 return c.Multiply(**known, zero_points=each.input_zero_points, factor=factor, bounds=bounds)
@@ -111,11 +108,17 @@ class _Lowering:
                 pool: Any = each.pool
                 window = Window(_pair(pool.kernel_size), _pair(pool.stride), *_pair(pool.padding))
                 return c.Pool(**known, window=window, largest=True, bounds=Bounded(0, _LEAST, _MOST))
-            case ops.Concatenation():
-                return c.Concatenate(**known, tables=(None,) * len(each.inputs))
             case ops.Lookup() | ops.Rescale():
-                return c.Rescale(**known, table=_table(each))
+                return c.Lookup(**known, table=_table(each))
         raise WrongUse(f"C has no kernel for {each.output} ({type(each).__name__}); {_INSTEAD}")
+
+    def _addition(self, each: ops.Addition, known: dict[str, Any]) -> Operator:
+        zeros = each.input_zero_points
+        factors = [Scaling(*pair) for pair in zip(each.input_multipliers, each.input_shifts, strict=True)]
+        made = list(self.maps.values())
+        if made.index(known["inputs"][0]) < made.index(known["inputs"][1]):
+            zeros, factors, known["inputs"] = (zeros[1], zeros[0]), factors[::-1], known["inputs"][::-1]
+        return c.Add(**known, addition=c.Addition(zeros, (factors[0], factors[1]), *_scaled(each.requantization)))
 
     def _convolution(self, each: ops.Convolution, known: dict[str, Any]) -> Operator:
         integers = each.weights.numpy().transpose(0, 2, 3, 1)  # channel, row, column, input channel
