@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 from nas.service.checked_zip import check_zip
 from nas.service.settings import ServiceSettings
+from nas.storage.database import now
 from nas.storage.files import os_errors_explained, write_atomically
-from nas.storage.service_store import now
 from nas.training.data import describe
 from search_spaces.core.errors import NotFound, Refused, WrongUse
 

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ from nas.storage.files import disk_full_message
 from search_spaces.core.errors import FitnasError, WrongUse, did_you_mean
 
 _ALMOST_NOTHING_BYTES = 1 << 20
+
+
+def now() -> str:
+    """UTC, ISO 8601, in milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def sqlite_url(path: Path) -> str:

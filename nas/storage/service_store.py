@@ -7,14 +7,13 @@ transaction; several services may share a database, in which each has jobs of it
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_errors
 from sqlalchemy.schema import CreateTable
 
-from nas.storage.database import Database
+from nas.storage.database import Database, now
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean
 
 Role = Literal["read", "run", "admin"]
@@ -273,11 +272,6 @@ class ServiceStore:
 
 class _Taken(Exception):
     """A key is there already."""
-
-
-def now() -> str:
-    """UTC, ISO 8601, in milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _token(row: Any) -> Token:

@@ -7,7 +7,6 @@ kill -9 nor a power cut loses or doubles a recorded trial. One process, the run'
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal, cast, get_args
 
 import sqlalchemy as sa
@@ -16,7 +15,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateTable
 
 from nas.core.trial import Trial
-from nas.storage.database import Database
+from nas.storage.database import Database, now
 from search_spaces.core.errors import FitnasError, NotFound, Refused, WrongUse, did_you_mean
 
 SCHEMA_VERSION = 1
@@ -104,10 +103,10 @@ class Store:
         self, name: str, *, config_json: str, space_json: str, reference_json: str, data_hash: str = ""
     ) -> RunRecord:
         """A new run in the state 'created'; `WrongUse` where the name is taken."""
-        now = _now()
-        record = RunRecord(name, config_json, space_json, reference_json, data_hash, "created", now, now)
+        begun = now()
+        record = RunRecord(name, config_json, space_json, reference_json, data_hash, "created", begun, begun)
         row = {"name": name, "config": config_json, "space": space_json, "reference": reference_json}
-        row |= {"data_hash": data_hash, "state": record.state, "created": now, "updated": now}
+        row |= {"data_hash": data_hash, "state": record.state, "created": begun, "updated": begun}
         with self._database.explained(name):
             try:
                 with self._database.engine.begin() as connection:
@@ -206,7 +205,7 @@ class Store:
         if name in names:
             raise WrongUse(f"{self.where} has a run '{name}' already; choose another name")
         record = self.run(run)
-        row = {"name": name, "config": record.config_json, "space": record.space_json, "updated": _now()}
+        row = {"name": name, "config": record.config_json, "space": record.space_json, "updated": now()}
         row |= {"reference": record.reference_json, "data_hash": record.data_hash, "state": record.state}
         with self._database.explained(run), self._database.engine.begin() as connection:
             connection.execute(sa.insert(_RUNS).values(row | {"created": record.created}))
@@ -263,14 +262,10 @@ def _stored_version(connection: Connection) -> int | None:
 
 
 def _touch(connection: Connection, run: str, **values: str) -> bool:
-    statement = sa.update(_RUNS).where(_RUNS.c.name == run).values(updated=_now(), **values)
+    statement = sa.update(_RUNS).where(_RUNS.c.name == run).values(updated=now(), **values)
     return bool(connection.execute(statement).rowcount)
 
 
 def _record(row: Any) -> RunRecord:
     state = cast(RunState, row.state)
     return RunRecord(row.name, row.config, row.space, row.reference, row.data_hash, state, row.created, row.updated)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -117,6 +117,23 @@ def nas_process(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
         process.communicate()
 
 
+# plotly's parallel coordinates and 3-D need WebGL, which a machine without a graphics processor computes itself
+_BROWSER_FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """An installed Chromium, driven by playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("needs an installed Chromium")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=program, args=_BROWSER_FLAGS)
+        yield opened
+        opened.close()
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """A folder of class folders."""

@@ -5,7 +5,6 @@ Screenshots go to the folder that FITNAS_SCREENSHOTS names, else to the test's o
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,13 +16,10 @@ import pytest
 
 from benchmarks.synthetic_run import write_run
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 httpx = pytest.importorskip("httpx", reason="the service needs pip install 'fitnas[service]'")
 
 WAIT_MS = 180_000
 SCRIPT = "<img src=x onerror=alert(1)><script>alert(2)</script>"
-# plotly's parallel coordinates and 3-D need WebGL, which a machine without a graphics processor computes itself
-FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
 @dataclass
@@ -72,17 +68,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("needs an installed Chromium")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=program, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 def visitor(browser: Any, service: tuple[str, str], width: int = 1280, scheme: str = "light") -> Visitor:

@@ -1,7 +1,5 @@
 """A report in a real browser: it draws, it can be moved, and it asks the network for nothing."""
 
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,21 +7,8 @@ import pytest
 from benchmarks.synthetic_run import write_run
 from nas.reporting.report import write_report
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-
 _WAIT_MS = 120_000
 _CLASSES = ["<script>alert(1)</script>", "disc"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("needs an installed Chromium")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 class Visit:

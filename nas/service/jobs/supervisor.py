@@ -23,8 +23,9 @@ from nas.service.jobs.progress import progress_of
 from nas.service.jobs.turns import in_turn
 from nas.service.security.redaction import redacted
 from nas.service.settings import ServiceSettings
+from nas.storage.database import now
 from nas.storage.run_directory import RunDirectory
-from nas.storage.service_store import LIVE, Job, JobState, ServiceStore, now
+from nas.storage.service_store import LIVE, Job, JobState, ServiceStore
 from search_spaces.core.errors import FitnasError, Refused
 
 SEARCH, RESUME, TRAIN, EXPORT = "search", "resume", "train", "export"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import get_args
 
 from nas.core.names import checked_run_name
+from nas.storage.database import now
 from nas.storage.files import os_errors_explained
-from nas.storage.service_store import Role, ServiceStore, Token, now
+from nas.storage.service_store import Role, ServiceStore, Token
 from search_spaces.core.errors import WrongUse, unknown
 
 PREFIX = "fitnas_"

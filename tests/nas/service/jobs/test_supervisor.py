@@ -12,7 +12,8 @@ import pytest
 from nas.service.jobs import process, supervisor
 from nas.service.jobs.supervisor import EXPORT, SEARCH, Supervisor
 from nas.service.service import Service
-from nas.storage.service_store import Job, now
+from nas.storage.database import now
+from nas.storage.service_store import Job
 from search_spaces.core.errors import NotFound, Refused
 from tests.nas.service.jobs.searches import LONG, as_toml
 

@@ -96,7 +96,7 @@ def test_the_pace_of_the_last_trials(begun, finished, monkeypatch):
     with begun.directory.lock():
         for number, trial in enumerate(finished.trials[:3]):
             monkeypatch.setattr(
-                "nas.storage.store._now", lambda second=number: f"2026-01-01T00:00:{2 * second:02}+00:00"
+                "nas.storage.store.now", lambda second=number: f"2026-01-01T00:00:{2 * second:02}+00:00"
             )
             record(begun, [trial])
             pace = live.moment().trials_per_second
