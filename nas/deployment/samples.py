@@ -25,9 +25,18 @@ _KEPT = 8
 
 def sample_inputs(pictures: Pictures, size: tuple[int, int]) -> Tensor:
     """The first test pictures (validation pictures where there is no test part), (n, C, H, W), as for training."""
-    part = pictures.test if pictures.test is not None and len(pictures.test.images) else pictures.validation
+    part = _kept_part(pictures)
     images = torch.from_numpy(np.array(part.images[:_KEPT]))
     return prepare(images, size, pictures.mean, pictures.std).contiguous()
+
+
+def sample_labels(pictures: Pictures) -> list[int]:
+    """The class of each of them."""
+    return [int(label) for label in _kept_part(pictures).labels[:_KEPT]]
+
+
+def _kept_part(pictures: Pictures) -> Any:
+    return pictures.test if pictures.test is not None and len(pictures.test.images) else pictures.validation
 
 
 def write_samples(folder: Path, inputs: NDArray[np.generic], outputs: NDArray[np.generic]) -> None:

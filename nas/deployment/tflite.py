@@ -8,25 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 
 from nas import tflite_door
 from nas.core.trial import Trial
 from nas.deployment.artifact import model_card, open_folder, write_common
 from nas.deployment.integers import IntegerMember
-from nas.deployment.samples import sample_inputs, write_samples
+from nas.deployment.samples import write_samples
 from nas.member import network_of
 from nas.member_quantization import POLICY_FILE, member_policy, table_of
 from nas.quantization.affine import Affine
 from nas.quantization.integer import IntegerNetwork
-from nas.quantization.integer_forms import check_integers
 from nas.run import StoredRun
 from nas.storage.files import write_atomically
 from predictors.hardware.counts import CODE_BYTES
-from predictors.hardware.memory import memory_rule
 from predictors.hardware.memory.tflm import head_bytes, tail_bytes
 from predictors.hardware.price import price_table
-from search_spaces.core.errors import FitnasError, WrongUse
+from search_spaces.core.errors import FitnasError
 from search_spaces.core.policy import QuantizationPolicy
 
 FILE_NAME = "model.tflite"
@@ -58,27 +55,13 @@ def export(run: StoredRun, trial: Trial, folder: Path, *, force: bool = False) -
     policy = member_policy(run, trial)
     network, weights = network_of(run, trial)
     member = IntegerMember.of(run, trial, network, policy)
-    integers = integer_network(member, policy)
+    integers = member.network(RUNTIME, _TITLE, _INSTEAD)
     export_file = _File(run, trial, integers, member)
     open_folder(folder, force)
     own = export_file.write(folder, policy)
     manifest = write_common(run, trial, folder, weights, own)
     write_atomically(folder / "README.md", model_card(run, trial, manifest, export_file.usage(own)))
     return folder
-
-
-def integer_network(member: IntegerMember, policy: QuantizationPolicy) -> IntegerNetwork:
-    """The member from quantized picture to int8 logits; `WrongUse` where the runtime cannot execute it."""
-    widths = memory_rule(RUNTIME).widths
-    try:
-        integers = IntegerNetwork.of(member.quantized, integer_logits=True)
-    except WrongUse:
-        raise
-    except FitnasError:
-        # the last operator computes floats: what those are is said by the network that ends in floats
-        integers = IntegerNetwork.of(member.quantized)
-    check_integers(integers, policy.widths, widths, _TITLE, _INSTEAD)
-    return integers
 
 
 class _File:
@@ -95,7 +78,7 @@ class _File:
         """Writes file, policy and samples, executes them; what the manifest says."""
         write_atomically(folder / FILE_NAME, self.written.content)
         write_atomically(folder / POLICY_FILE, json.dumps(policy.to_document(), indent=2) + "\n")
-        inputs, outputs = self._samples()
+        inputs, outputs = self.member.samples(self.integers)
         write_samples(folder, inputs, outputs)
         check(folder / FILE_NAME, inputs, outputs)
         given, answer = self.written.kept
@@ -150,12 +133,6 @@ class _File:
             "peak_sram_bytes": trial.metrics.get("peak_sram_bytes"),
             "schedule": {"patches": trial.patches, "split": trial.split},
         }
-
-    def _samples(self) -> tuple[Any, Any]:
-        """Test pictures as the file reads them, and the reference's answers."""
-        values = self.integers.integers(sample_inputs(self.member.pictures, self.member.size))
-        given = values[self.written.given].permute(0, 2, 3, 1).numpy().astype(np.int8)
-        return given, values[self.integers.output].flatten(1).numpy().astype(np.int8)
 
 
 def check(path: Path, inputs: Any, outputs: Any) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from nas.deployment.c_code.emit.header import header
 from nas.deployment.c_code.emit.model import Model
 from nas.deployment.c_code.emit.network import network_source
-from nas.deployment.c_code.emit.weights import weights_header, weights_source
+from nas.deployment.c_code.emit.weights import flash_bytes, weights_header, weights_source
 from nas.deployment.c_code.passes.cut_patches import cut_patches
 from nas.deployment.c_code.passes.fuse_additions import fuse_additions
 from nas.deployment.c_code.passes.fuse_lookups import fuse_lookups
@@ -27,6 +27,11 @@ class Generated:
 
     model: Model
     title: str
+
+    @property
+    def constant_bytes(self) -> int:
+        """Of weights, biases, factors and tables in flash."""
+        return flash_bytes(self.model)
 
     @cached_property
     def files(self) -> Mapping[str, str]:

@@ -59,6 +59,11 @@ class Weights:
     input_zero_point: int
     output: Bounded
 
+    @property
+    def right(self) -> bool:
+        """Whether every sum is shifted to the right, as it is unless one step of it is most of an output's step."""
+        return bool((self.shifts < 0).all())
+
 
 @dataclass(frozen=True)
 class Scaling:

@@ -26,8 +26,7 @@ class Target:
         name: as `--target` has it.
         title: for which processors.
         kernels: files of the folder `kernels` in the order in which they are included.
-        compiler: the command, `size` the one that weighs its files.
-        flags: of the compiler, without warnings; the program is compiled for size and speed alike by them.
+        board: the simulated one on which programs are proved, see `nas.deployment.qemu`.
         pack: the weights of an operator as bytes, in the order in which the target's kernels read them. It may reorder
             and never pads: `bits` x their number, rounded up to a byte.
     """
@@ -35,9 +34,7 @@ class Target:
     name: str
     title: str
     kernels: tuple[str, ...]
-    compiler: str
-    size: str
-    flags: tuple[str, ...]
+    board: str
     pack: Callable[[Weighted], NDArray[np.uint8]]
 
 

@@ -20,7 +20,7 @@ def simulate(board: Board, elf: Path, folder: Path, seconds: float = _SECONDS) -
     does not end in time.
     """
     require_tools()
-    command = ["qemu-system-arm", "-M", board.machine, *_QUIET, *_COUNTED, "-kernel", str(elf.resolve())]
+    command = [*qemu_command(board), str(elf.resolve())]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
@@ -30,3 +30,8 @@ def simulate(board: Board, elf: Path, folder: Path, seconds: float = _SECONDS) -
     if done.returncode < 0:
         raise FitnasError(f"qemu-system-arm was killed by signal {-done.returncode}: {done.stderr[-500:]}")
     return done.returncode
+
+
+def qemu_command(board: Board) -> list[str]:
+    """To run a program whose path comes behind it."""
+    return ["qemu-system-arm", "-M", board.machine, *_QUIET, *_COUNTED, "-kernel"]

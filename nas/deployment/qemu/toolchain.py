@@ -11,6 +11,8 @@ from search_spaces.core.errors import FitnasError
 
 FIRMWARE = Path(__file__).parent / "firmware"
 OPTIMISATION = "-O2"
+START_FILES = ("start.c", "memory.c")
+LINKED_BY = ("-nostdlib", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments")
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
 PACKAGES = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi",
@@ -46,11 +48,17 @@ def missing_tools() -> list[str]:
     return [tool for tool in PACKAGES if shutil.which(tool) is None]
 
 
+def lacking_tools() -> str:
+    """What is missing, and what to install; empty where nothing is."""
+    missing = missing_tools()
+    packages = " ".join(dict.fromkeys(PACKAGES[tool] for tool in missing))
+    return f"{', '.join(missing)}: apt-get install --no-install-recommends {packages}" if missing else ""
+
+
 def require_tools() -> None:
     """`MissingTool`, with the packages to install, where one is missing."""
-    if missing := missing_tools():
-        packages = " ".join(dict.fromkeys(PACKAGES[tool] for tool in missing))
-        raise MissingTool(f"{', '.join(missing)} not found; install: apt-get install --no-install-recommends {packages}")
+    if lacking := lacking_tools():
+        raise MissingTool(f"a simulated board needs {lacking}")
 
 
 def compile_program(
@@ -59,21 +67,27 @@ def compile_program(
     elf: Path,
     include: Sequence[Path] = (),
     defines: Mapping[str, str | int] | None = None,
-    optimisation: str = OPTIMISATION,
+    front: Sequence[Path] = (),
 ) -> Size:
-    """Links sources, which hold a `main`, with the board's start code into `elf`; warnings are errors.
+    """Links sources, which hold a `main`, with the board's start code into `elf`; warnings are errors. `front`: headers
+    that every source begins with.
 
     `MissingTool` where there is no compiler; `FitnasError` with what it says where it refuses.
     """
     require_tools()
-    own = [FIRMWARE / "start.c", FIRMWARE / "memory.c"]
+    own = [FIRMWARE / name for name in START_FILES]
     folders = [f"-I{folder}" for folder in (FIRMWARE, *include)]
     given = [f"-D{name}={value}" for name, value in (defines or {}).items()]
-    code = [*board.flags, optimisation, "-ffreestanding", "-ffunction-sections", "-fdata-sections", *WARNINGS]
-    link = ["-nostdlib", f"-L{FIRMWARE}", "-T", FIRMWARE / board.linker_script, "-Wl,--gc-sections"]
-    link += ["-Wl,--no-warn-rwx-segments"]
+    folders += [word for header in front for word in ("-include", str(header))]
+    code = [*compiler_flags(board), *WARNINGS]
+    link = [*LINKED_BY, f"-L{FIRMWARE}", "-T", FIRMWARE / board.linker_script]
     _run(["arm-none-eabi-gcc", *code, *given, *folders, *own, *sources, *link, "-lgcc", "-o", elf])
     return size_of(elf)
+
+
+def compiler_flags(board: Board) -> list[str]:
+    """Of freestanding code for a board, without warnings."""
+    return [*board.flags, OPTIMISATION, "-ffreestanding", "-ffunction-sections", "-fdata-sections"]
 
 
 def size_of(elf: Path) -> Size:

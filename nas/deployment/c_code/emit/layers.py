@@ -94,7 +94,8 @@ def _window(window: c.Window) -> str:
 
 def _weights(number: int, weights: c.Weights) -> str:
     arrays = ", ".join(f"network_{what}_{number}" for what in ("weights", "bias", "multipliers", "shifts"))
-    return f"{{{arrays}, {weights.bits}, {weights.input_zero_point}, {_bounds(weights.output)}}}"
+    own = f"{weights.bits}, {weights.input_zero_point}, {int(weights.right)}"
+    return f"{{{arrays}, {own}, {_bounds(weights.output)}}}"
 
 
 def _bounds(bounds: Bounded) -> str:

@@ -15,11 +15,14 @@ def numbers(values: Iterable[object], indent: str = "    ") -> str:
 
 
 def array(declaration: str, values: NDArray[np.integer]) -> str:
-    """A constant array of these values; `declaration`: type and name without brackets."""
-    flat = values.reshape(-1)
+    """A constant array of these values, with one or two axes; `declaration`: type and name without brackets."""
     # the least int32 has no literal
-    texts = ["INT32_MIN" if value == -(1 << 31) else str(value) for value in flat.tolist()]
-    return f"{declaration}[{len(flat)}] = {{\n{numbers(texts)}\n}};\n"
+    rows = [["INT32_MIN" if value == -(1 << 31) else str(value) for value in row] for row in np.atleast_2d(values)]
+    sides = "".join(f"[{side}]" for side in values.shape)
+    if values.ndim == 1:
+        return f"{declaration}{sides} = {{\n{numbers(rows[0])}\n}};\n"
+    lines = ",\n".join(f"    {{\n{numbers(row, ' ' * 8)}}}" for row in rows)
+    return f"{declaration}{sides} = {{\n{lines}}};\n"
 
 
 def fields(**values: object) -> str:

@@ -43,13 +43,14 @@ struct nn_output {
 
 /* `bias` is that of the network less input zero point x the sum of the channel's weights: a kernel computes
  * bias + sum(weight * input) with inputs as they are. `bits` of a weight: 8, or 4 with two a byte, the first in the
- * lower half; `weights` lie as the target packs them, operators without gaps. */
+ * lower half; `weights` lie as the target packs them, operators without gaps. Sums and their parts stay below 2^30.
+ * `right`: whether all shifts are -1 or less. */
 struct nn_weights {
     const void *data;
     const int32_t *bias;
     const int32_t *multipliers;
     const int8_t *shifts;
-    int32_t bits, input_zero_point;
+    int32_t bits, input_zero_point, right;
     struct nn_output output;
 };
 

@@ -1,11 +1,11 @@
 /* Kernels in C99 for any processor. Weights lie in plain order: output channel, row, column, input channel (of the
- * group); of a depthwise convolution channel, row, column. */
+ * group); of a depthwise convolution channel, row, column. Those with `plain` in their name serve other sets too, for
+ * operators that these have no faster way for. */
 #ifndef NN_PORTABLE_H
 #define NN_PORTABLE_H
 
-#ifndef NN_OWN_CONVOLUTION
 /* Any kernel and stride. */
-NN_INLINE void nn_convolution(const struct nn_convolution *op)
+NN_INLINE void nn_plain_convolution(const struct nn_convolution *op)
 {
     const struct nn_window *window = &op->window;
     const int32_t inputs = op->input.channels / op->groups;
@@ -39,11 +39,16 @@ NN_INLINE void nn_convolution(const struct nn_convolution *op)
         }
     }
 }
+
+#ifndef NN_OWN_CONVOLUTION
+NN_INLINE void nn_convolution(const struct nn_convolution *op)
+{
+    nn_plain_convolution(op);
+}
 #endif
 
-#ifndef NN_OWN_POINTWISE
 /* Kernel 1 x 1, stride 1, one group, no padding. */
-NN_INLINE void nn_pointwise(const struct nn_convolution *op)
+NN_INLINE void nn_plain_pointwise(const struct nn_convolution *op)
 {
     const int32_t inputs = op->input.channels;
     for (int32_t y = 0; y < op->output.height; y++) {
@@ -59,6 +64,12 @@ NN_INLINE void nn_pointwise(const struct nn_convolution *op)
             }
         }
     }
+}
+
+#ifndef NN_OWN_POINTWISE
+NN_INLINE void nn_pointwise(const struct nn_convolution *op)
+{
+    nn_plain_pointwise(op);
 }
 #endif
 
@@ -92,9 +103,8 @@ NN_INLINE void nn_depthwise(const struct nn_depthwise *op)
 }
 #endif
 
-#ifndef NN_OWN_DEPTHWISE_IN_PLACE
 /* Copies one channel with its padding into op->plane. */
-NN_INLINE void nn_fill_plane(const struct nn_depthwise *op, int32_t channel, int32_t rows, int32_t columns,
+NN_INLINE void nn_plain_fill_plane(const struct nn_depthwise *op, int32_t channel, int32_t rows, int32_t columns,
                              int32_t step)
 {
     const int32_t channels = op->input.channels;
@@ -112,7 +122,7 @@ NN_INLINE void nn_fill_plane(const struct nn_depthwise *op, int32_t channel, int
 }
 
 /* The output over the input, by the plane of one channel. */
-NN_INLINE void nn_depthwise_in_place(const struct nn_depthwise *op)
+NN_INLINE void nn_plain_depthwise_in_place(const struct nn_depthwise *op)
 {
     const struct nn_window *window = &op->window;
     const int32_t channels = op->output.channels;
@@ -120,7 +130,7 @@ NN_INLINE void nn_depthwise_in_place(const struct nn_depthwise *op)
     const int32_t columns = (op->output.width - 1) * window->stride_width + window->kernel_width;
     const int32_t step = (columns + 3) & ~3;
     for (int32_t channel = 0; channel < channels; channel++) {
-        nn_fill_plane(op, channel, rows, columns, step);
+        nn_plain_fill_plane(op, channel, rows, columns, step);
         for (int32_t y = 0; y < op->output.height; y++) {
             for (int32_t x = 0; x < op->output.width; x++) {
                 const int8_t *corner = op->plane + y * window->stride_height * step + x * window->stride_width;
@@ -137,10 +147,15 @@ NN_INLINE void nn_depthwise_in_place(const struct nn_depthwise *op)
         }
     }
 }
+
+#ifndef NN_OWN_DEPTHWISE_IN_PLACE
+NN_INLINE void nn_depthwise_in_place(const struct nn_depthwise *op)
+{
+    nn_plain_depthwise_in_place(op);
+}
 #endif
 
-#ifndef NN_OWN_FULLY_CONNECTED
-NN_INLINE void nn_fully_connected(const struct nn_fully_connected *op)
+NN_INLINE void nn_plain_fully_connected(const struct nn_fully_connected *op)
 {
     for (int32_t channel = 0; channel < op->outputs; channel++) {
         int32_t sum = op->weights.bias[channel];
@@ -149,6 +164,12 @@ NN_INLINE void nn_fully_connected(const struct nn_fully_connected *op)
         }
         op->output[channel] = (int8_t)nn_requantized(sum, &op->weights, channel);
     }
+}
+
+#ifndef NN_OWN_FULLY_CONNECTED
+NN_INLINE void nn_fully_connected(const struct nn_fully_connected *op)
+{
+    nn_plain_fully_connected(op);
 }
 #endif
 

@@ -17,6 +17,7 @@ from search_spaces.core.errors import WrongUse
 
 _RESHAPING = ("flatten", "reshape", "view", "squeeze", "unsqueeze")
 _LEAST, _MOST = -128, 127
+_SUMS_BELOW = 1 << 30  # so that a kernel may double them
 _INSTEAD = "export it --to onnx --int8, or search a space without them"
 
 
@@ -133,9 +134,9 @@ def _weights(each: ops.WeightedOperator, integers: NDArray[np.int8]) -> c.Weight
     assert requantized is not None  # operators that make floats were refused
     sums = integers.reshape(len(integers), -1).sum(axis=1, dtype=np.int64)
     bias = each.bias.numpy().astype(np.int64) - each.input_zero_point * sums
-    info = np.iinfo(np.int32)
-    if len(bias) and not (info.min <= bias.min() and bias.max() <= info.max):
-        raise WrongUse(f"{each.output}: a bias does not fit into 32 bits once it holds the input's zero point")
+    most = np.abs(bias) - _LEAST * np.abs(integers.reshape(len(integers), -1).astype(np.int64)).sum(axis=1)
+    if len(bias) and most.max() >= _SUMS_BELOW:
+        raise WrongUse(f"{each.output}: a sum can reach {most.max():,}, and kernels in C need them below 2^30")
     channels = (len(integers),)
     return c.Weights(
         integers=np.ascontiguousarray(integers),

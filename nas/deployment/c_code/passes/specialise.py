@@ -6,6 +6,8 @@ from nas.deployment.c_code import program as c
 from nas.deployment.c_code.program import Operator, Program
 
 _BITS = 8
+_INT8 = (-128, 127)
+_FEW_CHANNELS = 4  # of a picture: rows of windows so short that their loops are better unrolled
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,12 @@ def function_of(each: Operator, in_place: bool) -> Function:
             return _convolution(each, _windowed("convolution", each.window), "nn_convolution")
         case c.Depthwise():
             kernel = "depthwise_in_place" if in_place else "depthwise"
-            literals = (*_window(each.window), ("weights.bits", each.weights.bits))
+            literals = (*_window(each.window), *_weights(each.weights))
             literals += () if in_place else (("plane", "NULL"),)
             return Function(_named(_windowed(kernel, each.window), each.weights), f"nn_{kernel}", "depthwise", literals)
         case c.FullyConnected():
-            literals = (("weights.bits", each.weights.bits),)
-            return Function(_named("fully_connected", each.weights), "nn_fully_connected", "fully_connected", literals)
+            name = _named("fully_connected", each.weights)
+            return Function(name, "nn_fully_connected", "fully_connected", _weights(each.weights))
         case c.Pool():
             name = "max_pool" if each.largest else "average_pool"
             return Function(name, f"nn_{name}", "pool")
@@ -51,10 +53,12 @@ def function_of(each: Operator, in_place: bool) -> Function:
 
 
 def _convolution(each: c.Convolution, name: str, kernel: str) -> Function:
-    literals: list[tuple[str, object]] = [*_window(each.window), ("weights.bits", each.weights.bits)]
+    literals: list[tuple[str, object]] = [*_window(each.window), *_weights(each.weights), ("groups", each.groups)]
     if each.is_pointwise:
         literals += [("window.top", 0), ("window.left", 0)]
-    literals.append(("groups", each.groups))
+    elif each.groups == 1 and each.inputs[0].channels <= _FEW_CHANNELS:
+        literals.append(("input.channels", each.inputs[0].channels))
+        name += f"_of{each.inputs[0].channels}"
     name = _named(name, each.weights) + (f"_groups{each.groups}" if each.groups > 1 else "")
     if each.addition is None:
         return Function(name, kernel, "convolution", (*literals, ("addition", "NULL")))
@@ -75,5 +79,19 @@ def _windowed(name: str, window: c.Window) -> str:
     return f"{name}_{window.kernel[0]}x{window.kernel[1]}_{strides}"
 
 
+def _weights(weights: c.Weights) -> tuple[tuple[str, object], ...]:
+    """Bits; how sums are shifted; the bounds of outputs where they are those of int8."""
+    known = [("weights.bits", weights.bits), ("weights.right", int(weights.right))]
+    if _is_wide(weights):
+        known += [("weights.output.least", weights.output.least), ("weights.output.most", weights.output.most)]
+    return tuple(known)
+
+
+def _is_wide(weights: c.Weights) -> bool:
+    return (weights.output.least, weights.output.most) == _INT8
+
+
 def _named(name: str, weights: c.Weights) -> str:
-    return name if weights.bits == _BITS else f"{name}_w{weights.bits}"
+    name = name if weights.bits == _BITS else f"{name}_w{weights.bits}"
+    name = name if _is_wide(weights) else f"{name}_bounded"
+    return name if weights.right else f"{name}_left"

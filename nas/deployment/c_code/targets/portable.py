@@ -16,8 +16,6 @@ TARGET = Target(
     name="portable",
     title="any processor with a C99 compiler",
     kernels=("operators.h", "portable.h"),
-    compiler="cc",
-    size="size",
-    flags=("-O2",),
+    board="cortex-m3",
     pack=pack,
 )

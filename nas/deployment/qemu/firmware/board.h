@@ -11,6 +11,9 @@ uint64_t board_ticks(void);
 int32_t board_read_file(const char *name, void *to, uint32_t bytes);
 int32_t board_write_file(const char *name, const void *from, uint32_t bytes);
 
+/* Text for the host's standard error. */
+void board_print(const char *text);
+
 /* Paints the stack below the caller; board_stack_used() then gives the most bytes that were used since. */
 void board_paint_stack(void);
 uint32_t board_stack_used(void);

@@ -9,7 +9,7 @@
 #define SYST_MOST 0x00FFFFFFu
 #define PAINT 0xC5C5C5C5u
 
-enum { SYS_OPEN = 0x01, SYS_CLOSE = 0x02, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT_EXTENDED = 0x20 };
+enum { SYS_OPEN = 0x01, SYS_CLOSE = 0x02, SYS_WRITE0 = 0x04, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT_EXTENDED = 0x20 };
 enum { OPEN_RB = 1, OPEN_WB = 5 };
 enum { FAULT_EXIT = 70 };
 
@@ -63,6 +63,11 @@ int32_t board_read_file(const char *name, void *to, uint32_t bytes)
 int32_t board_write_file(const char *name, const void *from, uint32_t bytes)
 {
     return move(name, OPEN_WB, SYS_WRITE, (uintptr_t)from, bytes);
+}
+
+void board_print(const char *text)
+{
+    semihosting(SYS_WRITE0, text);
 }
 
 void board_exit(uint32_t code)

@@ -1,0 +1,80 @@
+/* What kernels for ARM cores with the DSP extension share: pairs of 16 bits, rounding, a block of pixels and channels. */
+#ifndef NN_ARM_H
+#define NN_ARM_H
+
+#define NN_UNROLL _Pragma("GCC unroll 16")
+
+/* Four bytes from anywhere. */
+NN_INLINE uint32_t nn_word(const int8_t *from)
+{
+    uint32_t word;
+    __builtin_memcpy(&word, from, sizeof word);
+    return word;
+}
+
+/* Bytes 0 and 2 as 16 bits each, with their signs. */
+NN_INLINE uint32_t nn_even(uint32_t word)
+{
+    uint32_t pair;
+    __asm__("sxtb16 %0, %1" : "=r"(pair) : "r"(word));
+    return pair;
+}
+
+/* Bytes 1 and 3. */
+NN_INLINE uint32_t nn_odd(uint32_t word)
+{
+    uint32_t pair;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
+    return pair;
+}
+
+/* sum + lower x lower + upper x upper */
+NN_INLINE int32_t nn_both(int32_t sum, uint32_t a, uint32_t b)
+{
+    int32_t result;
+    __asm__("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+}
+
+/* sum + lower x lower */
+NN_INLINE int32_t nn_lower(int32_t sum, uint32_t a, uint32_t b)
+{
+    int32_t result;
+    __asm__("smlabb %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+}
+
+/* sum + upper of a x lower of b */
+NN_INLINE int32_t nn_upper(int32_t sum, uint32_t a, uint32_t b)
+{
+    int32_t result;
+    __asm__("smlatb %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+}
+
+/* What nn_requantized gives. smmulr of twice the sum rounds as nn_scaled does: (2 s m + 2^31) >> 32. */
+NN_INLINE int32_t nn_rounded(int32_t sum, int32_t multiplier, int32_t shift, const struct nn_weights *how)
+{
+    int32_t value;
+    if (!how->right) {
+        value = nn_scaled(sum, multiplier, shift);
+    } else {
+        __asm__("smmulr %0, %1, %2" : "=r"(value) : "r"(sum * 2), "r"(multiplier));
+        value = (value + (value >> 31) + (1 << (-shift - 1))) >> -shift;
+    }
+    if (how->output.least == INT8_MIN && how->output.most == INT8_MAX) {
+        int32_t bounded;
+        __asm__("ssat %0, #8, %1" : "=r"(bounded) : "r"(value + how->output.zero_point));
+        return bounded;
+    }
+    return nn_bounded(value, how->output);
+}
+
+/* Up to two pixels times up to two rows of weights. */
+struct nn_block {
+    const int8_t *pixels[2];
+    const int8_t *weights[2];
+    int32_t sums[2][2];
+};
+
+#endif

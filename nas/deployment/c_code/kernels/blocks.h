@@ -1,0 +1,353 @@
+/* Operators out of blocks of two pixels and two channels, whose sums nn_products makes, and planes of one channel, whose
+ * outputs nn_from_plane makes: a kernel set in front of this one brings both.
+ *
+ * Weights lie in plain order, those of 4 bits as the targets' pack function says: where an operator's rows of weights
+ * are a multiple of 8 long, byte i of each 4 holds weight i in its lower half and weight i + 4 in its upper one.
+ */
+#ifndef NN_BLOCKS_H
+#define NN_BLOCKS_H
+
+#define NN_OWN_CONVOLUTION
+#define NN_OWN_POINTWISE
+#define NN_OWN_DEPTHWISE_IN_PLACE
+#define NN_OWN_FULLY_CONNECTED
+
+NN_INLINE void nn_plain_convolution(const struct nn_convolution *op);
+NN_INLINE void nn_plain_pointwise(const struct nn_convolution *op);
+NN_INLINE void nn_plain_depthwise_in_place(const struct nn_depthwise *op);
+NN_INLINE void nn_plain_fully_connected(const struct nn_fully_connected *op);
+
+/* As nn_products with weights of 4 bits, `count` a multiple of 8, and sums 16 times as large. */
+NN_INLINE void nn_half_products(struct nn_block *block, int32_t count, int pixels, int channels)
+{
+    for (; count > 0; count -= 8) {
+        uint32_t packed[2];
+        NN_UNROLL
+        for (int c = 0; c < channels; c++) {
+            packed[c] = nn_word(block->weights[c]);
+            block->weights[c] += 4;
+        }
+        NN_UNROLL
+        for (int half = 0; half < 2; half++) {
+            uint32_t even[2], odd[2];
+            NN_UNROLL
+            for (int p = 0; p < pixels; p++) {
+                const uint32_t word = nn_word(block->pixels[p]);
+                even[p] = nn_even(word);
+                odd[p] = nn_odd(word);
+                block->pixels[p] += 4;
+            }
+            NN_UNROLL
+            for (int c = 0; c < channels; c++) {
+                const uint32_t word = (half ? packed[c] : packed[c] << 4) & 0xF0F0F0F0u;
+                const uint32_t first = nn_even(word);
+                const uint32_t second = nn_odd(word);
+                NN_UNROLL
+                for (int p = 0; p < pixels; p++) {
+                    block->sums[p][c] = nn_both(block->sums[p][c], even[p], first);
+                    block->sums[p][c] = nn_both(block->sums[p][c], odd[p], second);
+                }
+            }
+        }
+    }
+}
+
+/* Stores the block's outputs: channels `channel` and behind of the pixels at `out`, `pixel_step` elements apart. */
+NN_INLINE void nn_finish(const struct nn_convolution *op, const struct nn_block *block, int32_t channel, int8_t *out,
+                         const int8_t *residual, int pixels, int channels)
+{
+    int32_t made[2][2];
+    NN_UNROLL
+    for (int c = 0; c < channels; c++) {
+        const int32_t multiplier = op->weights.multipliers[channel + c];
+        const int32_t shift = op->weights.shifts[channel + c];
+        NN_UNROLL
+        for (int p = 0; p < pixels; p++) {
+            made[p][c] = nn_rounded(block->sums[p][c], multiplier, shift, &op->weights);
+        }
+    }
+    NN_UNROLL
+    for (int p = 0; p < pixels; p++) {
+        NN_UNROLL
+        for (int c = 0; c < channels; c++) {
+            const int32_t place = p * op->output.channels + channel + c;
+            const int32_t value =
+                op->addition == NULL ? made[p][c] : nn_sum(made[p][c], residual[place], op->addition);
+            out[place] = (int8_t)value;
+        }
+    }
+}
+
+/* Whether the weights of rows of this length are packed in groups of eight. */
+NN_INLINE int nn_in_eights(const struct nn_weights *weights, int32_t row)
+{
+    return weights->bits == 4 && row % 8 == 0;
+}
+
+/* Some channels of one or two pixels beside each other, of a 1 x 1 convolution. */
+NN_INLINE void nn_pointwise_block(const struct nn_convolution *op, const int8_t *pixel, int32_t channel, int8_t *out,
+                                  const int8_t *residual, int pixels, int channels)
+{
+    const int32_t inputs = op->input.channels;
+    const int8_t *weights = op->weights.data;
+    const int32_t row = op->weights.bits == 8 ? inputs : inputs / 2;
+    const int32_t finer = op->weights.bits == 8 ? 1 : 16;
+    struct nn_block block;
+    NN_UNROLL
+    for (int p = 0; p < pixels; p++) {
+        block.pixels[p] = pixel + p * inputs;
+    }
+    NN_UNROLL
+    for (int c = 0; c < channels; c++) {
+        block.weights[c] = weights + (channel + c) * row;
+        NN_UNROLL
+        for (int p = 0; p < pixels; p++) {
+            block.sums[p][c] = op->weights.bias[channel + c] * finer;
+        }
+    }
+    if (op->weights.bits == 8) {
+        nn_products(&block, inputs, pixels, channels, inputs);
+    } else {
+        nn_half_products(&block, inputs, pixels, channels);
+        NN_UNROLL
+        for (int c = 0; c < channels; c++) {
+            NN_UNROLL
+            for (int p = 0; p < pixels; p++) {
+                block.sums[p][c] >>= 4;
+            }
+        }
+    }
+    nn_finish(op, &block, channel, out, residual, pixels, channels);
+}
+
+NN_INLINE void nn_pointwise_pixels(const struct nn_convolution *op, const int8_t *pixel, int8_t *out,
+                                   const int8_t *residual, int pixels)
+{
+    int32_t channel = 0;
+    for (; channel + 2 <= op->output.channels; channel += 2) {
+        nn_pointwise_block(op, pixel, channel, out, residual, pixels, 2);
+    }
+    if (channel < op->output.channels) {
+        nn_pointwise_block(op, pixel, channel, out, residual, pixels, 1);
+    }
+}
+
+NN_INLINE void nn_pointwise(const struct nn_convolution *op)
+{
+    const int32_t inputs = op->input.channels;
+    const int32_t outputs = op->output.channels;
+    if (op->weights.bits != 8 && !nn_in_eights(&op->weights, inputs)) {
+        nn_plain_pointwise(op);
+        return;
+    }
+    int32_t height = op->output.height;
+    int32_t width = op->output.width;
+    if (op->input.row == width * inputs && op->output.row == width * outputs &&
+        (op->addition == NULL || op->residual_row == op->output.row)) {
+        width *= height; /* one long row */
+        height = 1;
+    }
+    for (int32_t y = 0; y < height; y++) {
+        const int8_t *pixel = op->input.data + y * op->input.row;
+        int8_t *out = op->output.data + y * op->output.row;
+        const int8_t *residual = op->addition == NULL ? NULL : op->residual + y * op->residual_row;
+        int32_t x = 0;
+        for (; x + 2 <= width; x += 2) {
+            nn_pointwise_pixels(op, pixel, out, residual, 2);
+            pixel += 2 * inputs;
+            out += 2 * outputs;
+            residual = op->addition == NULL ? NULL : residual + 2 * outputs;
+        }
+        if (x < width) {
+            nn_pointwise_pixels(op, pixel, out, residual, 1);
+        }
+    }
+}
+
+NN_INLINE void nn_fully_connected(const struct nn_fully_connected *op)
+{
+    if (op->weights.bits != 8 && !nn_in_eights(&op->weights, op->inputs)) {
+        nn_plain_fully_connected(op);
+        return;
+    }
+    struct nn_convolution pointwise;
+    pointwise.input.data = op->input;
+    pointwise.input.channels = op->inputs;
+    pointwise.output.channels = op->outputs;
+    pointwise.weights = op->weights;
+    pointwise.addition = NULL;
+    nn_pointwise_pixels(&pointwise, op->input, op->output, NULL, 1);
+}
+
+/* Convolutions with windows */
+
+/* One pixel whose window reaches over the border, one channel: runs of pixels inside, the zero point elsewhere. */
+NN_SHARED int32_t nn_border_sum(const struct nn_convolution *op, const int8_t *weights, int32_t sum, int32_t y, int32_t x)
+{
+    const struct nn_window *window = &op->window;
+    const int32_t inputs = op->input.channels;
+    const int32_t top = y * window->stride_height - window->top;
+    const int32_t left = x * window->stride_width - window->left;
+    const int32_t from = nn_most(-left, 0) * inputs;
+    const int32_t to = nn_least(op->input.width - left, window->kernel_width) * inputs;
+    const int32_t length = window->kernel_width * inputs;
+    for (int32_t ky = 0; ky < window->kernel_height; ky++) {
+        const int32_t row = top + ky;
+        const int inside = row >= 0 && row < op->input.height;
+        const int8_t *pixel = op->input.data + (inside ? row : 0) * op->input.row + left * inputs;
+        int32_t outside = 0;
+        for (int32_t i = 0; i < length; i++) {
+            const int32_t weight = *weights++;
+            if (inside && i >= from && i < to) {
+                sum += weight * pixel[i];
+            } else {
+                outside += weight;
+            }
+        }
+        sum += outside * op->weights.input_zero_point;
+    }
+    return sum;
+}
+
+NN_INLINE void nn_border_pixel(const struct nn_convolution *op, int32_t y, int32_t x)
+{
+    const int32_t row = op->window.kernel_height * op->window.kernel_width * op->input.channels;
+    const int8_t *weights = op->weights.data;
+    int8_t *out = op->output.data + y * op->output.row + x * op->output.channels;
+    const int8_t *residual =
+        op->addition == NULL ? NULL : op->residual + y * op->residual_row + x * op->output.channels;
+    for (int32_t channel = 0; channel < op->output.channels; channel++) {
+        struct nn_block block;
+        block.sums[0][0] = nn_border_sum(op, weights + channel * row, op->weights.bias[channel], y, x);
+        nn_finish(op, &block, channel, out, residual, 1, 1);
+    }
+}
+
+/* Pixels whose windows lie inside, beside each other; some channels. */
+NN_INLINE void nn_window_block(const struct nn_convolution *op, const int8_t *corner, int32_t channel, int8_t *out,
+                               const int8_t *residual, int pixels, int channels)
+{
+    const struct nn_window *window = &op->window;
+    const int32_t length = window->kernel_width * op->input.channels;
+    const int8_t *weights = op->weights.data;
+    const int32_t step = window->stride_width * op->input.channels;
+    struct nn_block block;
+    NN_UNROLL
+    for (int c = 0; c < channels; c++) {
+        block.weights[c] = weights + (channel + c) * window->kernel_height * length;
+        NN_UNROLL
+        for (int p = 0; p < pixels; p++) {
+            block.sums[p][c] = op->weights.bias[channel + c];
+        }
+    }
+    NN_UNROLL
+    for (int32_t ky = 0; ky < window->kernel_height; ky++) {
+        NN_UNROLL
+        for (int p = 0; p < pixels; p++) {
+            block.pixels[p] = corner + ky * op->input.row + p * step;
+        }
+        nn_products(&block, length, pixels, channels, 0);
+    }
+    nn_finish(op, &block, channel, out, residual, pixels, channels);
+}
+
+NN_INLINE void nn_window_pixels(const struct nn_convolution *op, int32_t y, int32_t x, int pixels)
+{
+    const int32_t top = y * op->window.stride_height - op->window.top;
+    const int32_t left = x * op->window.stride_width - op->window.left;
+    const int8_t *corner = op->input.data + top * op->input.row + left * op->input.channels;
+    int8_t *out = op->output.data + y * op->output.row + x * op->output.channels;
+    const int8_t *residual =
+        op->addition == NULL ? NULL : op->residual + y * op->residual_row + x * op->output.channels;
+    int32_t channel = 0;
+    for (; channel + 2 <= op->output.channels; channel += 2) {
+        nn_window_block(op, corner, channel, out, residual, pixels, 2);
+    }
+    if (channel < op->output.channels) {
+        nn_window_block(op, corner, channel, out, residual, pixels, 1);
+    }
+}
+
+NN_INLINE int nn_is_inside(int32_t place, int32_t stride, int32_t before, int32_t kernel, int32_t side)
+{
+    const int32_t first = place * stride - before;
+    return first >= 0 && first + kernel <= side;
+}
+
+NN_INLINE void nn_convolution(const struct nn_convolution *op)
+{
+    const struct nn_window *window = &op->window;
+    if (op->groups != 1 || op->weights.bits != 8) {
+        nn_plain_convolution(op);
+        return;
+    }
+    for (int32_t y = 0; y < op->output.height; y++) {
+        const int row = nn_is_inside(y, window->stride_height, window->top, window->kernel_height, op->input.height);
+        int32_t x = 0;
+        while (x < op->output.width) {
+            const int first = row && nn_is_inside(x, window->stride_width, window->left, window->kernel_width,
+                                                  op->input.width);
+            if (!first) {
+                nn_border_pixel(op, y, x);
+                x += 1;
+            } else if (x + 1 < op->output.width && nn_is_inside(x + 1, window->stride_width, window->left,
+                                                                window->kernel_width, op->input.width)) {
+                nn_window_pixels(op, y, x, 2);
+                x += 2;
+            } else {
+                nn_window_pixels(op, y, x, 1);
+                x += 1;
+            }
+        }
+    }
+}
+
+/* Depthwise convolutions in place */
+
+/* Copies one channel with its padding into op->plane, rows of `step` elements. */
+NN_SHARED void nn_fill_plane(const struct nn_depthwise *op, int32_t channel, int32_t rows, int32_t columns, int32_t step)
+{
+    const int32_t channels = op->input.channels;
+    const int32_t zero_point = op->weights.input_zero_point;
+    const int32_t left = op->window.left;
+    const int32_t inside = nn_least(op->input.width, columns - left);
+    int8_t *to = op->plane;
+    for (int32_t y = 0; y < rows; y++) {
+        const int32_t row = y - op->window.top;
+        int32_t x = 0;
+        if (row >= 0 && row < op->input.height) {
+            const int8_t *from = op->input.data + row * op->input.row + channel;
+            for (; x < left; x++) {
+                to[x] = (int8_t)zero_point;
+            }
+            _Pragma("GCC unroll 4")
+            for (int32_t i = 0; i < inside; i++) {
+                to[x++] = *from;
+                from += channels;
+            }
+        }
+        for (; x < columns; x++) {
+            to[x] = (int8_t)zero_point;
+        }
+        to += step;
+    }
+}
+
+NN_INLINE void nn_depthwise_in_place(const struct nn_depthwise *op)
+{
+    const struct nn_window *window = &op->window;
+    const int32_t kernel = window->kernel_width;
+    if (window->kernel_height != kernel || !nn_takes(op)) {
+        nn_plain_depthwise_in_place(op);
+        return;
+    }
+    const int32_t rows = (op->output.height - 1) * window->stride_height + kernel;
+    const int32_t columns = (op->output.width - 1) * window->stride_width + kernel;
+    const int32_t step = (columns + 3) & ~3;
+    for (int32_t channel = 0; channel < op->output.channels; channel++) {
+        nn_fill_plane(op, channel, rows, columns, step);
+        nn_from_plane(op, channel, step, kernel);
+    }
+}
+
+#endif
