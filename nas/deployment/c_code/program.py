@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_FARTHEST = 22
+
 
 @dataclass(frozen=True)
 class Map:
@@ -61,8 +63,10 @@ class Weights:
 
     @property
     def right(self) -> bool:
-        """Whether every sum is shifted to the right, as it is unless one step of it is most of an output's step."""
-        return bool((self.shifts < 0).all())
+        """Whether every sum is shifted to the right, as it is unless one step of it is most of an output's step; and so
+        little that a zero point shifted to the left has room in 32 bits.
+        """
+        return bool(((self.shifts < 0) & (self.shifts >= -_FARTHEST)).all())
 
 
 @dataclass(frozen=True)

@@ -52,22 +52,38 @@ NN_INLINE int32_t nn_upper(int32_t sum, uint32_t a, uint32_t b)
     return result;
 }
 
+/* How a channel's sums become outputs. With `right` `down` is how far they are shifted, and `offset` what is added
+ * before: half a step, and the zero point so many bits up. */
+struct nn_rounding {
+    int32_t multiplier, down, offset;
+};
+
+NN_INLINE struct nn_rounding nn_rounding_of(const struct nn_weights *how, int32_t channel)
+{
+    const int32_t down = -how->shifts[channel];
+    struct nn_rounding rounding = {how->multipliers[channel], down, 0};
+    if (how->right) {
+        rounding.offset = (int32_t)((uint32_t)(2 * how->output.zero_point + 1) << (down - 1));
+    }
+    return rounding;
+}
+
 /* What nn_requantized gives. smmulr of twice the sum rounds as nn_scaled does: (2 s m + 2^31) >> 32. */
-NN_INLINE int32_t nn_rounded(int32_t sum, int32_t multiplier, int32_t shift, const struct nn_weights *how)
+NN_INLINE int32_t nn_rounded(int32_t sum, const struct nn_rounding *rounding, const struct nn_weights *how)
 {
     int32_t value;
     if (!how->right) {
-        value = nn_scaled(sum, multiplier, shift);
+        value = nn_scaled(sum, rounding->multiplier, -rounding->down) + how->output.zero_point;
     } else {
-        __asm__("smmulr %0, %1, %2" : "=r"(value) : "r"(sum * 2), "r"(multiplier));
-        value = (value + (value >> 31) + (1 << (-shift - 1))) >> -shift;
+        __asm__("smmulr %0, %1, %2" : "=r"(value) : "r"(sum * 2), "r"(rounding->multiplier));
+        value = (value + (value >> 31) + rounding->offset) >> rounding->down;
     }
     if (how->output.least == INT8_MIN && how->output.most == INT8_MAX) {
         int32_t bounded;
-        __asm__("ssat %0, #8, %1" : "=r"(bounded) : "r"(value + how->output.zero_point));
+        __asm__("ssat %0, #8, %1" : "=r"(bounded) : "r"(value));
         return bounded;
     }
-    return nn_bounded(value, how->output);
+    return nn_least(nn_most(value, how->output.least), how->output.most);
 }
 
 /* Up to two pixels times up to two rows of weights. */

@@ -52,27 +52,58 @@ NN_INLINE void nn_half_products(struct nn_block *block, int32_t count, int pixel
     }
 }
 
-/* Stores the block's outputs: channels `channel` and behind of the pixels at `out`, `pixel_step` elements apart. */
-NN_INLINE void nn_finish(const struct nn_convolution *op, const struct nn_block *block, int32_t channel, int8_t *out,
-                         const int8_t *residual, int pixels, int channels)
+/* Some channels of an operator: their rows of weights, biases, and how sums become outputs. */
+struct nn_channels {
+    int32_t first;
+    const int8_t *weights[2];
+    int32_t bias[2];
+    struct nn_rounding rounding[2];
+};
+
+NN_INLINE struct nn_channels nn_channels_of(const struct nn_weights *how, int32_t first, int32_t row_bytes, int channels)
 {
-    int32_t made[2][2];
+    struct nn_channels found;
+    found.first = first;
     NN_UNROLL
     for (int c = 0; c < channels; c++) {
-        const int32_t multiplier = op->weights.multipliers[channel + c];
-        const int32_t shift = op->weights.shifts[channel + c];
+        found.weights[c] = (const int8_t *)how->data + (first + c) * row_bytes;
+        found.bias[c] = how->bias[first + c];
+        found.rounding[c] = nn_rounding_of(how, first + c);
+    }
+    return found;
+}
+
+NN_INLINE void nn_begin(struct nn_block *block, const struct nn_channels *of, int32_t finer, int pixels, int channels)
+{
+    NN_UNROLL
+    for (int c = 0; c < channels; c++) {
+        block->weights[c] = of->weights[c];
         NN_UNROLL
         for (int p = 0; p < pixels; p++) {
-            made[p][c] = nn_rounded(block->sums[p][c], multiplier, shift, &op->weights);
+            block->sums[p][c] = of->bias[c] * finer;
         }
     }
+}
+
+/* Once in a program: sums are few, and long. */
+NN_SHARED int32_t nn_added(int32_t value, int32_t residual, const struct nn_addition *how)
+{
+    return nn_sum(value, residual, how);
+}
+
+/* Stores the block's outputs: the channels of the pixels at `out`, which lie beside each other. */
+NN_INLINE void nn_finish(const struct nn_convolution *op, const struct nn_block *block, const struct nn_channels *of,
+                         int8_t *out, const int8_t *residual, int pixels, int channels)
+{
     NN_UNROLL
     for (int p = 0; p < pixels; p++) {
         NN_UNROLL
         for (int c = 0; c < channels; c++) {
-            const int32_t place = p * op->output.channels + channel + c;
-            const int32_t value =
-                op->addition == NULL ? made[p][c] : nn_sum(made[p][c], residual[place], op->addition);
+            const int32_t place = p * op->output.channels + of->first + c;
+            int32_t value = nn_rounded(block->sums[p][c], &of->rounding[c], &op->weights);
+            if (op->addition != NULL) {
+                value = nn_added(value, residual[place], op->addition);
+            }
             out[place] = (int8_t)value;
         }
     }
@@ -84,30 +115,21 @@ NN_INLINE int nn_in_eights(const struct nn_weights *weights, int32_t row)
     return weights->bits == 4 && row % 8 == 0;
 }
 
-/* Some channels of one or two pixels beside each other, of a 1 x 1 convolution. */
-NN_INLINE void nn_pointwise_block(const struct nn_convolution *op, const int8_t *pixel, int32_t channel, int8_t *out,
-                                  const int8_t *residual, int pixels, int channels)
+/* One or two pixels beside each other, of a 1 x 1 convolution. */
+NN_INLINE void nn_pointwise_block(const struct nn_convolution *op, const struct nn_channels *of, const int8_t *pixel,
+                                  int8_t *out, const int8_t *residual, int pixels, int channels)
 {
     const int32_t inputs = op->input.channels;
-    const int8_t *weights = op->weights.data;
-    const int32_t row = op->weights.bits == 8 ? inputs : inputs / 2;
-    const int32_t finer = op->weights.bits == 8 ? 1 : 16;
     struct nn_block block;
     NN_UNROLL
     for (int p = 0; p < pixels; p++) {
         block.pixels[p] = pixel + p * inputs;
     }
-    NN_UNROLL
-    for (int c = 0; c < channels; c++) {
-        block.weights[c] = weights + (channel + c) * row;
-        NN_UNROLL
-        for (int p = 0; p < pixels; p++) {
-            block.sums[p][c] = op->weights.bias[channel + c] * finer;
-        }
-    }
     if (op->weights.bits == 8) {
+        nn_begin(&block, of, 1, pixels, channels);
         nn_products(&block, inputs, pixels, channels, inputs);
     } else {
+        nn_begin(&block, of, 16, pixels, channels);
         nn_half_products(&block, inputs, pixels, channels);
         NN_UNROLL
         for (int c = 0; c < channels; c++) {
@@ -117,18 +139,31 @@ NN_INLINE void nn_pointwise_block(const struct nn_convolution *op, const int8_t 
             }
         }
     }
-    nn_finish(op, &block, channel, out, residual, pixels, channels);
+    nn_finish(op, &block, of, out, residual, pixels, channels);
 }
 
-NN_INLINE void nn_pointwise_pixels(const struct nn_convolution *op, const int8_t *pixel, int8_t *out,
-                                   const int8_t *residual, int pixels)
+/* One or two channels of all pixels; rows without gaps are one long row. */
+NN_INLINE void nn_pointwise_channels(const struct nn_convolution *op, int32_t first, int32_t height, int32_t width,
+                                     int channels)
 {
-    int32_t channel = 0;
-    for (; channel + 2 <= op->output.channels; channel += 2) {
-        nn_pointwise_block(op, pixel, channel, out, residual, pixels, 2);
-    }
-    if (channel < op->output.channels) {
-        nn_pointwise_block(op, pixel, channel, out, residual, pixels, 1);
+    const int32_t inputs = op->input.channels;
+    const int32_t outputs = op->output.channels;
+    const int32_t row_bytes = op->weights.bits == 8 ? inputs : inputs / 2;
+    const struct nn_channels of = nn_channels_of(&op->weights, first, row_bytes, channels);
+    for (int32_t y = 0; y < height; y++) {
+        const int8_t *pixel = op->input.data + y * op->input.row;
+        int8_t *out = op->output.data + y * op->output.row;
+        const int8_t *residual = op->addition == NULL ? NULL : op->residual + y * op->residual_row;
+        int32_t left = width;
+        for (; left >= 2; left -= 2) {
+            nn_pointwise_block(op, &of, pixel, out, residual, 2, channels);
+            pixel += 2 * inputs;
+            out += 2 * outputs;
+            residual = op->addition == NULL ? NULL : residual + 2 * outputs;
+        }
+        if (left > 0) {
+            nn_pointwise_block(op, &of, pixel, out, residual, 1, channels);
+        }
     }
 }
 
@@ -144,23 +179,15 @@ NN_INLINE void nn_pointwise(const struct nn_convolution *op)
     int32_t width = op->output.width;
     if (op->input.row == width * inputs && op->output.row == width * outputs &&
         (op->addition == NULL || op->residual_row == op->output.row)) {
-        width *= height; /* one long row */
+        width *= height;
         height = 1;
     }
-    for (int32_t y = 0; y < height; y++) {
-        const int8_t *pixel = op->input.data + y * op->input.row;
-        int8_t *out = op->output.data + y * op->output.row;
-        const int8_t *residual = op->addition == NULL ? NULL : op->residual + y * op->residual_row;
-        int32_t x = 0;
-        for (; x + 2 <= width; x += 2) {
-            nn_pointwise_pixels(op, pixel, out, residual, 2);
-            pixel += 2 * inputs;
-            out += 2 * outputs;
-            residual = op->addition == NULL ? NULL : residual + 2 * outputs;
-        }
-        if (x < width) {
-            nn_pointwise_pixels(op, pixel, out, residual, 1);
-        }
+    int32_t channel = 0;
+    for (; channel + 2 <= outputs; channel += 2) {
+        nn_pointwise_channels(op, channel, height, width, 2);
+    }
+    if (channel < outputs) {
+        nn_pointwise_channels(op, channel, height, width, 1);
     }
 }
 
@@ -172,11 +199,16 @@ NN_INLINE void nn_fully_connected(const struct nn_fully_connected *op)
     }
     struct nn_convolution pointwise;
     pointwise.input.data = op->input;
+    pointwise.input.row = 0;
     pointwise.input.channels = op->inputs;
+    pointwise.output.data = op->output;
+    pointwise.output.row = 0;
     pointwise.output.channels = op->outputs;
     pointwise.weights = op->weights;
     pointwise.addition = NULL;
-    nn_pointwise_pixels(&pointwise, op->input, op->output, NULL, 1);
+    for (int32_t channel = 0; channel < op->outputs; channel++) {
+        nn_pointwise_channels(&pointwise, channel, 1, 1, 1);
+    }
 }
 
 /* Convolutions with windows */
@@ -209,96 +241,104 @@ NN_SHARED int32_t nn_border_sum(const struct nn_convolution *op, const int8_t *w
     return sum;
 }
 
-NN_INLINE void nn_border_pixel(const struct nn_convolution *op, int32_t y, int32_t x)
+/* Where a convolution's pixel (y, x) goes, and the addition's second input. */
+NN_INLINE int8_t *nn_out_at(const struct nn_convolution *op, int32_t y, int32_t x)
 {
-    const int32_t row = op->window.kernel_height * op->window.kernel_width * op->input.channels;
-    const int8_t *weights = op->weights.data;
-    int8_t *out = op->output.data + y * op->output.row + x * op->output.channels;
-    const int8_t *residual =
-        op->addition == NULL ? NULL : op->residual + y * op->residual_row + x * op->output.channels;
-    for (int32_t channel = 0; channel < op->output.channels; channel++) {
-        struct nn_block block;
-        block.sums[0][0] = nn_border_sum(op, weights + channel * row, op->weights.bias[channel], y, x);
-        nn_finish(op, &block, channel, out, residual, 1, 1);
-    }
+    return op->output.data + y * op->output.row + x * op->output.channels;
 }
 
-/* Pixels whose windows lie inside, beside each other; some channels. */
-NN_INLINE void nn_window_block(const struct nn_convolution *op, const int8_t *corner, int32_t channel, int8_t *out,
-                               const int8_t *residual, int pixels, int channels)
+NN_INLINE const int8_t *nn_residual_at(const struct nn_convolution *op, int32_t y, int32_t x)
 {
-    const struct nn_window *window = &op->window;
-    const int32_t length = window->kernel_width * op->input.channels;
-    const int8_t *weights = op->weights.data;
-    const int32_t step = window->stride_width * op->input.channels;
+    return op->addition == NULL ? NULL : op->residual + y * op->residual_row + x * op->output.channels;
+}
+
+NN_INLINE void nn_border_pixel(const struct nn_convolution *op, const struct nn_channels *of, int32_t y, int32_t x,
+                               int channels)
+{
     struct nn_block block;
     NN_UNROLL
     for (int c = 0; c < channels; c++) {
-        block.weights[c] = weights + (channel + c) * window->kernel_height * length;
-        NN_UNROLL
-        for (int p = 0; p < pixels; p++) {
-            block.sums[p][c] = op->weights.bias[channel + c];
-        }
+        block.sums[0][c] = nn_border_sum(op, of->weights[c], of->bias[c], y, x);
     }
+    nn_finish(op, &block, of, nn_out_at(op, y, x), nn_residual_at(op, y, x), 1, channels);
+}
+
+/* Pixels whose windows lie inside, beside each other. */
+NN_INLINE void nn_window_block(const struct nn_convolution *op, const struct nn_channels *of, int32_t y, int32_t x,
+                               int pixels, int channels)
+{
+    const struct nn_window *window = &op->window;
+    const int32_t top = y * window->stride_height - window->top;
+    const int32_t left = x * window->stride_width - window->left;
+    const int8_t *corner = op->input.data + top * op->input.row + left * op->input.channels;
+    const int32_t step = window->stride_width * op->input.channels;
+    struct nn_block block;
+    nn_begin(&block, of, 1, pixels, channels);
     NN_UNROLL
     for (int32_t ky = 0; ky < window->kernel_height; ky++) {
         NN_UNROLL
         for (int p = 0; p < pixels; p++) {
             block.pixels[p] = corner + ky * op->input.row + p * step;
         }
-        nn_products(&block, length, pixels, channels, 0);
+        nn_products(&block, window->kernel_width * op->input.channels, pixels, channels, 0);
     }
-    nn_finish(op, &block, channel, out, residual, pixels, channels);
+    nn_finish(op, &block, of, nn_out_at(op, y, x), nn_residual_at(op, y, x), pixels, channels);
 }
 
-NN_INLINE void nn_window_pixels(const struct nn_convolution *op, int32_t y, int32_t x, int pixels)
+/* The first output of an axis whose window lies inside, and the one behind the last. */
+NN_INLINE int32_t nn_first_inside(int32_t stride, int32_t before)
 {
-    const int32_t top = y * op->window.stride_height - op->window.top;
-    const int32_t left = x * op->window.stride_width - op->window.left;
-    const int8_t *corner = op->input.data + top * op->input.row + left * op->input.channels;
-    int8_t *out = op->output.data + y * op->output.row + x * op->output.channels;
-    const int8_t *residual =
-        op->addition == NULL ? NULL : op->residual + y * op->residual_row + x * op->output.channels;
-    int32_t channel = 0;
-    for (; channel + 2 <= op->output.channels; channel += 2) {
-        nn_window_block(op, corner, channel, out, residual, pixels, 2);
-    }
-    if (channel < op->output.channels) {
-        nn_window_block(op, corner, channel, out, residual, pixels, 1);
-    }
+    return (before + stride - 1) / stride;
 }
 
-NN_INLINE int nn_is_inside(int32_t place, int32_t stride, int32_t before, int32_t kernel, int32_t side)
+NN_INLINE int32_t nn_behind_inside(int32_t stride, int32_t before, int32_t kernel, int32_t side, int32_t outputs)
 {
-    const int32_t first = place * stride - before;
-    return first >= 0 && first + kernel <= side;
+    const int32_t most = side + before - kernel;
+    return most < 0 ? 0 : nn_least(most / stride + 1, outputs);
+}
+
+NN_INLINE void nn_window_channels(const struct nn_convolution *op, int32_t first, int channels)
+{
+    const struct nn_window *window = &op->window;
+    const int32_t row_bytes = window->kernel_height * window->kernel_width * op->input.channels;
+    const struct nn_channels of = nn_channels_of(&op->weights, first, row_bytes, channels);
+    const int32_t width = op->output.width;
+    const int32_t from_row = nn_first_inside(window->stride_height, window->top);
+    const int32_t to_row = nn_behind_inside(window->stride_height, window->top, window->kernel_height,
+                                            op->input.height, op->output.height);
+    const int32_t from = nn_first_inside(window->stride_width, window->left);
+    const int32_t to =
+        nn_behind_inside(window->stride_width, window->left, window->kernel_width, op->input.width, width);
+    for (int32_t y = 0; y < op->output.height; y++) {
+        const int row = y >= from_row && y < to_row && from < to;
+        int32_t x = 0;
+        for (; x < (row ? from : width); x++) {
+            nn_border_pixel(op, &of, y, x, channels);
+        }
+        for (; x + 2 <= to; x += 2) {
+            nn_window_block(op, &of, y, x, 2, channels);
+        }
+        for (; x < to; x++) {
+            nn_window_block(op, &of, y, x, 1, channels);
+        }
+        for (; x < width; x++) {
+            nn_border_pixel(op, &of, y, x, channels);
+        }
+    }
 }
 
 NN_INLINE void nn_convolution(const struct nn_convolution *op)
 {
-    const struct nn_window *window = &op->window;
     if (op->groups != 1 || op->weights.bits != 8) {
         nn_plain_convolution(op);
         return;
     }
-    for (int32_t y = 0; y < op->output.height; y++) {
-        const int row = nn_is_inside(y, window->stride_height, window->top, window->kernel_height, op->input.height);
-        int32_t x = 0;
-        while (x < op->output.width) {
-            const int first = row && nn_is_inside(x, window->stride_width, window->left, window->kernel_width,
-                                                  op->input.width);
-            if (!first) {
-                nn_border_pixel(op, y, x);
-                x += 1;
-            } else if (x + 1 < op->output.width && nn_is_inside(x + 1, window->stride_width, window->left,
-                                                                window->kernel_width, op->input.width)) {
-                nn_window_pixels(op, y, x, 2);
-                x += 2;
-            } else {
-                nn_window_pixels(op, y, x, 1);
-                x += 1;
-            }
-        }
+    int32_t channel = 0;
+    for (; channel + 2 <= op->output.channels; channel += 2) {
+        nn_window_channels(op, channel, 2);
+    }
+    if (channel < op->output.channels) {
+        nn_window_channels(op, channel, 1);
     }
 }
 

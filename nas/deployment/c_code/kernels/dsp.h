@@ -178,8 +178,7 @@ NN_INLINE void nn_from_plane(const struct nn_depthwise *op, int32_t channel, int
     const int32_t channels = op->output.channels;
     const int32_t stride = op->window.stride_width;
     const int32_t bias = op->weights.bias[channel];
-    const int32_t multiplier = op->weights.multipliers[channel];
-    const int32_t shift = op->weights.shifts[channel];
+    const struct nn_rounding rounding = nn_rounding_of(&op->weights, channel);
     nn_take_pairs(pairs, &op->weights, channel, kernel);
     for (int32_t y = 0; y < op->output.height; y++) {
         const int8_t *corner = op->plane + y * op->window.stride_height * step;
@@ -191,8 +190,8 @@ NN_INLINE void nn_from_plane(const struct nn_depthwise *op, int32_t channel, int
             for (int32_t ky = 0; ky < kernel; ky++) {
                 nn_row(sums, corner + ky * step, pairs[ky], kernel, 2);
             }
-            out[0] = (int8_t)nn_rounded(sums[0], multiplier, shift, &op->weights);
-            out[channels] = (int8_t)nn_rounded(sums[1], multiplier, shift, &op->weights);
+            out[0] = (int8_t)nn_rounded(sums[0], &rounding, &op->weights);
+            out[channels] = (int8_t)nn_rounded(sums[1], &rounding, &op->weights);
             out += 2 * channels;
             corner += 2;
         }
@@ -202,7 +201,7 @@ NN_INLINE void nn_from_plane(const struct nn_depthwise *op, int32_t channel, int
             for (int32_t ky = 0; ky < kernel; ky++) {
                 nn_row(sums, corner + ky * step, pairs[ky], kernel, 1);
             }
-            out[0] = (int8_t)nn_rounded(sums[0], multiplier, shift, &op->weights);
+            out[0] = (int8_t)nn_rounded(sums[0], &rounding, &op->weights);
             out += channels;
             corner += stride;
         }

@@ -11,9 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__GNUC__)
+#if defined(__clang__)
 #define NN_INLINE static inline __attribute__((always_inline))
 #define NN_SHARED static __attribute__((noinline, unused))
+#elif defined(__GNUC__)
+#define NN_INLINE static inline __attribute__((always_inline))
+#define NN_SHARED static __attribute__((noinline, noclone, unused)) /* so that its size is the same in any program */
 #else
 #define NN_INLINE static inline
 #define NN_SHARED static
@@ -44,7 +47,7 @@ struct nn_output {
 /* `bias` is that of the network less input zero point x the sum of the channel's weights: a kernel computes
  * bias + sum(weight * input) with inputs as they are. `bits` of a weight: 8, or 4 with two a byte, the first in the
  * lower half; `weights` lie as the target packs them, operators without gaps. Sums and their parts stay below 2^30.
- * `right`: whether all shifts are -1 or less. */
+ * `right`: whether all shifts lie between -22 and -1. */
 struct nn_weights {
     const void *data;
     const int32_t *bias;
