@@ -1,7 +1,6 @@
 """A network as C99 for microcontrollers, equal to the integer reference bit for bit, within the bytes that were priced."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from nas.core.trial import Trial
 from nas.deployment.artifact import model_card, open_folder, write_common
 from nas.deployment.c_code import firmware
 from nas.deployment.c_code.generate import Generated, generate
+from nas.deployment.c_code.sizing import program_bytes
 from nas.deployment.c_code.target import Target, target, target_names
 from nas.deployment.integers import IntegerMember
 from nas.deployment.samples import sample_labels, write_samples
@@ -16,9 +16,7 @@ from nas.member import network_of
 from nas.member_quantization import POLICY_FILE, member_policy, table_of
 from nas.run import StoredRun
 from nas.storage.files import write_atomically
-from predictors.hardware.counts import CODE_BYTES
 from predictors.hardware.price import Schedule, price_table
-from search_spaces.core.errors import WrongUse
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.policy import QuantizationPolicy
 
@@ -140,7 +138,7 @@ class _Files:
 
     def _promised(self) -> dict[str, int]:
         promised = {column: int(self.priced[column]) for column in _PRICED}
-        return promised | {"flash_bytes": self.generated.constant_bytes + CODE_BYTES}
+        return promised | {"flash_bytes": program_bytes(self.generated.model)}
 
     def _searched(self) -> dict[str, Any]:
         """What the search promised, in the runtime that it was asked for."""

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.hardware.clipped_patches import leaves_rest
-from predictors.hardware.counts import PRODUCTS, bitops, counts
+from predictors.hardware.counts import CODE_BYTES, PRODUCTS, bitops, counts
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.liveness import Bools, Liveness
 from predictors.hardware.memory import MemoryRule, memory_rule
 from predictors.hardware.patch_schedule import Chosen, PatchSchedules, admitted, search, search_within
+from predictors.hardware.program_size import stage_bytes
 from search_spaces.core.errors import WrongUse, shown
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
@@ -162,9 +163,12 @@ class _Pricing:
         """All columns but `fits` without patches, and `open`: rows for which patches are to be looked at."""
         table, live = layerwise.table, layerwise.live
         macs = layerwise.macs.sum(axis=1)
-        columns: Columns = {"macs_layerwise": macs, **counts(table, layerwise.products), "macs": macs.copy()}
+        rule = layerwise.rule
+        code = CODE_BYTES if rule.code is None else rule.code(table)
+        sizes = counts(table, layerwise.products, rule.channel_bytes, code)
+        columns: Columns = {"macs_layerwise": macs, **sizes, "macs": macs.copy()}
         columns["bitops"] = bitops(table, layerwise.product_macs)
-        planned = layerwise.rule.planned
+        planned = rule.planned
         columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64) if planned is None else planned.bytes_of(table)
         columns["patches"], columns["split"] = np.ones_like(macs), np.zeros_like(macs)
         columns["runs_in_tinyengine"] = np.ones(len(table), dtype=bool)
@@ -209,6 +213,10 @@ class _Pricing:
             search_within(schedules, chosen, peak_limit, macs_limit)
         columns["peak_sram_bytes"][rows], columns["macs"][rows] = chosen.peak_bytes, chosen.macs
         columns["patches"][rows], columns["split"][rows] = chosen.patches, chosen.split
+        if self.rule.code is not None and chosen.split.any():
+            operators = np.cumsum(schedules.table.present, axis=1)
+            staged = operators[np.arange(len(rows)), _last_of_stage(schedules, chosen)]
+            columns["flash_bytes"][rows] += stage_bytes(staged, chosen.patches)
         columns["runs_in_tinyengine"][rows] = _runs_in_tinyengine(schedules, chosen)
 
 
@@ -264,16 +272,21 @@ def _force(schedules: PatchSchedules, chosen: Chosen, schedule: tuple[int, int],
         )
 
 
+def _last_of_stage(schedules: PatchSchedules, chosen: Chosen) -> Rows:
+    """The slots `(n,)` with which chosen patch stages end; any where there is no stage."""
+    inside = schedules.table.present.T.copy()
+    inside[1:] &= schedules.split_number[:-1] < chosen.split
+    result: Rows = np.max(inside * np.arange(schedules.table.slots)[:, None], axis=0)
+    return result
+
+
 def _runs_in_tinyengine(schedules: PatchSchedules, chosen: Chosen) -> Bools:
     """Whether TinyEngine's generator accepts the schedule; layer by layer it accepts all."""
     layerwise: Bools = chosen.patches == 1
     limits = memory_rule("tinyengine").generator
     if layerwise.all() or limits is None:
         return layerwise
-    table, number = schedules.table, schedules.split_number
-    inside = table.present.T.copy()
-    inside[1:] &= number[:-1] < chosen.split
-    last = np.max(inside * np.arange(table.slots)[:, None], axis=0)
+    table, last = schedules.table, _last_of_stage(schedules, chosen)
     rows = np.arange(len(table))
     height, width = schedules.height[last, rows], schedules.width[last, rows]
     accepted = limits.stages(table)[last, rows] & (height == width) & (height % chosen.patches == 0)

@@ -10,12 +10,13 @@ from nas.deployment.qemu.boards import Board
 from search_spaces.core.errors import FitnasError
 
 FIRMWARE = Path(__file__).parent / "firmware"
+COMPILER = "arm-none-eabi-gcc"
 OPTIMISATION = "-O2"
 START_FILES = ("start.c", "memory.c")
 LINKED_BY = ("-nostdlib", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments")
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
 PACKAGES = {
-    "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    COMPILER: "gcc-arm-none-eabi",
     "arm-none-eabi-size": "binutils-arm-none-eabi",
     "qemu-system-arm": "qemu-system-arm",
 }
@@ -61,27 +62,47 @@ def require_tools() -> None:
         raise MissingTool(f"a simulated board needs {lacking}")
 
 
+def compile_objects(
+    board: Board,
+    sources: Sequence[Path],
+    place: Path,
+    include: Sequence[Path] = (),
+    defines: Mapping[str, str | int] | None = None,
+    front: Sequence[Path] = (),
+    ending: str = ".o",
+) -> tuple[Path, ...]:
+    """Object files of sources, in `place`; warnings are errors. `front`: headers that every source begins with.
+
+    `MissingTool` where there is no compiler; `FitnasError` with what it says where it refuses.
+    """
+    require_tools()
+    folders = [f"-I{folder}" for folder in (FIRMWARE, *include)]
+    folders += [word for header in front for word in ("-include", str(header))]
+    given = [f"-D{name}={value}" for name, value in (defines or {}).items()]
+    made = []
+    for source in sources:
+        made.append(place / (source.stem + ending))
+        flags = [*compiler_flags(board), *WARNINGS, *given, *folders]
+        _run([COMPILER, *flags, "-c", source, "-o", made[-1]])
+    return tuple(made)
+
+
+def link(board: Board, objects: Sequence[Path], elf: Path) -> None:
+    """Object files, of which one has a `main`, with the board's start code."""
+    own = compile_objects(board, [FIRMWARE / name for name in START_FILES], elf.parent)
+    script = [f"-L{FIRMWARE}", "-T", FIRMWARE / board.linker_script]
+    _run([COMPILER, *board.flags, *own, *objects, *LINKED_BY, *script, "-lgcc", "-o", elf])
+
+
 def compile_program(
     board: Board,
     sources: Sequence[Path],
     elf: Path,
     include: Sequence[Path] = (),
     defines: Mapping[str, str | int] | None = None,
-    front: Sequence[Path] = (),
 ) -> Size:
-    """Links sources, which hold a `main`, with the board's start code into `elf`; warnings are errors. `front`: headers
-    that every source begins with.
-
-    `MissingTool` where there is no compiler; `FitnasError` with what it says where it refuses.
-    """
-    require_tools()
-    own = [FIRMWARE / name for name in START_FILES]
-    folders = [f"-I{folder}" for folder in (FIRMWARE, *include)]
-    given = [f"-D{name}={value}" for name, value in (defines or {}).items()]
-    folders += [word for header in front for word in ("-include", str(header))]
-    code = [*compiler_flags(board), *WARNINGS]
-    link = [*LINKED_BY, f"-L{FIRMWARE}", "-T", FIRMWARE / board.linker_script]
-    _run(["arm-none-eabi-gcc", *code, *given, *folders, *own, *sources, *link, "-lgcc", "-o", elf])
+    """Both, from sources, which hold a `main`, to `elf`."""
+    link(board, compile_objects(board, sources, elf.parent, include, defines), elf)
     return size_of(elf)
 
 

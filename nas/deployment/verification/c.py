@@ -1,5 +1,6 @@
 """A folder of C: compiled and run on this machine under sanitizers, and on the simulated board of its target."""
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.deployment.c_code import host
-from nas.deployment.c_code.board import execute_on, weigh
+from nas.deployment.c_code.board import BoardProgram
 from nas.deployment.c_code.host import SANITIZED
 from nas.deployment.c_code.target import target
 from nas.deployment.qemu.boards import Board, board
@@ -60,11 +61,13 @@ def _on_board(
             if name in promised:
                 yield Check(name, promised[name], None, f"needs {lacking}")
         return
-    done = execute_on(on, folder, inputs)
+    with tempfile.TemporaryDirectory(prefix="fitnas-") as made:
+        program = BoardProgram.compiled(on, folder, Path(made))
+        done, flash = program.run(inputs), program.weigh().flash
     how = f"{on.name}, QEMU's {on.machine}, {len(inputs)} {_SAMPLES}"
     measured = {
         "peak_sram_bytes": done.arena_bytes,
-        "flash_bytes": weigh(on, folder).flash,
+        "flash_bytes": flash,
         "instructions": float(done.instructions.max()),
     }
     ways = {"flash_bytes": f"text and data, arm-none-eabi-size, linked for {on.name}"}

@@ -1,6 +1,7 @@
 """The arena of the C code that `nas export --to c` writes, to the byte."""
 
 from predictors.hardware.memory.rule import MemoryRule
+from predictors.hardware.program_size import CHANNEL_BYTES, code_bytes
 from search_spaces.core.layer_table import Kind
 
 RULE = MemoryRule(
@@ -10,6 +11,8 @@ RULE = MemoryRule(
     in_place=frozenset({Kind.DEPTHWISE, Kind.ADD, Kind.MULTIPLY}),
     accumulates=frozenset({Kind.CONV}),
     alignment=4,
+    code=code_bytes,
+    channel_bytes=CHANNEL_BYTES,
     plane=True,
     clips=True,
     widths=("int8", "w4a8"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.hardware.counts import BYTES_PER_CHANNEL
 from search_spaces.core.layer_table import Kind, LayerTable
 
 Bytes = NDArray[np.int64]
@@ -103,5 +104,7 @@ class MemoryRule:
     planned: Planned | None = None
     lacks: frozenset[Kind] = frozenset()
     generator: PatchLimits | None = None
+    code: Callable[[LayerTable], Bytes] | None = None
+    channel_bytes: int = BYTES_PER_CHANNEL
     plane: bool = False
     clips: bool = False

@@ -34,7 +34,7 @@ class _Source:
         for number, each in enumerate(self.program.operators):
             yield self._constants(number, each)
         for function in dict.fromkeys(self.functions):
-            yield _definition(function)
+            yield definition(function)
         if self.model.stage is not None:
             yield from self._stage(self.model.stage)
         yield self._run()
@@ -138,7 +138,8 @@ def _span(span: Span) -> str:
     return f"{{{span[0]}, {span[1]}}}"
 
 
-def _definition(function: Function) -> str:
+def definition(function: Function) -> str:
+    """Its text."""
     lines = [
         f"NN_SHARED void {function.name}(const struct nn_{function.struct} *layer)",
         "{",

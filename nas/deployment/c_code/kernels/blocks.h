@@ -11,6 +11,7 @@
 #define NN_OWN_POINTWISE
 #define NN_OWN_DEPTHWISE_IN_PLACE
 #define NN_OWN_FULLY_CONNECTED
+#define NN_OWN_ADD
 
 NN_INLINE void nn_plain_convolution(const struct nn_convolution *op);
 NN_INLINE void nn_plain_pointwise(const struct nn_convolution *op);
@@ -85,10 +86,23 @@ NN_INLINE void nn_begin(struct nn_block *block, const struct nn_channels *of, in
     }
 }
 
-/* Once in a program: sums are few, and long. */
+/* value x multiplier x 2^(shift - 31), as nn_scaled rounds it, of a value below 2^30. */
+NN_INLINE int32_t nn_rescaled(int32_t value, int32_t multiplier, int32_t shift)
+{
+    if (shift >= 0) {
+        return nn_scaled(value, multiplier, shift);
+    }
+    int32_t high;
+    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(value * 2), "r"(multiplier));
+    return (high + (high >> 31) + (1 << (-shift - 1))) >> -shift;
+}
+
+/* What nn_sum gives. Once in a program: such sums are few, and long. */
 NN_SHARED int32_t nn_added(int32_t value, int32_t residual, const struct nn_addition *how)
 {
-    return nn_sum(value, residual, how);
+    const int32_t first = nn_rescaled((value - how->zero_point_a) * (1 << 20), how->multiplier_a, how->shift_a);
+    const int32_t second = nn_rescaled((residual - how->zero_point_b) * (1 << 20), how->multiplier_b, how->shift_b);
+    return nn_bounded(nn_rescaled(first + second, how->multiplier, how->shift), how->output);
 }
 
 /* Stores the block's outputs: the channels of the pixels at `out`, which lie beside each other. */
@@ -208,6 +222,19 @@ NN_INLINE void nn_fully_connected(const struct nn_fully_connected *op)
     pointwise.addition = NULL;
     for (int32_t channel = 0; channel < op->outputs; channel++) {
         nn_pointwise_channels(&pointwise, channel, 1, 1, 1);
+    }
+}
+
+NN_INLINE void nn_add(const struct nn_add *op)
+{
+    const int32_t count = op->output.width * op->output.channels;
+    for (int32_t y = 0; y < op->output.height; y++) {
+        const int8_t *a = op->input.data + y * op->input.row;
+        const int8_t *b = op->other.data + y * op->other.row;
+        int8_t *to = op->output.data + y * op->output.row;
+        for (int32_t i = 0; i < count; i++) {
+            to[i] = (int8_t)nn_added(a[i], b[i], op->addition);
+        }
     }
 }
 
