@@ -7,15 +7,17 @@ from typing import Any
 from nas.core.trial import Trial
 from nas.deployment.artifact import model_card, open_folder, write_common
 from nas.deployment.c_code import firmware
+from nas.deployment.c_code.counting import program_instructions
 from nas.deployment.c_code.generate import Generated, generate
 from nas.deployment.c_code.sizing import program_bytes
-from nas.deployment.c_code.target import Target, target, target_names
+from nas.deployment.c_code.target import Target, target_names
+from nas.deployment.c_code.target import target as target_of
 from nas.deployment.integers import IntegerMember
 from nas.deployment.samples import sample_labels, write_samples
 from nas.member import network_of
 from nas.member_quantization import POLICY_FILE, member_policy, table_of
 from nas.run import StoredRun
-from nas.storage.files import write_atomically
+from nas.storage.files import os_errors_explained, write_atomically
 from predictors.hardware.price import Schedule, price_table
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.policy import QuantizationPolicy
@@ -44,15 +46,15 @@ Compiled for: {title}. The answers equal those of the integer reference bit for 
 pictures of verification.safetensors, and measures arena, stack, flash and instructions on the compiled program."""
 
 
-def export(run: StoredRun, trial: Trial, folder: Path, *, target_name: str | None = None, force: bool = False) -> Path:
+def export(run: StoredRun, trial: Trial, folder: Path, *, force: bool = False, target: str | None = None) -> Path:
     """Writes the folder with `network.c` and what belongs to it, under the policy that nas quantize or nas train left
     for the member, else every operator in int8.
 
-    `target_name`: whose kernels; default: those of the run's device where there are any, else portable ones. The
+    `target`: whose kernels; default: those of the run's device where there are any, else portable ones. The
     promise holds for the runtime `c`, whatever runtime the search had, with the schedule of fewest multiply-accumulates
     within the run's limits, else of least memory. `WrongUse` names the operators, or the widths, that C lacks.
     """
-    kernels = target(target_name or _target_of(run))
+    kernels = target_of(target or _target_of(run))
     policy = member_policy(run, trial)
     network, weights = network_of(run, trial)
     member = IntegerMember.of(run, trial, network, policy)
@@ -111,6 +113,8 @@ class _Files:
         inputs, outputs = self.member.samples(self.integers)
         labels = sample_labels(self.member.pictures)
         for name, text in (self.generated.files | firmware.files(self.generated, inputs, outputs, labels)).items():
+            with os_errors_explained(folder):
+                (folder / name).parent.mkdir(exist_ok=True)
             write_atomically(folder / name, text)
         write_atomically(folder / POLICY_FILE, json.dumps(self.policy.to_document(), indent=2) + "\n")
         write_samples(folder, inputs, outputs)
@@ -138,7 +142,9 @@ class _Files:
 
     def _promised(self) -> dict[str, int]:
         promised = {column: int(self.priced[column]) for column in _PRICED}
-        return promised | {"flash_bytes": program_bytes(self.generated.model)}
+        instructions = program_instructions(self.generated.model)
+        counted = {} if instructions is None else {"instructions": round(instructions)}
+        return promised | {"flash_bytes": program_bytes(self.generated.model)} | counted
 
     def _searched(self) -> dict[str, Any]:
         """What the search promised, in the runtime that it was asked for."""

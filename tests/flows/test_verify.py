@@ -52,3 +52,23 @@ def test_wrong_use(nas, tmp_path):
     patched = nas("cost", "cct_2_3x1_32", "--runtime", "tflm", "--schedule", "2x3")
     assert patched.code == 2
     assert "no patches" in patched.err
+
+
+def test_search_generate_verify(nas, tmp_path):
+    data = draw_pictures(tmp_path / "pictures")
+    searched = nas(
+        "search", "--space", "mcunetv2", "--set", "resolutions=24", "--budget", "sram=10k", "--runtime", "c",
+        "--data", str(data), "--trials", "6", "--supernet-epochs", "1", "--run", "fw", "--quiet",
+    )  # fmt: skip
+    assert searched.code == 0, searched.err
+    exported = nas("export", "fw", "--to", "c", "--out", "out")
+    assert exported.code == 0, exported.err
+    verified = nas("verify", "out", "--json")
+    assert verified.code == 0, verified.err
+    document = verified.document
+    assert document["holds"] is True
+    promised = json.loads(Path("out/manifest.json").read_text())["promised"]
+    assert promised["peak_sram_bytes"] <= 10 * 1024
+    refused = nas("export", "fw", "--to", "onnx", "--target", "cortex-m4", "--out", "other")
+    assert refused.code == 2
+    assert "has no option --target" in refused.err

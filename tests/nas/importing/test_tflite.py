@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from nas.importing import import_network
+from predictors.hardware.memory.tflm import least_arena_bytes, tail_bytes
 from predictors.hardware.price import price_table
 from search_spaces.core.errors import WrongUse
 from search_spaces.mcunetv2.published import published_members
@@ -29,7 +30,9 @@ def models(fitnas_data: Path) -> Path:
 def test_networks_of_mlperf_tiny(models: Path, name: str, macs: int, liveness: int) -> None:
     imported = import_network(models / f"{name}.tflite")
     priced = price_table(imported.table, "c", schedule="none")
-    assert (priced["macs"][0], priced["peak_sram_bytes"][0]) == (macs, liveness)
+    assert priced["macs"][0] == macs
+    assert least_arena_bytes(imported.table)[0] - tail_bytes(imported.table)[0] == liveness
+    assert priced["peak_sram_bytes"][0] <= liveness  # what works in place needs no more
     assert not imported.unknown
     assert imported.numbers == "int8"
     assert not imported.notes

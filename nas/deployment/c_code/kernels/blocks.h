@@ -92,8 +92,7 @@ NN_INLINE int32_t nn_rescaled(int32_t value, int32_t multiplier, int32_t shift)
     if (shift >= 0) {
         return nn_scaled(value, multiplier, shift);
     }
-    int32_t high;
-    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(value * 2), "r"(multiplier));
+    const int32_t high = nn_high_product(value * 2, multiplier);
     return (high + (high >> 31) + (1 << (-shift - 1))) >> -shift;
 }
 

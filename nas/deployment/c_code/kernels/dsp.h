@@ -2,6 +2,8 @@
 #ifndef NN_DSP_H
 #define NN_DSP_H
 
+#ifndef NN_OWN_SUMS
+#if NN_DSP
 /* Two pixels times two rows of weights, pixels and rows `apart` bytes from each other: the loop that most time goes into,
  * in assembly, for it needs each of the fourteen registers. `count` is a multiple of 4. */
 NN_INLINE void nn_products_of_pairs(struct nn_block *block, int32_t count, int32_t apart)
@@ -48,15 +50,20 @@ NN_INLINE void nn_products_of_pairs(struct nn_block *block, int32_t count, int32
     block->weights[0] = weight;
     block->weights[1] = weight + apart;
 }
+#endif
 
 /* Adds `count` products to each sum, and steps behind them. `apart`: of pixels and of rows of weights alike; 0 where
  * these differ. */
 NN_INLINE void nn_products(struct nn_block *block, int32_t count, int pixels, int channels, int32_t apart)
 {
+#if NN_DSP
     if (pixels == 2 && channels == 2 && apart != 0 && count >= 4) {
         nn_products_of_pairs(block, count & ~3, apart);
         count &= 3;
     }
+#else
+    (void)apart;
+#endif
     for (; count >= 4; count -= 4) {
         uint32_t even[2], odd[2];
         NN_UNROLL
@@ -207,5 +214,7 @@ NN_INLINE void nn_from_plane(const struct nn_depthwise *op, int32_t channel, int
         }
     }
 }
+
+#endif
 
 #endif

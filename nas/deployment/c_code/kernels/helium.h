@@ -2,6 +2,9 @@
 #ifndef NN_HELIUM_H
 #define NN_HELIUM_H
 
+#if defined(__ARM_FEATURE_MVE)
+#define NN_OWN_SUMS /* elsewhere those of dsp.h serve */
+
 #include <arm_mve.h>
 
 /* Adds `count` products to each sum, and steps behind them. */
@@ -85,5 +88,7 @@ NN_INLINE void nn_from_plane(const struct nn_depthwise *op, int32_t channel, int
         }
     }
 }
+
+#endif
 
 #endif

@@ -8,6 +8,6 @@ TARGET = replace(
     CORTEX_M4,
     name="cortex-m55",
     title="Cortex-M55: sixteen products an instruction",
-    kernels=("operators.h", "arm.h", "helium.h", "blocks.h", "portable.h"),
+    kernels=("operators.h", "arm.h", "helium.h", "dsp.h", "blocks.h", "portable.h"),
     board="cortex-m55",
 )
