@@ -50,8 +50,8 @@ def main() -> None:
         rows,
         [
             "overhead: arena over the most bytes alive at one operator; 1 is the least that any plan can need.",
-            f"runtimes {', '.join(_RUNTIMES)}: what shares storage, and scratch buffers, differ by runtime; tflm shares "
-            "nothing and plans the image too.",
+            f"runtimes {', '.join(_RUNTIMES)}: what shares storage, and scratch buffers, differ by runtime; tflm "
+            "shares nothing and plans the image too.",
         ],
     )
     write_section(

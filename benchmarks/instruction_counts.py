@@ -34,7 +34,9 @@ def counted(kernels: Target, networks: int) -> list[tuple[str, Calls, float]]:
         network = RandomNetwork(seed, RESOLUTIONS)
         made = network.generated(kernels)
         with tempfile.TemporaryDirectory() as name:
-            layers = BoardProgram.of(made, board(kernels.board), Path(name)).run(network.samples()[0], profiled=True).layers
+            layers = (
+                BoardProgram.of(made, board(kernels.board), Path(name)).run(network.samples()[0], profiled=True).layers
+            )
         assert layers is not None
         for each, instructions in zip(made.model.program.operators, layers.tolist(), strict=True):
             found.append((*operator_call(each), instructions))
@@ -49,7 +51,9 @@ def compared(kernels: Target, networks: int) -> dict[str, object]:
         network, with_patches = RandomNetwork(seed, RESOLUTIONS), seed % 2 == 1
         made = network.generated(kernels, with_patches)
         with tempfile.TemporaryDirectory() as name:
-            instructions = float(BoardProgram.of(made, board(kernels.board), Path(name)).run(network.samples()[0]).instructions[0])
+            instructions = float(
+                BoardProgram.of(made, board(kernels.board), Path(name)).run(network.samples()[0]).instructions[0]
+            )
         promised = program_instructions(made.model)
         assert promised is not None
         errors.append(promised / instructions - 1)
@@ -80,7 +84,9 @@ def main() -> None:
         if told.networks:
             model = fit(counted(kernels, told.networks))
             text = tomli_w.dumps({"coefficients": {name: list(each) for name, each in model.coefficients.items()}})
-            (FOLDER / f"{kernels.board}.toml").write_text(f"# by benchmarks/instruction_counts.py; {compiler()}\n{text}")
+            (FOLDER / f"{kernels.board}.toml").write_text(
+                f"# by benchmarks/instruction_counts.py; {compiler()}\n{text}"
+            )
             instruction_model.cache_clear()
         if told.check:
             rows.append(compared(kernels, told.check))

@@ -163,7 +163,9 @@ def check(kernels: Target) -> None:
         for seed in range(100, 100 + NETWORKS):
             made = RandomNetwork(seed).generated(kernels, patched=seed % 2 == 1)
             promised, measured = program_bytes(made.model), flash(made, Path(name) / str(seed))
-            print(f"{kernels.name} {seed}: {promised:,} promised, {measured:,} measured ({measured / promised - 1:+.2%})")
+            print(
+                f"{kernels.name} {seed}: {promised:,} promised, {measured:,} measured ({measured / promised - 1:+.2%})"
+            )
 
 
 def main() -> None:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from nas.board_forecast import board_forecast
 from nas.config import RunConfig
 from nas.core.budget import Budget
 from nas.core.objective import Objective
 from nas.core.per_patch import PER_PATCH, PerPatch
 from nas.device_predictor import DevicePredictor, load_predictors
 from nas.gate import Gate
-from nas.pricing import EXACT_COLUMNS, Forecasts, Pricer
+from nas.pricing import EXACT_COLUMNS, Forecast, Forecasts, Pricer
+from nas.storage.sheet import LATENCY
 from nas.tracking import parse_sinks
 from nas.training.sampling import sampling_class
 from predictors.core.metric import METRICS
@@ -140,9 +142,9 @@ def assemble(config: RunConfig, facts: InputFacts | None, options: Mapping[str, 
 def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     """The same for a space that is made already."""
     predictors = load_predictors([Path(folder) for folder in config.predictor or ()])
-    forecast = Forecasts(tuple(each.forecast(space) for each in predictors)) if predictors else None
     device = device_of(config, predictors)
     runtime = config.runtime or (device.runtime if device else _usual_runtime(space, predictors))
+    forecast = _forecast(space, predictors, device, runtime)
     unexecutable = _unexecutable(space, runtime, config)
     _check_runtime(runtime, predictors)
     if config.reserve and device is None:
@@ -172,6 +174,17 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     what = (space, device, runtime, budget, config.parsed_objectives, pricer, evaluator, sampling, gate, predictors)
     proxy = (config.proxy or DEFAULT_PROXY) if evaluator == ZERO_COST else None
     return Parts(*what, proxy, config.patch_bits, unexecutable)
+
+
+def _forecast(
+    space: SearchSpace[Any], predictors: Sequence[DevicePredictor], device: Device | None, runtime: str
+) -> Forecasts | None:
+    """What is predicted: by the predictors, and of a device with a calibration its latency where none of them does."""
+    parts: list[Forecast] = [each.forecast(space) for each in predictors]
+    board = board_forecast(device, runtime)
+    if board is not None and LATENCY not in {each.column for each in predictors}:
+        parts.append(board)
+    return Forecasts(tuple(parts)) if parts else None
 
 
 def device_of(config: RunConfig, predictors: Sequence[DevicePredictor]) -> Device | None:

@@ -40,8 +40,8 @@ class Forecast(Protocol):
     def whose(self) -> Mapping[str, str]:
         """By column, for people."""
 
-    def __call__(self, population: Population) -> Columns:
-        """The arrays by name."""
+    def __call__(self, population: Population, priced: Columns | None = None) -> Columns:
+        """The arrays by name. `priced`: the exact figures, under the schedule chosen; None: layer by layer."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Forecasts:
         """By column, for people."""
         return {column: whose for part in self.parts for column, whose in part.whose.items()}
 
-    def __call__(self, population: Population) -> Columns:
+    def __call__(self, population: Population, priced: Columns | None = None) -> Columns:
         """The arrays by name."""
-        return {column: values for part in self.parts for column, values in part(population).items()}
+        return {column: values for part in self.parts for column, values in part(population, priced).items()}
 
 
 def promised(column: str, figures: Collection[str]) -> str:
@@ -113,7 +113,7 @@ class Pricer:
         columns = self._with_halos(price_population(population, *rules))
         if self.forecast is None:
             return columns
-        columns |= self.forecast(population)
+        columns |= self.forecast(population, columns)
         known = [np.isfinite(columns[column]) for column in self.predicted]
         within = [columns[column] <= limit for column, limit in self.promises(columns).items()]
         return columns | {"fits": np.logical_and.reduce([columns["fits"], *known, *within])}

@@ -15,7 +15,8 @@ def export(
         typer.Option("--pick", help="knee (default), best, the id of a network or a trial number.", show_default=False),
     ] = None,
     to: Annotated[
-        str, typer.Option("--to", help="Format: pytorch, timm, onnx, tflite, c, or optuna for the whole run as a study.")
+        str,
+        typer.Option("--to", help="Format: pytorch, timm, onnx, tflite, c; or optuna, the whole run as a study."),
     ] = "pytorch",
     all_routes: Annotated[
         bool,

@@ -1,4 +1,4 @@
-"""A network as C99 for microcontrollers, equal to the integer reference bit for bit, within the bytes that were priced."""
+"""A network as C99 for microcontrollers: equal to the integer reference bit for bit, in the bytes that were priced."""
 
 import json
 from pathlib import Path
@@ -68,7 +68,7 @@ def export(run: StoredRun, trial: Trial, folder: Path, *, force: bool = False, t
 
 def _target_of(run: StoredRun) -> str:
     """The kernels of the run's device; portable ones where it has none."""
-    name = run.parts.device.core.lower().replace(" ", "-") if run.parts.device else _PORTABLE
+    name = run.parts.device.core_name if run.parts.device else _PORTABLE
     return name if name in target_names() else _PORTABLE
 
 
@@ -87,7 +87,7 @@ class _Files:
         self.generated = self._generate()
 
     def _price(self) -> dict[str, Any]:
-        """Of a member that was searched in C the schedule that it was given; else the best that is within the limits."""
+        """Of a member that was searched in C the schedule that it was given; else the best within the limits."""
         config, limits = self.run.config, dict(self.run.parts.budget.limits)
         schedule: Schedule = "auto"
         if self.run.parts.runtime == RUNTIME:
@@ -112,7 +112,8 @@ class _Files:
         """Writes sources, policy and samples; what the manifest says."""
         inputs, outputs = self.member.samples(self.integers)
         labels = sample_labels(self.member.pictures)
-        for name, text in (self.generated.files | firmware.files(self.generated, inputs, outputs, labels)).items():
+        around = firmware.files(self.generated, inputs, outputs, labels)
+        for name, text in {**self.generated.files, **around}.items():
             with os_errors_explained(folder):
                 (folder / name).parent.mkdir(exist_ok=True)
             write_atomically(folder / name, text)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-
 from nas import tflite_door
 from nas.core.trial import Trial
 from nas.deployment.artifact import model_card, open_folder, write_common

@@ -214,7 +214,7 @@ class _Pricing:
         columns["peak_sram_bytes"][rows], columns["macs"][rows] = chosen.peak_bytes, chosen.macs
         columns["patches"][rows], columns["split"][rows] = chosen.patches, chosen.split
         if self.rule.code is not None and chosen.split.any():
-            operators = np.cumsum(schedules.table.present, axis=1)
+            operators = np.cumsum(schedules.table.present, axis=1, dtype=np.int64)
             staged = operators[np.arange(len(rows)), _last_of_stage(schedules, chosen)]
             columns["flash_bytes"][rows] += stage_bytes(staged, chosen.patches)
         columns["runs_in_tinyengine"][rows] = _runs_in_tinyengine(schedules, chosen)

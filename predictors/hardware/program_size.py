@@ -1,4 +1,4 @@
-"""How much flash a generated C program takes beside its constants: the functions that its operators need, once each, and
+"""How much flash a generated C program takes beside its constants: functions that its operators need, once each, and
 what every operator adds.
 
 Sizes are those of the compiled kernels, one file of `program_sizes/` a target, written by benchmarks/program_sizes.py
@@ -134,7 +134,8 @@ def _functions(table: LayerTable) -> Iterator[tuple[str, Bools]]:
     fused = dict(_additions(table))
     none = np.zeros(len(table), dtype=bool)
     for kind, name in ((Kind.LINEAR, "fully_connected"), (Kind.POOL, "mean"), (Kind.MULTIPLY, "multiply")):
-        yield name, table.present[:, table.slots_of(kind)].any(axis=1)
+        there: Bools = np.asarray(table.present[:, table.slots_of(kind)].any(axis=1))
+        yield name, there
     for slot in table.slots_of(Kind.CONV, Kind.DEPTHWISE).tolist():
         there, adds = table.present[:, slot], fused.get(slot, none)
         for kernel, stride, few in _forms(table, slot, there):

@@ -85,7 +85,9 @@ class BoardProgram:
         return (network, *self.objects[1:])
 
     def _linked(self, pictures: int, profiled: bool) -> Path:
-        defines: dict[str, str | int] = {"PICTURES": pictures} | ({"PROFILED": 1} if profiled else {})
+        defines: dict[str, str | int] = {"PICTURES": pictures}
+        if profiled:
+            defines["PROFILED"] = 1
         main = compile_objects(self.board, [_PROGRAMS / "run_board.c"], self.place, [self.folder], defines)
         elf = self.place / "run_board.elf"
         link(self.board, [*self.objects, *main], elf)

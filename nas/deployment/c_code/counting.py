@@ -62,8 +62,6 @@ def _call(each: Operator, rows: Span, columns: Span) -> tuple[str, Calls]:
     return name, Calls.of(height, width, source.channels, each.output.channels, border)
 
 
-
-
 def _length(span: Span) -> int:
     return span[1] - span[0]
 

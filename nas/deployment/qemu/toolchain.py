@@ -90,7 +90,7 @@ def compile_objects(
 def link(board: Board, objects: Sequence[Path], elf: Path) -> None:
     """Object files, of which one has a `main`, with the board's start code."""
     own = compile_objects(board, [FIRMWARE / name for name in START_FILES], elf.parent)
-    script = [f"-L{FIRMWARE}", "-T", FIRMWARE / board.linker_script]
+    script = [f"-L{FIRMWARE}", "-T", str(FIRMWARE / board.linker_script)]
     _run([COMPILER, *board.flags, *own, *objects, *LINKED_BY, *script, "-lgcc", "-o", elf])
 
 

@@ -25,7 +25,7 @@ _ROUNDED_UP = 3  # bytes: the last tensor's size, rounded up to a word
 
 
 def verify(folder: Path, manifest: Mapping[str, Any]) -> list[Check]:
-    """Checks of the compiled program. Without a compiler, or without the board's tools, those are said to be missing."""
+    """Checks of the compiled program; where a tool is missing, it is said what brings it."""
     try:
         kernels = target(manifest["c"]["target"])
     except KeyError:

@@ -89,8 +89,8 @@ class MemoryRule:
     counts alignment - 1 bytes more where its channels are no multiple, which is exact or a few bytes above. `widths`:
     those of operators that it executes, by name (see `search_spaces.core.policy.width`). `planned`: of a runtime that
     executes layer by layer alone and lays memory out by a plan of its own, which is then the peak. `lacks`: operators
-    of spaces here that it does not execute in int8. `generator`: the patch schedules that its own code generator accepts; None where
-    that takes all that are priced.
+    of spaces here that it does not execute in int8. `generator`: the patch schedules that its own code generator
+    accepts; None where that takes all that are priced.
     """
 
     runtime: str

@@ -73,7 +73,9 @@ def test_the_promise_is_that_of_its_runtime(exported: Path, tiny_run: Run) -> No
 
 @with_compiler
 def test_the_folders_own_makefile_runs_it(folder: Path) -> None:
-    done = subprocess.run(["make", "CC=" + host.compilers()[0]], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["make", "CC=" + host.compilers()[0]], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("picture ") == len(read_samples(folder)[0])
     assert "NOT" not in done.stdout

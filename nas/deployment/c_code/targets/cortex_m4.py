@@ -13,8 +13,8 @@ _EIGHT = 8
 def pack(operator: Weighted) -> NDArray[np.uint8]:
     """Plain order; those of 4 bits that meet one pixel alone in eights, see kernels/blocks.h."""
     weights = operator.weights
-    meets_a_pixel = isinstance(operator, FullyConnected) or (isinstance(operator, Convolution) and operator.is_pointwise)
-    if weights.bits == 4 and meets_a_pixel and operator.inputs[0].channels % _EIGHT == 0:
+    pointwise = isinstance(operator, FullyConnected) or (isinstance(operator, Convolution) and operator.is_pointwise)
+    if weights.bits == 4 and pointwise and operator.inputs[0].channels % _EIGHT == 0:
         return packed_in_eights(weights.integers)
     return packed(weights.integers, weights.bits)
 
