@@ -205,6 +205,7 @@ def main() -> None:
     parser.add_argument("--pairs", nargs="+", choices=COLUMN, default=["size"])
     parser.add_argument("--trials", type=int, default=250)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=15)
     arguments = parser.parse_args()
     rows = []
@@ -212,7 +213,7 @@ def main() -> None:
         subject = subject_of(name, arguments.epochs, "latency" in arguments.pairs)
         for pair in arguments.pairs:
             found = []
-            for seed in range(arguments.seeds):
+            for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
                 found.append(compared(subject, pair, arguments.trials, seed))
                 print(name, pair, seed, found[-1], flush=True)
             rows.append(

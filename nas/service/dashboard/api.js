@@ -50,6 +50,9 @@ export async function send(method, path, body, more = {}) {
   return response.status === 204 ? null : response.json();
 }
 
+/** A key for one change, so that sending it twice does it once; randomUUID is missing where the page came without TLS. */
+export const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 export async function upload(file, name) {
   const form = new FormData();
   form.append("file", file);

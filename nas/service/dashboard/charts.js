@@ -81,7 +81,14 @@ function mark(trials, index, view, name) {
     hoverinfo: "skip", marker: { size: 13, color: "rgba(0,0,0,0)", line: { color: colour("--ink"), width: 2 } } };
 }
 
+const hovers = new WeakMap(); // by row: a row that changes is another row
+
 function hover(trials, row) {
+  if (!hovers.has(row)) hovers.set(row, hoverWords(trials, row));
+  return hovers.get(row);
+}
+
+function hoverWords(trials, row) {
   const lines = trials.metrics.slice(0, 9).map((column) => `${title(column)}: ${quantity(column, trials.value(row, column))}`);
   return plain(`${trials.value(row, "id")}, trial ${trials.value(row, "number")}`) + lines.map((line) => `<br>${plain(line)}`).join("");
 }
@@ -105,35 +112,6 @@ export function drawHistory(place, history, against) {
   window.Plotly.react(place, [{ type: "scatter", mode: "lines", x, y: history.hypervolume, line: { shape: "hv", color: colour("--accent") }, name: "hypervolume" }],
     layout({ showlegend: false, xaxis: { title: { text: against === "seconds" ? "seconds of evaluation" : "evaluations" } },
       yaxis: { title: { text: "hypervolume" }, rangemode: "tozero" } }), CONFIG);
-}
-
-/** Lines through all trials; `brushed` is called with the rows inside all brushes, or null where there are none. */
-export function drawParallel(place, trials, found, columns, brushed) {
-  const rows = trials.rows.map((row, index) => [row, index]).filter(([, index]) => found.kinds[index] !== "failed");
-  const rank = { over: 0, dominated: 0.4, front: 1 };
-  const dimensions = columns.map((column) => dimension(trials, rows.map(([row]) => row), column, place));
-  const trace = { type: "parcoords", dimensions, line: { color: rows.map(([, index]) => rank[found.kinds[index]]),
-    colorscale: [[0, colour("--bad")], [0.4, colour("--soft")], [1, colour("--accent")]], cmin: 0, cmax: 1 },
-  labelfont: { color: colour("--ink") }, tickfont: { color: colour("--soft") }, rangefont: { color: colour("--soft") } };
-  window.Plotly.react(place, [trace], { ...layout({}), margin: { l: 60, r: 40, t: 60, b: 20 } }, CONFIG);
-  place.removeAllListeners?.("plotly_restyle");
-  place.on("plotly_restyle", () => {
-    const active = place.data[0].dimensions.filter((each) => each.constraintrange);
-    const inside = (value, range) => (Array.isArray(range[0]) ? range.some(([low, high]) => value >= low && value <= high) : value >= range[0] && value <= range[1]);
-    brushed(active.length ? new Set(rows.filter((_, at) => active.every((each) => inside(each.values[at], each.constraintrange))).map(([, index]) => index)) : null);
-  });
-}
-
-function dimension(trials, rows, column, place) {
-  const raw = rows.map((row) => trials.value(row, column));
-  const kept = place.data?.[0]?.dimensions?.find((each) => each.name === column)?.constraintrange;
-  const label = plain(title(column)), more = { label, name: column, ...(kept ? { constraintrange: kept } : {}) };
-  if (raw.every((value) => value === null || typeof value === "number")) {
-    const known = raw.filter((value) => value !== null);
-    return { ...more, values: raw.map((value) => value ?? Math.min(...known, 0)), tickformat: column.endsWith("top1") ? ".0%" : "~s" };
-  }
-  const words = [...new Set(raw.map(String))].sort();
-  return { ...more, values: raw.map((value) => words.indexOf(String(value))), tickvals: words.map((_, i) => i), ticktext: words.map(plain) };
 }
 
 /** Several fronts over each other: `fronts` by run, members with metrics. */

@@ -9,16 +9,20 @@ const TITLES = {
 
 export const title = (column) => TITLES[column] ?? column.replace(/^choice\./, "").replaceAll("_", " ");
 
+// made once: a formatter takes longer to make than ten thousand figures to write
+const formatter = (least, most) => new Intl.NumberFormat("en", { minimumFractionDigits: least, maximumFractionDigits: most });
+const ONE = formatter(1, 1), TWO = formatter(2, 2), ANY = formatter(0, 6);
+
 export function quantity(column, value) {
   if (value === null || value === undefined) return "-";
   if (typeof value !== "number") return String(value);
   if (column.endsWith("top1")) return `${(100 * value).toFixed(1)} %`;
-  if (column.endsWith("_bytes")) return `${(value / 1024).toLocaleString("en", { maximumFractionDigits: 1, minimumFractionDigits: 1 })} KiB`;
+  if (column.endsWith("_bytes")) return `${ONE.format(value / 1024)} KiB`;
   if (/^(macs|params|bitops)/.test(column)) {
     const [scale, suffix] = value >= 1e6 ? [1e6, " M"] : [1e3, " k"];
-    return (value / scale).toLocaleString("en", { maximumFractionDigits: 2, minimumFractionDigits: 2 }) + suffix;
+    return TWO.format(value / scale) + suffix;
   }
-  return Number(value.toPrecision(4)).toLocaleString("en", { maximumFractionDigits: 6 });
+  return ANY.format(Number(value.toPrecision(4)));
 }
 
 export function duration(seconds) {

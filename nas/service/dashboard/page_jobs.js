@@ -25,7 +25,7 @@ function table(jobs, refresh, page) {
   const how = (job) => (job.progress ? `${job.progress.task}: ${job.progress.done}${job.progress.total ? ` of ${job.progress.total}` : ""}${job.progress.eta_seconds ? `, about ${duration(job.progress.eta_seconds)} left` : ""}`
     : job.position ? `number ${job.position} in the queue` : job.message ?? "");
   return h("div", { class: "scroll", tabindex: "0" }, h("table", {},
-    h("thead", {}, h("tr", {}, ["run", "what", "state", "how far", "by", "created", ""].map((word) => h("th", { scope: "col" }, word)))),
+    h("thead", {}, h("tr", {}, ["run", "what", "state", "how far", "by", "created", ""].map((word) => h("th", { scope: "col", class: "t" }, word)))),
     h("tbody", {}, jobs.map((job) => h("tr", {}, h("td", {}, h("a", { href: `/runs/${encodeURIComponent(job.run)}` }, job.run)), h("td", { class: "t" }, job.kind), h("td", { class: "t" }, badge(job.state)), h("td", { class: "t" }, how(job)),
-      h("td", {}, job.by), h("td", {}, when(job.created)), h("td", {}, ["queued", "running"].includes(job.state) ? h("button", { type: "button", onclick: cancel(job) }, "Cancel") : ""))))));
+      h("td", { class: "t" }, job.by), h("td", { class: "t" }, when(job.created)), h("td", {}, ["queued", "running"].includes(job.state) ? h("button", { type: "button", onclick: cancel(job) }, "Cancel") : ""))))));
 }

@@ -11,7 +11,7 @@ export async function show(place, page) {
   const path = `/runs/${encodeURIComponent(name)}`;
   document.title = `${pick} of ${name} - FitNAS`;
   const network = await get(`${path}/architectures/${encodeURIComponent(pick)}`, page.signal);
-  const chart = h("div", { class: "plot" }), picture = h("div", { class: "drawing" });
+  const chart = h("div", { class: "plot" }), picture = h("div", { class: "drawing", tabindex: "0" });
   const exports_ = h("div", {});
   const draw = (column) => drawLayers(chart, network.layers, column, network.limits.peak_sram_bytes);
   replace(place,

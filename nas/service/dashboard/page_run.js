@@ -1,15 +1,18 @@
 // One run while it grows: front, hypervolume, what if the budget were another, parallel coordinates, table, health.
 
 import { follow, get } from "./api.js";
-import { drawFront, drawHistory, drawParallel } from "./charts.js";
+import { drawFront, drawHistory } from "./charts.js";
 import { badge, check, command, facts, h, labelled, replace, select } from "./dom.js";
 import { duration, quantity, schedule, title } from "./format.js";
 import { actions } from "./page_runs.js";
+import { Parallel } from "./parallel.js";
 import { table } from "./run_table.js";
 import { health, labels, resources, whatIf } from "./run_panels.js";
 import { Trials } from "./trials.js";
 
 const MILLISECONDS_BETWEEN_DRAWINGS = 300;
+const MILLISECONDS_BETWEEN_LOOKS = 2000; // at what no trial tells: a job's progress and end
+const MILLISECONDS_BETWEEN_CHECKS = 5000;
 const MOST_AXES = 8;
 
 export async function show(place, page) {
@@ -25,16 +28,27 @@ export async function show(place, page) {
   state.changed = redraw;
   const refresh = async () => {
     Object.assign(run, await get(path, page.signal));
-    parts.head(run);
-    redraw();
+    parts.head(run, refresh);
   };
   parts.head(run, refresh);
+  const timer = setInterval(() => isAtWork(run) && refresh().catch(page.tell), MILLISECONDS_BETWEEN_LOOKS);
+  page.signal.addEventListener("abort", () => clearInterval(timer));
   follow(`${path}/events`, {
     trials: (found) => { state.trials.add(found); state.dirty = true; redraw(); },
-    state: (summary) => { Object.assign(run, summary); parts.head(run, refresh); redraw(); },
+    state: (summary) => { Object.assign(run, summary); grow(state.history, run); parts.head(run, refresh); redraw(); },
     gone: ({ detail }) => page.tell(detail),
   }, page.signal).catch(page.tell);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw, { signal: page.signal });
+}
+
+const isAtWork = (run) => run.job || ["created", "training", "searching"].includes(run.state);
+
+/** The history goes on with what each event says, instead of being sent anew with each. */
+function grow(history, run) {
+  if (!history || !(run.trials > (history.evaluations.at(-1) ?? 0))) return;
+  history.evaluations.push(run.trials);
+  history.seconds.push(run.evaluation_seconds);
+  history.hypervolume.push(run.hypervolume);
 }
 
 /** The run, once it has written its configuration; until then the job that waits or gets ready is shown. */
@@ -57,7 +71,7 @@ async function begun(place, name, path, page) {
 function begin(run, metrics) {
   const [first, second] = run.objectives.map((each) => each.column);
   return {
-    run, trials: new Trials(run.objectives, run.limits), limits: { ...run.limits }, seen: null, dirty: false, level: null, against: "evaluations",
+    run, trials: new Trials(run.objectives, run.limits), limits: { ...run.limits }, seen: null, dirty: false, checked: 0, level: null, against: "evaluations",
     more: new Set(metrics.filter((each) => each.better === "more").map((each) => each.column)),
     view: { x: second ?? "macs", y: first, z: "", size: "", kinds: new Set(["dominated"]) }, sort: { column: "number", down: true }, page: 0,
     changed: () => {},
@@ -68,7 +82,8 @@ function frame(place, run, state, page) {
   const boxes = Object.fromEntries(["head", "front", "history", "whatIf", "picks", "parallel", "resources", "table", "health"].map((key) => [key, h("div", {})]));
   boxes.front.className = "plot";
   boxes.history.className = "plot low";
-  boxes.parallel.className = "plot wide";
+  boxes.parallel.className = "wide";
+  const parallel = new Parallel(boxes.parallel, (seen) => { state.seen = seen; state.changed(); });
   const axes = h("div", { class: "row end" });
   const panel = (heading, width, ...content) => h("section", { class: `panel ${width}`, "aria-label": heading }, h("h2", {}, heading), content);
   replace(place, boxes.head,
@@ -77,12 +92,12 @@ function frame(place, run, state, page) {
       panel("What if the budget were", "w4", boxes.whatIf, boxes.picks),
       panel("Hypervolume", "w6", labelled("against", select(["evaluations", "seconds"], "evaluations", (against) => { state.against = against; state.changed(); })), boxes.history),
       panel("Use of the limits", "w6", boxes.resources),
-      panel("Parallel coordinates", "", h("p", { class: "soft" }, "Drag along an axis to keep a range: every panel shows the trials inside alone. Click the axis to let go."), h("div", { class: "scroll", tabindex: "0" }, boxes.parallel)),
+      panel("Parallel coordinates", "", h("p", { class: "soft" }, "Drag along an axis to keep a range: front, picks, limits and table are of the trials inside alone. Click the axis to let go; the sliders below do the same. ", h("button", { type: "button", onclick: () => parallel.clear() }, "All trials")), h("div", { class: "scroll", tabindex: "0" }, boxes.parallel)),
       panel("Trials", "", boxes.table),
       panel("Health of the search", "w6", boxes.health),
       panel("On the command line", "w6", command(run.command), h("p", {}, h("button", { type: "button", onclick: () => report(page) }, "Open the report")),
         h("h3", {}, "Note and tags"), labels(run, page))));
-  return { ...boxes, axes, head: (now, refresh) => head(boxes.head, now, refresh, page) };
+  return { ...boxes, axes, parallel, head: (now, refresh) => head(boxes.head, now, refresh, page) };
 }
 
 async function report(page) {
@@ -121,7 +136,7 @@ function draw(parts, state, page) {
     replace(parts.picks, h("p", { class: "soft" }, "No trial is done yet."));
     return;
   }
-  state.found = trials.sorted(state.limits, state.more);
+  state.found = trials.sorted(state.limits, state.more, state.seen);
   const { found } = state;
   const picked = { best: found.best, knee: found.knee };
   drawAxes(parts.axes, state);
@@ -134,19 +149,25 @@ function draw(parts, state, page) {
   table(parts.table, state, page);
   const wanted = [...run.objectives.map((each) => each.column), ...Object.keys(run.limits), "peak_sram_bytes", "flash_bytes", ...trials.metrics];
   const axesShown = [...new Set(wanted)].filter((column) => trials.metrics.includes(column) && trials.differ(column));
-  drawParallel(parts.parallel, trials, found, axesShown.slice(0, MOST_AXES), (seen) => { state.seen = seen; state.changed(); });
+  parts.parallel.draw(trials, found, axesShown.slice(0, MOST_AXES));
   slow(parts, state, page);
 }
 
-/** What the service computes is asked for once the trials have changed. */
+/** What the service computes is asked for once the trials have changed: the history once, the health now and then. */
 async function slow(parts, state, page) {
   const path = `/runs/${encodeURIComponent(state.run.name)}`;
   try {
-    if (state.dirty || !state.history) {
-      state.dirty = false;
-      [state.history, state.health] = await Promise.all([get(`${path}/history`, page.signal), get(`${path}/health`, page.signal)]);
+    const now = performance.now();
+    if (!state.checked || (state.dirty && now - state.checked > MILLISECONDS_BETWEEN_CHECKS)) {
+      [state.dirty, state.checked] = [false, now];
+      state.health = await get(`${path}/health`, page.signal);
+      state.history ??= await get(`${path}/history`, page.signal);
+      clearTimeout(state.later);
+    } else if (state.dirty) {
+      clearTimeout(state.later);
+      state.later = setTimeout(state.changed, MILLISECONDS_BETWEEN_CHECKS);
     }
-    if (page.signal.aborted) return;
+    if (page.signal.aborted || !state.history) return;
     drawHistory(parts.history, state.history, state.against);
     health(parts.health, state.health);
   } catch (error) { page.tell(error); }

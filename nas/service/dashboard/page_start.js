@@ -1,6 +1,6 @@
 // A form for a search: what fits is shown before anything is trained, and the command line that does the same.
 
-import { get, send } from "./api.js";
+import { get, newKey, send } from "./api.js";
 import { check, command, h, labelled, replace, select } from "./dom.js";
 import { quantity, title } from "./format.js";
 
@@ -36,11 +36,13 @@ export async function show(place, page) {
     oninput: (event) => { told.more[name] = event.target.value.trim(); changed(); } }));
   const start = async (event) => {
     event.preventDefault();
-    const key = { "Idempotency-Key": crypto.randomUUID() };
+    const button = event.target.querySelector("button.main");
+    button.disabled = true; // a second click is no second run
     try {
-      const { run } = await send("POST", "/runs", values(told), key);
+      const { run } = await send("POST", "/runs", values(told), { "Idempotency-Key": newKey() });
       page.visit(`/runs/${run}`);
     } catch (error) { page.tell(error); }
+    button.disabled = false;
   };
   replace(place, h("h1", {}, "New run"),
     h("form", { class: "grid", onsubmit: start },

@@ -4,6 +4,7 @@ import { h, replace } from "./dom.js";
 import { quantity, schedule, title } from "./format.js";
 
 const ROWS = 50;
+const WORDS = new Set(["id", "kind"]);
 
 export function table(place, state, page) {
   if (place.contains(document.activeElement) && document.activeElement.tagName === "A") return;
@@ -25,8 +26,8 @@ export function table(place, state, page) {
   replace(place,
     h("div", { class: "row" }, turn("Previous", -1), h("span", {}, `${state.page + 1} of ${pages}, ${shown.length.toLocaleString("en")} trials`), turn("Next", 1)),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Trials" }, h("table", {},
-      h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", "aria-sort": sort.column === column ? (sort.down ? "descending" : "ascending") : null }, by(column))),
-        h("th", { scope: "col" }, "schedule"), h("th", { scope: "col" }, "error"))),
+      h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", class: WORDS.has(column) ? "t" : null, "aria-sort": sort.column === column ? (sort.down ? "descending" : "ascending") : null }, by(column))),
+        h("th", { scope: "col" }, "schedule"), h("th", { scope: "col", class: "t" }, "error"))),
       h("tbody", {}, shown.slice(state.page * ROWS, (state.page + 1) * ROWS).map((index) => {
         const row = trials.rows[index], id = trials.value(row, "id");
         return h("tr", { class: found.kinds[index] === "front" ? "chosen" : null },

@@ -53,14 +53,17 @@ export class Trials {
     });
   }
 
-  /** front, dominated, over (a limit) or failed, for each row under these limits; with the front's best and knee. */
-  sorted(limits, more) {
+  /**
+   * front, dominated, over (a limit) or failed, for each row under these limits; with the front's best and knee.
+   * Where `seen` is a set of rows the others are not in the way of these: they count as dominated.
+   */
+  sorted(limits, more, seen) {
     const kinds = new Array(this.rows.length).fill("dominated");
     const candidates = [];
     this.rows.forEach((row, index) => {
       if (this.value(row, "state") === "failed") kinds[index] = "failed";
       else if (!this.fits(row, limits, more)) kinds[index] = "over";
-      else {
+      else if (!seen || seen.has(index)) {
         const point = this.objectives.map(({ column, better }) => (better === "more" ? -1 : 1) * this.value(row, column));
         if (point.every(Number.isFinite)) candidates.push([point, index]);
       }
@@ -68,7 +71,7 @@ export class Trials {
     candidates.sort((a, b) => compare(a[0], b[0]) || a[1] - b[1]);
     const front = [];
     for (const [point, index] of candidates) {
-      if (front.some(([kept]) => kept.every((value, i) => value <= point[i]))) continue;
+      if (front.some(([kept]) => covers(kept, point))) continue;
       front.push([point, index]);
       kinds[index] = "front";
     }
@@ -83,6 +86,11 @@ export class Trials {
     const good = front.filter((index) => sign * this.value(this.rows[index], first.column) >= sign * level);
     return good.reduce((found, index) => (found === null || cost * this.value(this.rows[index], second.column) < cost * this.value(this.rows[found], second.column) ? index : found), null);
   }
+}
+
+function covers(kept, point) {
+  for (let i = 0; i < point.length; i++) if (kept[i] > point[i]) return false;
+  return true;
 }
 
 function compare(a, b) {
