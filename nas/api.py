@@ -129,11 +129,13 @@ def price(
     schedule: str = "auto",
     count_input: bool = False,
     mac_convention: str = "products",
+    strict_runtime: bool = False,
 ) -> pd.DataFrame:
     """Exact figures, one row an architecture: macs, macs_layerwise, params, flash_bytes, weight_bytes, peak_sram_bytes,
     patches, split, runs_in_tinyengine, fits.
 
-    With a budget the schedule of least MACs among those that fit, without one the one of least peak.
+    With a budget the schedule of least MACs among those that fit, without one the one of least peak. `strict_runtime`:
+    only schedules that the runtime's own generator accepts.
     `nas.price(architecture.space, architecture)` prices a single one in the space of its own settings.
     """
     if isinstance(population, Architecture):
@@ -141,9 +143,8 @@ def price(
         population = restored.population([population])
     found = population.space if isinstance(space, str) else space
     limits = Budget.parse(budget) if budget else Budget()
-    pricer = Pricer(
-        found, runtime or found.default_runtime, limits, parse_schedule(schedule), count_input, mac_convention
-    )
+    rules = (limits, parse_schedule(schedule), count_input, mac_convention)
+    pricer = Pricer(found, runtime or found.default_runtime, *rules, strict_runtime=strict_runtime)
     return pd.DataFrame(pricer(population))
 
 

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from nas.board_forecast import board_forecast
 from nas.config import RunConfig
 from nas.core.budget import Budget
 from nas.core.objective import Objective
 from nas.core.per_patch import PER_PATCH, PerPatch
 from nas.device_predictor import DevicePredictor, load_predictors
 from nas.gate import Gate
-from nas.pricing import EXACT_COLUMNS, Forecasts, Pricer
+from nas.pricing import EXACT_COLUMNS, Forecast, Forecasts, Pricer
+from nas.storage.sheet import LATENCY
 from nas.tracking import parse_sinks
 from nas.training.sampling import sampling_class
 from predictors.core.metric import METRICS
 from predictors.hardware.device import Device, device_names, load_device
-from predictors.hardware.memory import lacking_widths, runtime_names
+from predictors.hardware.memory import lacking_operators, lacking_widths, memory_rule, runtime_names
 from predictors.hardware.price import parse_schedule
 from predictors.zero_cost import zero_cost_proxy
 from search_spaces.combinators.quantization import WithQuantization
@@ -140,9 +142,9 @@ def assemble(config: RunConfig, facts: InputFacts | None, options: Mapping[str, 
 def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     """The same for a space that is made already."""
     predictors = load_predictors([Path(folder) for folder in config.predictor or ()])
-    forecast = Forecasts(tuple(each.forecast(space) for each in predictors)) if predictors else None
     device = device_of(config, predictors)
     runtime = config.runtime or (device.runtime if device else _usual_runtime(space, predictors))
+    forecast = _forecast(space, predictors, device, runtime)
     unexecutable = _unexecutable(space, runtime, config)
     _check_runtime(runtime, predictors)
     if config.reserve and device is None:
@@ -167,10 +169,22 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     gate = gate_of(space, budget, config, forecast.whose if forecast else ())
     budget = budget.judged_by({**(gate.whose if gate else {}), **(forecast.whose if forecast else {})})
     rules = (config.count_input, config.mac_convention)
-    pricer = Pricer(space, runtime, budget, schedule, *rules, forecast, per_patch=config.patch_bits is not None)
+    strict, per_patch = config.strict_runtime, config.patch_bits is not None
+    pricer = Pricer(space, runtime, budget, schedule, *rules, forecast, per_patch, strict)
     what = (space, device, runtime, budget, config.parsed_objectives, pricer, evaluator, sampling, gate, predictors)
     proxy = (config.proxy or DEFAULT_PROXY) if evaluator == ZERO_COST else None
     return Parts(*what, proxy, config.patch_bits, unexecutable)
+
+
+def _forecast(
+    space: SearchSpace[Any], predictors: Sequence[DevicePredictor], device: Device | None, runtime: str
+) -> Forecasts | None:
+    """What is predicted: by the predictors, and of a device with a calibration its latency where none of them does."""
+    parts: list[Forecast] = [each.forecast(space) for each in predictors]
+    board = board_forecast(device, runtime)
+    if board is not None and LATENCY not in {each.column for each in predictors}:
+        parts.append(board)
+    return Forecasts(tuple(parts)) if parts else None
 
 
 def device_of(config: RunConfig, predictors: Sequence[DevicePredictor]) -> Device | None:
@@ -203,6 +217,10 @@ def _unexecutable(space: SearchSpace[Any], runtime: str, config: RunConfig) -> s
     """What of a search's networks the runtime does not execute; `WrongUse` where that is not allowed."""
     if config.per_patch and config.patch_bits is None:
         raise WrongUse(f"--per-patch says how --quantize {PER_PATCH} finds bits; give both, or leave --per-patch away")
+    if config.patch_bits is None and memory_rule(runtime).lacks:
+        largest = space.decode(space.population([space.extremes()[1]]))
+        if lacking_operators(runtime, largest, config.allow_unexecutable):
+            return f"operators that the runtime {runtime} does not execute"
     if config.patch_bits is None:
         asked = [each.name for each in space.widths] if isinstance(space, WithQuantization) else []
         lacking = lacking_widths(runtime, asked, "--quantize", config.allow_unexecutable)

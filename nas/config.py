@@ -147,6 +147,7 @@ class RunConfig(BaseModel):
     seed: Annotated[StrictInt, Field(ge=0, le=_LARGEST_SEED)] = 0
     run: Annotated[StrictStr, _if_it_parses(checked_run_name)] | None = None
     schedule: Annotated[StrictStr, _if_it_parses(_parse_schedule)] = "auto"
+    strict_runtime: StrictBool = False
     count_input: StrictBool = False
     mac_convention: Literal["conv-linear", "products", "fvcore"] = "products"
     supernet_epochs: _Count | None = None

@@ -24,6 +24,8 @@ class Feasibility:
     """A uniform sample of the space, priced; `binding` is false where every sampled architecture fits.
 
     `found` holds a member that fits where the sample has none but a descent from the smallest network found one.
+    `refused`: how many sampled networks fit only by a schedule that the runtime's generator refuses; None where any
+    schedule will do.
     """
 
     sampled: int
@@ -32,6 +34,7 @@ class Feasibility:
     population: Population
     columns: Columns
     found: Population | None = None
+    refused: int | None = None
 
 
 def survey(pricer: Pricer, seed: int, gate: Gate | None = None, reporter: Reporter | None = None) -> Feasibility:
@@ -48,7 +51,10 @@ def survey(pricer: Pricer, seed: int, gate: Gate | None = None, reporter: Report
         found = _descend(pricer)
         if found is None:
             raise Infeasible(_why_nothing_fits(pricer))
-    feasibility = Feasibility(SAMPLE, share, share < 1.0, population, columns, found)
+    refused = None
+    if pricer.strict_runtime:
+        refused = int((replace(pricer, strict_runtime=False)(population)["fits"] & ~columns["fits"]).sum())
+    feasibility = Feasibility(SAMPLE, share, share < 1.0, population, columns, found, refused)
     if gate is not None and pricer.budget.restricted_to(gate.whose):
         _check_reach(pricer, feasibility, gate, reporter or Silent())
     return feasibility
@@ -122,7 +128,7 @@ def least_figures(pricer: Pricer) -> Columns:
     if table is None:
         smallest = pricer.space.population([pricer.space.extremes()[0]])
         return pricer.without_budget()(smallest)
-    columns = pricer.table(table)
+    columns = pricer.bound(table)
     # the schedule of least peak recomputes; the least MACs are those layer by layer
     columns["macs"] = columns["macs_layerwise"]
     return columns
@@ -136,7 +142,10 @@ def _why_nothing_fits(pricer: Pricer) -> str:
         return _out_of_reach(pricer)
     if not broken:
         needed = f"none of {SAMPLE:,} sampled architectures and none near the smallest one fits"
-        return f"nothing found that fits in the space '{name}': {needed}; each limit alone can be met, so relax one"
+        way = ", or leave --strict-runtime away" if pricer.strict_runtime else ""
+        return (
+            f"nothing found that fits in the space '{name}': {needed}; each limit alone can be met, so relax one{way}"
+        )
     proved = pricer.space.least() is not None
     lines = []
     for column, limit in broken:

@@ -94,8 +94,12 @@ def classifier_of_folder(folder: Path) -> Classifier:
 
 
 def _network_of_folder(folder: Path, network: nn.Module) -> nn.Module:
-    """The network with the folder's weights; where they are an ONNX file alone, that file."""
-    weights, onnx = folder / "model.safetensors", folder / FILE_NAME
+    """The network with the folder's weights; where they are an ONNX or a TensorFlow Lite file alone, that file."""
+    weights, onnx, tflite = folder / "model.safetensors", folder / FILE_NAME, folder / "model.tflite"
+    if tflite.is_file() and not weights.is_file():
+        from nas.tflite_door.network import TfliteNetwork
+
+        return TfliteNetwork(tflite)
     if onnx.is_file() and not weights.is_file():
         return OnnxNetwork(onnx)
     load_weights(network, weights)

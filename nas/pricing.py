@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nas.core.budget import Budget
 from predictors.hardware.counts import PRODUCTS
-from predictors.hardware.price import Schedule, price_population, price_table
+from predictors.hardware.price import Schedule, bound_table, price_population
 from search_spaces.core.architecture import Architecture
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
@@ -40,8 +40,8 @@ class Forecast(Protocol):
     def whose(self) -> Mapping[str, str]:
         """By column, for people."""
 
-    def __call__(self, population: Population) -> Columns:
-        """The arrays by name."""
+    def __call__(self, population: Population, priced: Columns | None = None) -> Columns:
+        """The arrays by name. `priced`: the exact figures, under the schedule chosen; None: layer by layer."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Forecasts:
         """By column, for people."""
         return {column: whose for part in self.parts for column, whose in part.whose.items()}
 
-    def __call__(self, population: Population) -> Columns:
+    def __call__(self, population: Population, priced: Columns | None = None) -> Columns:
         """The arrays by name."""
-        return {column: values for part in self.parts for column, values in part(population).items()}
+        return {column: values for part in self.parts for column, values in part(population, priced).items()}
 
 
 def promised(column: str, figures: Collection[str]) -> str:
@@ -74,7 +74,7 @@ def promised(column: str, figures: Collection[str]) -> str:
 class Pricer:
     """Population in, figures out: exact ones under the schedule that `predictors.hardware.price` would choose, and
     those of the `forecast`. `per_patch`: bit operations are those of the schedule with 8 bits, halos included, and not
-    those layer by layer.
+    those layer by layer. `strict_runtime`: only schedules that the runtime's own generator accepts.
     """
 
     space: SearchSpace[Any]
@@ -85,6 +85,7 @@ class Pricer:
     mac_convention: str = PRODUCTS
     forecast: Forecast | None = None
     per_patch: bool = False
+    strict_runtime: bool = False
 
     @property
     def predicted(self) -> Mapping[str, str]:
@@ -108,11 +109,11 @@ class Pricer:
 
     def __call__(self, population: Population) -> Columns:
         """One array `(n,)` a column; an empty population gives empty columns."""
-        rules = (self.runtime, self.limits, self.schedule, self.count_input, self.mac_convention)
+        rules = (self.runtime, self.limits, self.schedule, self.count_input, self.mac_convention, self.strict_runtime)
         columns = self._with_halos(price_population(population, *rules))
         if self.forecast is None:
             return columns
-        columns |= self.forecast(population)
+        columns |= self.forecast(population, columns)
         known = [np.isfinite(columns[column]) for column in self.predicted]
         within = [columns[column] <= limit for column, limit in self.promises(columns).items()]
         return columns | {"fits": np.logical_and.reduce([columns["fits"], *known, *within])}
@@ -124,9 +125,9 @@ class Pricer:
         fits = columns["fits"] & (bound <= (self.limits or {}).get("bitops", np.inf))
         return columns | {"bitops": bound, "fits": fits}
 
-    def table(self, table: LayerTable) -> Columns:
-        """The same of an operator table, under no limits."""
-        return price_table(table, self.runtime, None, self.schedule, self.count_input, self.mac_convention)
+    def bound(self, table: LayerTable) -> Columns:
+        """The least that networks of at least these operators cost, under no limits, whatever a generator accepts."""
+        return bound_table(table, self.runtime, self.schedule, self.count_input, self.mac_convention)
 
     def one(self, architecture: Architecture) -> dict[str, Any]:
         """The figures of one architecture as plain numbers."""

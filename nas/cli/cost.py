@@ -12,7 +12,7 @@ def cost(
         str,
         typer.Argument(
             metavar="NETWORK",
-            help="architecture.json, RUN:ID, a published name, or an MCUNet configuration.",
+            help="A .tflite or .onnx file, architecture.json, RUN:ID, a published name, or an MCUNet configuration.",
             show_default=False,
         ),
     ],
@@ -33,6 +33,9 @@ def cost(
             show_default=False,
         ),
     ] = None,
+    strict_runtime: Annotated[
+        bool, typer.Option("--strict-runtime", help="Only schedules that the runtime's own generator accepts.")
+    ] = False,
     count_input: Annotated[bool, typer.Option("--count-input", help="Count the input image in SRAM.")] = False,
     mac_convention: Annotated[
         str | None,
@@ -57,6 +60,7 @@ def cost(
         schedule=schedule,
         device=device,
         reserve=reserve,
+        strict_runtime=strict_runtime,
         count_input=count_input,
         mac_convention=mac_convention,
     )

@@ -15,7 +15,8 @@ def export(
         typer.Option("--pick", help="knee (default), best, the id of a network or a trial number.", show_default=False),
     ] = None,
     to: Annotated[
-        str, typer.Option("--to", help="Format: pytorch, timm, onnx, or optuna for the whole run as a study.")
+        str,
+        typer.Option("--to", help="Format: pytorch, timm, onnx, tflite, c; or optuna, the whole run as a study."),
     ] = "pytorch",
     all_routes: Annotated[
         bool,
@@ -29,6 +30,14 @@ def export(
             "that was searched with its widths keeps those.",
         ),
     ] = False,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help="c: portable, cortex-m4, cortex-m7 or cortex-m55; default: the core of the run's device.",
+            show_default=False,
+        ),
+    ] = None,
     out: Out = None,
     hub_dir: Annotated[
         Path | None,
@@ -48,7 +57,7 @@ def export(
         raise WrongUse(f"--all writes a pytorch module, not --to {to}; leave one of them away")
     to = ELASTIC if all_routes else to
     opened = StoredRun(RunDirectory.open(RUNS, run))
-    written = export_member(opened, pick, to, out, force, hub_dir=hub_dir, int8=int8 or None)
+    written = export_member(opened, pick, to, out, force, hub_dir=hub_dir, int8=int8 or None, target=target)
     console = stdout()
     for folder in [written, *([hub_dir] if hub_dir is not None else [])]:
         console.print(_contents(folder), markup=False)

@@ -34,6 +34,7 @@ from nas.cli import (
     strategies,
     token,
     train,
+    verify,
 )
 from search_spaces.core.errors import FitnasError, did_you_mean
 
@@ -62,6 +63,7 @@ for _name, _command in (
     ("baselines", baselines.baselines),
     ("predict", predict.predict),
     ("export", export.export),
+    ("verify", verify.verify),
     ("cost", cost.cost),
     ("profile", profile.profile),
     ("spaces", spaces.spaces),

@@ -36,6 +36,9 @@ _Predictor = Annotated[
 _Reserve = Annotated[Text, _option("--reserve", help="Memory kept for other firmware, e.g. sram=32k.")]
 _Runtime = Annotated[Text, _option("--runtime", help="Whose memory rule holds: analytic, tinyengine, c.")]
 _Schedule = Annotated[Text, _option("--schedule", help="auto, none or PxN patches; default auto.")]
+_StrictRuntime = Annotated[
+    bool, typer.Option("--strict-runtime", help="Only schedules that the runtime's own generator accepts.")
+]
 _CountInput = Annotated[bool, typer.Option("--count-input", help="Count the input image in SRAM.")]
 _MacConvention = Annotated[
     Text, _option("--mac-convention", help="products (default: with attention's), conv-linear or fvcore.")
@@ -163,6 +166,7 @@ def search(
     reserve: _Reserve = None,
     runtime: _Runtime = None,
     schedule: _Schedule = None,
+    strict_runtime: _StrictRuntime = False,
     count_input: _CountInput = False,
     mac_convention: _MacConvention = None,
     data: _Data = None,

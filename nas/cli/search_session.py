@@ -110,6 +110,10 @@ class Session:
         elif prepared.parts.budget:
             what = "exact limits" if prepared.parts.measure else "budget"
             reporter.note(f"{100 * feasible.share:.2g} % of {feasible.sampled:,} sampled architectures fit the {what}")
+        if feasible.refused is not None:
+            from nas.reporting.dry_run import refused_line
+
+            reporter.note(refused_line(feasible.refused, feasible.sampled))
 
     def _comes_from_above(self, parts: Parts) -> bool:
         """Whether networks beyond the limits are measured too, and trained: a rule comes down from them."""

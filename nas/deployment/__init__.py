@@ -14,7 +14,7 @@ from nas.run import StoredRun
 from search_spaces.core.by_file import file_names
 from search_spaces.core.errors import WrongUse, unknown
 
-_NOT_FORMATS = {"artifact", "integers", "scripts", "standalone"}
+_NOT_FORMATS = {"artifact", "c_code", "integers", "qemu", "samples", "scripts", "standalone", "verification"}
 _DEFAULT_PICK = "knee"
 ELASTIC = "elastic"  # what `--all` means
 OF_A_RUN = ("optuna",)  # hold a run and not one member; written here so that to know it loads nothing

@@ -86,6 +86,7 @@ def _manifest(run: StoredRun, trial: Trial, weights: Mapping[str, Any], data: Ma
         "unexecutable": parts.unexecutable or None,
         "device": parts.device.name if parts.device else None,
         "budget": parts.budget.describe(parts.runtime),
+        "limits": dict(parts.budget.limits),
         "schedule": {"patches": trial.patches, "split": trial.split},
         "mac_convention": f"{MAC_CONVENTIONS[run.config.mac_convention]}; with the patches' recomputation",
         "count_input": run.config.count_input,

@@ -1,4 +1,4 @@
-"""What a member of a run scores in integers, beside the integer reference."""
+"""A member of a run in integers: the reference that every runtime is held to, and what it scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.core.trial import Trial
+from nas.deployment.samples import sample_inputs
 from nas.member import pictures_of
 from nas.member_quantization import quantized_member
 from nas.quantization.integer import IntegerNetwork
+from nas.quantization.integer_forms import check_integers
 from nas.quantization.quantized import Quantized
 from nas.run import StoredRun
 from nas.training.data import Pictures
 from nas.training.loop import logits_of, score
-from search_spaces.core.errors import FitnasError
+from predictors.hardware.memory import memory_rule
+from search_spaces.core.errors import FitnasError, WrongUse
 from search_spaces.core.policy import QuantizationPolicy
 
 # Share of pictures, or pictures where there are few, that may get another class. A deep network of weak margins turns
@@ -61,6 +64,27 @@ class IntegerMember:
                 classes[name] = logits.argmax(axis=1)
                 found[name][f"{part}_top1"] = score(classes[name], labels, logits.shape[1]).top1
         return {**found, "same_class": _agreement(classes)}
+
+    def network(self, runtime: str, title: str, instead: str) -> IntegerNetwork:
+        """From quantized picture to int8 logits, for a runtime of that title; `WrongUse` names the operators and widths
+        that it lacks, and what to do `instead`.
+        """
+        try:
+            integers = IntegerNetwork.of(self.quantized, integer_logits=True)
+        except WrongUse:
+            raise
+        except FitnasError:
+            # the last operator computes floats: what those are is said by the network that ends in floats
+            integers = IntegerNetwork.of(self.quantized)
+        check_integers(integers, self.quantized.policy.widths, memory_rule(runtime).widths, title, instead)
+        return integers
+
+    def samples(self, integers: IntegerNetwork) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Test pictures as the network's second operator reads them, (n, height, width, channels), and the logits."""
+        values = integers.tensors(sample_inputs(self.pictures, self.size))
+        given = next(each.output for each in integers.operators if integers.input in each.inputs)
+        inputs = values[given].permute(0, 2, 3, 1).numpy().astype(np.int8)
+        return inputs, values[integers.output].flatten(1).numpy().astype(np.int8)
 
     def _logits(self, network: Callable[[Tensor], Tensor], images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return logits_of(_Called(network), images, self.size, self.pictures.mean, self.pictures.std)

@@ -14,6 +14,7 @@ from nas import onnx_door
 from nas.core.trial import Trial
 from nas.deployment.artifact import model_card, open_folder, write_common
 from nas.deployment.integers import IntegerMember
+from nas.deployment.samples import write_float_samples
 from nas.member import network_of
 from nas.member_quantization import POLICY_FILE, member_policy
 from nas.onnx_door import EXACT_PRODUCTS, FILE_NAME, INPUT, OUTPUT, OnnxNetwork
@@ -73,6 +74,7 @@ def export(run: StoredRun, trial: Trial, folder: Path, *, force: bool = False, i
     else:
         write_atomically(folder / FILE_NAME, onnx_door.onnx_file(network, size))
         usage = _USAGE.format(difference=onnx_door.check(folder / FILE_NAME, network, size))
+    write_float_samples(run, trial, folder, OnnxNetwork(folder / FILE_NAME))
     manifest = write_common(run, trial, folder, weights, own)
     write_atomically(folder / "README.md", model_card(run, trial, manifest, usage))
     return folder

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nas.core.trial import Trial
 from nas.deployment.artifact import model_card, open_folder, write_common
+from nas.deployment.samples import write_float_samples
 from nas.deployment.standalone import check, model_source
 from nas.member import network_of
 from nas.run import StoredRun
@@ -35,6 +36,7 @@ def export(run: StoredRun, trial: Trial, folder: Path, *, force: bool = False) -
     blueprint = run.parts.space.blueprint(trial.architecture)
     write_atomically(folder / "model.py", model_source(blueprint))
     write_atomically(folder / "model.safetensors", weights_file(network))
+    write_float_samples(run, trial, folder, network)
     manifest = write_common(run, trial, folder, weights)
     write_atomically(folder / "README.md", model_card(run, trial, manifest, _USAGE))
     check(folder, network, run.parts.space.input_size(trial.architecture), _LOAD)

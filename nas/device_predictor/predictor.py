@@ -133,7 +133,7 @@ class DeviceForecast:
         """By column, for people."""
         return {self.predictor.column: f"{self.predictor.whose}, {self.predictor.promise}"}
 
-    def __call__(self, population: Population) -> Columns:
+    def __call__(self, population: Population, priced: Columns | None = None) -> Columns:
         """The figure, the ends of its interval where one is known, and 1 where a network is unlike those learnt from;
         each `(n,)`.
         """

@@ -1,8 +1,8 @@
 """A quantized network in integers: the reference that every exporter is compared with.
 
 Accumulators and biases are 32 bits wide, requantization rounds twice as TensorFlow Lite Micro does. What stays floats
-(see `GraphOperator`) runs in float32 between `Dequantize` and `Quantize`. Logits are floats: the accumulators of the
-last operator times their scale.
+(see `GraphOperator`) runs in float32 between `Dequantize` and `Quantize`. Logits are floats, the accumulators of the
+last operator times their scale; or integers of 8 bits, as microcontrollers keep them.
 """
 
 import operator
@@ -32,7 +32,7 @@ _SIX = 6.0
 class IntegerNetwork:
     """`operators` in execution order; `kept`: by name, how each tensor of integers is kept.
 
-    `input`, `output`: names of the network's own tensors, both floats.
+    `input`, `output`: names of the network's own tensors, both floats; with integer logits `output` is in `kept`.
     """
 
     operators: tuple[IntegerOperator, ...]
@@ -41,13 +41,19 @@ class IntegerNetwork:
     output: str
 
     @classmethod
-    def of(cls, quantized: Quantized) -> "IntegerNetwork":
-        """The integers of a quantized network."""
-        return _Builder(quantized).network()
+    def of(cls, quantized: Quantized, integer_logits: bool = False) -> "IntegerNetwork":
+        """The integers of a quantized network.
+
+        `integer_logits`: the logits in 8 bits too; `FitnasError` where their range is not known, or the last operator
+        computes floats.
+        """
+        return _Builder(quantized.with_integer_logits() if integer_logits else quantized).network(integer_logits)
 
     def __call__(self, pictures: Tensor) -> Tensor:
-        """Pictures (n, C, H, W), normalised as for training -> logits (n, classes), float32."""
-        return self.tensors(pictures)[self.output]
+        """Pictures (n, C, H, W), normalised as for training -> logits (n, classes), float32 in any case."""
+        logits = self.tensors(pictures)[self.output]
+        how = self.kept.get(self.output)
+        return logits if how is None else how.real(logits)
 
     def integers(self, pictures: Tensor) -> dict[str, Tensor]:
         """Every tensor that is kept in few bits, by name, int32."""
@@ -77,7 +83,7 @@ class _Builder:
         self.multiplying = {name for name, width in self.weighted.items() if width.input_bits < FLOAT_BITS}
         self.fused: set[str] = set()
 
-    def network(self) -> IntegerNetwork:
+    def network(self, integer_logits: bool) -> IntegerNetwork:
         given, output = "", ""
         for node in self.graph.graph.nodes:
             if node.op == "placeholder":
@@ -85,7 +91,7 @@ class _Builder:
                 self.floats.add(node.name)
                 self._keep_floats(node)
             elif node.op == "output":
-                output = self._real(node.args[0])
+                output = node.args[0].name if integer_logits else self._real(node.args[0])
             elif node.name not in self.fused:
                 self._add(node)
         return IntegerNetwork(tuple(self.made), self.kept, given, output)

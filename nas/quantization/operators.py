@@ -174,9 +174,10 @@ class Mean(IntegerOperator):
         for axis in self.axes:
             count *= value.shape[axis]
         sums = (value.long() - self.input_zero_point).sum(dim=self.axes, keepdim=self.keep_axes)
-        return self._of_many(count).integers(sums)
+        return self.of_many(count).integers(sums)
 
-    def _of_many(self, count: int) -> Requantization:
+    def of_many(self, count: int) -> Requantization:
+        """Of the sum of so many elements."""
         each = self.requantization
         mantissa, exponent = int(each.multipliers[0]), int(each.shifts[0])
         shift = min(count.bit_length() - 1, _MOST_BITS_OF_A_COUNT, 31 + exponent)

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, fx, nn
@@ -12,7 +12,10 @@ from nas.quantization.capture import Captured, Operator, capture, cuts_off, weig
 from nas.quantization.ranges import Range, observed_nodes, ranges
 from nas.quantization.smoothing import smooth
 from nas.quantization.tensors import Tensors, origin, tensors_of
+from search_spaces.core.errors import FitnasError
 from search_spaces.core.policy import QuantizationPolicy
+
+_LOGIT_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,9 @@ class Quantized:
     """A captured network, its policy and its integers.
 
     `kept`: by node, how its value is kept. `read`: by operator's node, how its input is rounded for it alone.
-    `weights`: by operator's node, None where they stay floats.
+    `weights`: by operator's node, None where they stay floats. `logits`: how the network's output would be kept in 8
+    bits, from its least to its largest value; None where that was not measured. It is floats all the same, see
+    `with_integer_logits`.
     """
 
     captured: Captured
@@ -28,6 +33,13 @@ class Quantized:
     kept: Mapping[str, Affine]
     read: Mapping[str, Affine]
     weights: Mapping[str, Weights | None]
+    logits: Affine | None = None
+
+    def with_integer_logits(self) -> "Quantized":
+        """The same with its output in 8 bits; `FitnasError` where its range is not known."""
+        if self.logits is None:
+            raise FitnasError("the range of the logits is not known: quantize the network with calibration pictures")
+        return replace(self, kept={**self.kept, made_output(self.captured): self.logits})
 
     def operator(self, node: str) -> Operator:
         """The operator of a node."""
@@ -97,7 +109,7 @@ def quantize(
     `known`: ranges by node that need not be measured. `WrongUse` where the policy is of another network, `FitnasError`
     where the pictures teach nothing.
     """
-    return quantize_captured(capture(network, names), policy, batches, known)
+    return quantize_captured(capture(network, names), policy, batches, known, logits=True)
 
 
 def quantize_captured(
@@ -105,10 +117,12 @@ def quantize_captured(
     policy: QuantizationPolicy,
     batches: Sequence[Tensor],
     known: Mapping[str, Range] | None = None,
+    logits: bool = False,
 ) -> Quantized:
     """The same for a captured network, whose weights are changed where activations are smoothed.
 
-    Without pictures nothing is smoothed, and all ranges must be known.
+    Without pictures nothing is smoothed, and all ranges must be known. `logits`: measures their range too, which takes
+    a pass over the pictures more.
     """
     policy.check([each.name for each in captured.operators])
     if batches:
@@ -116,7 +130,21 @@ def quantize_captured(
     tensors = tensors_of(captured, policy)
     wanted = [name for name in observed_nodes(captured, tensors) if name not in (known or {})]
     found = {**ranges(captured, wanted, batches, policy.calibration), **(known or {})}
-    return assembled(captured, policy, tensors, found)
+    quantized = assembled(captured, policy, tensors, found)
+    return replace(quantized, logits=_logits(captured, policy, batches)) if logits else quantized
+
+
+def _logits(captured: Captured, policy: QuantizationPolicy, batches: Sequence[Tensor]) -> Affine:
+    """From least to largest, whatever the policy says of ranges: to cut off the largest logit costs the class."""
+    output = made_output(captured)
+    return activation(ranges(captured, [output], batches)[output], _LOGIT_BITS, policy.scheme)
+
+
+def made_output(captured: Captured) -> str:
+    """The node that made the elements of the network's output."""
+    *_, last = captured.graph.graph.nodes
+    output: Any = last.args[0]
+    return origin(captured, output).name
 
 
 def assembled(

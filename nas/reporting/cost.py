@@ -8,6 +8,7 @@ from nas.reporting.tables import quantity, schedule
 from predictors.core.metric import METRICS, format_quantity
 from predictors.hardware.counts import MAC_CONVENTIONS
 from predictors.hardware.layer_profile import LayerCost
+from predictors.hardware.memory import memory_rule
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,20 +27,28 @@ def print_cost(console: "Console", cost: Cost, layers: bool) -> None:
     recomputed = cost.figures["macs"] - cost.figures["macs_layerwise"]
     share = f", {100 * recomputed / cost.figures['macs_layerwise']:.1f} % of MACs recomputed" if recomputed else ""
     console.print(f"  schedule  {schedule(cost.figures['patches'], cost.figures['split'])}{share}")
-    counted = "counted" if cost.subject.count_input else "not counted (--count-input)"
+    always = memory_rule(cost.runtime).planned is not None
+    counted = "counted" if cost.subject.count_input or always else "not counted (--count-input)"
     console.print(f"  input image {counted}; MACs: {MAC_CONVENTIONS[cost.subject.mac_convention]}")
     for note in cost.subject.notes:
         console.print(f"  {note}", markup=False)
+    if cost.schedules is not None:
+        admitted, accepted = cost.schedules
+        console.print(
+            f"  strict runtime: the generator of {cost.runtime} accepts {accepted} of {admitted} patch schedules"
+        )
     if cost.budget:
         limits = "; ".join(cost.budget.describe(cost.runtime))
         console.print(f"  {'fits' if cost.figures['fits'] else 'DOES NOT FIT'}: {limits}")
     if cost.alternative is not None:
         better = cost.alternative
         extra = better["macs"] / cost.figures["macs"] - 1
+        elsewhere = "" if cost.alternative_runtime == cost.runtime else f"--runtime {cost.alternative_runtime} "
+        where = f", runtime {cost.alternative_runtime}" if elsewhere else ""
         console.print(
-            f"  with {schedule(better['patches'], better['split'])}: peak SRAM "
+            f"  with {schedule(better['patches'], better['split'])}{where}: peak SRAM "
             f"{quantity('peak_sram_bytes', better['peak_sram_bytes'])} at {100 * extra:+.1f} % MACs "
-            f"(--schedule {better['patches']}x{better['split']})"
+            f"({elsewhere}--schedule {better['patches']}x{better['split']})"
         )
     if layers:
         console.print()

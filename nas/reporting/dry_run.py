@@ -36,6 +36,7 @@ def dry_run_document(dry: Admitted, reporter: Reporter | None = None) -> dict[st
         "networks": float(space.size),
         "sampled": feasibility.sampled,
         "feasible_share": feasibility.share,
+        "refused_by_generator": feasibility.refused,
         "patched_share": float((feasibility.columns["split"][fits] > 0).mean()) if fits.any() else 0.0,
         "input": list(space.input_size(space.extremes()[1])),
         "classes": space.settings.classes,
@@ -86,6 +87,14 @@ def _spread(options: int) -> list[int]:
     return sorted(set(np.linspace(0, options - 1, min(options, _MOST_ROWS)).round().astype(int).tolist()))
 
 
+def refused_line(refused: int, sampled: int) -> str:
+    """What a strict runtime rules out."""
+    return (
+        f"strict runtime: {refused:,} of {sampled:,} sampled networks fit only by a patch schedule that the runtime's "
+        "generator refuses, and are rejected"
+    )
+
+
 def print_dry_run(console: "Console", document: dict[str, Any]) -> None:
     """The document for people."""
     from rich.table import Table
@@ -95,6 +104,8 @@ def print_dry_run(console: "Console", document: dict[str, Any]) -> None:
         f"feasible: {100 * document['feasible_share']:.3g} % of {document['sampled']:,} sampled, "
         f"{100 * document['patched_share']:.0f} % of these by patches"
     )
+    if document["refused_by_generator"] is not None:
+        console.print(refused_line(document["refused_by_generator"], document["sampled"]))
     for column, (least, median, most) in document["feasible_min_median_max"].items():
         console.print(
             f"  {column:<16} {quantity(column, least)} ... {quantity(column, median)} ... {quantity(column, most)}"

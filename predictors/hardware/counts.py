@@ -14,11 +14,11 @@ CODE_BYTES = 64 * 1024
 """Program beside the weights until a build measures it: published flash of MCUNet on an STM32H743 less the sum of
 its tensors is 63, 65 and 63 KiB (mit-han-lab/tinyengine README)."""
 
-_BYTES_PER_CHANNEL = 8  # int32 bias and float32 requantisation scale (tinyengine's code generator)
+BYTES_PER_CHANNEL = 8  # int32 bias and float32 requantisation scale (tinyengine's code generator)
 _FLOAT_BYTES = 4
 _INT8 = 8
 # Their learned values are tensors: position embeddings, class tokens, scales, biases of attention scores.
-_CONSTANT = (Kind.ADD, Kind.CONCAT, Kind.MULTIPLY, Kind.MATMUL)
+_CONSTANT = (Kind.ADD, Kind.CONCAT, Kind.MULTIPLY, Kind.MATMUL, Kind.OTHER)
 _MULTIPLYING = (*WEIGHTED, Kind.MATMUL)
 
 PRODUCTS = "products"
@@ -43,7 +43,7 @@ def products_by_slot(table: LayerTable) -> Counts:
         if groups.max(initial=1) > 1:
             channels[slot] //= groups
     channels *= table.out_channels.T
-    channels *= (table.kernel * table.kernel).T
+    channels *= table.kernel_area.T
     channels[~table.mask_of(*_MULTIPLYING)] = 0
     return channels.T
 
@@ -88,11 +88,17 @@ def macs_by_slot(table: LayerTable, work: Counts) -> Counts:
     return positions.T
 
 
-def counts(table: LayerTable, products: Counts) -> dict[str, Counts]:
+def counts(
+    table: LayerTable,
+    products: Counts,
+    channel_bytes: int = BYTES_PER_CHANNEL,
+    code_bytes: Counts | int = CODE_BYTES,
+) -> dict[str, Counts]:
     """`params`, `weight_bytes` and `flash_bytes` of each row.
 
     params = weights + the learned values per channel (norm 2, bias 1, embeddings one a token); flash = weights, those
-    of embeddings among them, + 8 bytes per output channel of a weighted operator or a norm of its own + `CODE_BYTES`.
+    of embeddings among them, + `channel_bytes` per output channel of a weighted operator or a norm of its own +
+    `code_bytes`, which may be `(n,)`.
     Under a quantization policy `weight_bytes` is what a file holds: weights packed at their widths, 4 bytes a scale of
     them, a bias (batch norms are folded) and any other learned value.
     """
@@ -108,7 +114,7 @@ def counts(table: LayerTable, products: Counts) -> dict[str, Counts]:
     return {
         "params": params,
         "weight_bytes": size,
-        "flash_bytes": packed + constants + _BYTES_PER_CHANNEL * channels + CODE_BYTES,
+        "flash_bytes": packed + constants + channel_bytes * channels + code_bytes,
     }
 
 

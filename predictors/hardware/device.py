@@ -42,6 +42,15 @@ class Reserve(_Facts):
     reason: Text
 
 
+class Calibration(_Facts):
+    """Cycles that an instruction of a runtime's programs takes, on average of networks; `error`: as a fraction."""
+
+    runtime: Text
+    cycles_per_instruction: Annotated[float, Field(gt=0, le=100)]
+    error: Annotated[float, Field(ge=0, lt=1)]
+    source: Text
+
+
 class Sources(_Facts):
     """Document and place of each figure."""
 
@@ -67,6 +76,7 @@ class Device(_Facts):
     runtime: Text
     reserve: Reserve
     sources: Sources
+    calibration: Calibration | None = None
 
     @model_validator(mode="after")
     def _arena_is_one_region(self) -> "Device":
@@ -80,6 +90,11 @@ class Device(_Facts):
             if getattr(self.reserve, key) >= getattr(self, key):
                 raise ValueError(f"reserve.{key}: leaves nothing of the device's {getattr(self, key)} bytes")
         return self
+
+    @property
+    def core_name(self) -> str:
+        """The core as compilers have it: 'Cortex-M4F', with a unit for floats, is 'cortex-m4'."""
+        return re.sub(r"^(cortex-m\d+)f$", r"\1", self.core.lower())
 
     @property
     def sram_total_bytes(self) -> int:

@@ -20,7 +20,7 @@ from predictors.hardware.liveness import Bools, Floats, alive, image_last_read, 
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.layer_table import Kind, Layer, LayerTable
 
-_WHOLE_MAP = (Kind.POOL, Kind.LINEAR, Kind.MATMUL)
+_WHOLE_MAP = (Kind.POOL, Kind.LINEAR, Kind.MATMUL, Kind.OTHER)
 
 
 class Form(NamedTuple):

@@ -9,6 +9,7 @@ from predictors.hardware.counts import PRODUCTS, macs_by_slot, products_by_slot,
 from predictors.hardware.geometry import Steps
 from predictors.hardware.memory import memory_rule
 from predictors.hardware.memory_plan import lifetimes
+from predictors.hardware.patch_ranges import positions
 from search_spaces.core.layer_table import LayerTable
 
 
@@ -51,7 +52,8 @@ def layer_profile(
     blocks_before = np.cumsum(table.cut[0, present]) - table.cut[0, present]
     patched = blocks_before < split
     if split:
-        macs = np.where(patched, work[0, present] * _patched_positions(table, present, patched, patches), macs)
+        where = _clipped_positions if memory_rule(runtime).clips else _patched_positions
+        macs = np.where(patched, work[0, present] * where(table, present, patched, patches), macs)
     result = []
     for i, layer in enumerate(table.layers(0)):
         result.append(
@@ -82,6 +84,12 @@ def _patched_positions(table: LayerTable, present: Any, patched: Any, patches: i
         reach = patches * (field[last] - stride[last]) + side * stride[last]
         sides.append((reach + patches * (stride - field)) / stride)
     return np.rint(sides[0] * sides[1]).astype(np.int64)
+
+
+def _clipped_positions(table: LayerTable, present: Any, patched: Any, patches: int) -> Any:
+    """The same where patches end at the map's border."""
+    counted = positions(table.layers(0), int(np.flatnonzero(patched)[-1]), patches)
+    return np.array([counted.get(i, 0) for i in range(len(present))])
 
 
 def _bytes_alive(table: LayerTable, runtime: str, patches: int, split: int, count_input: bool) -> Any:

@@ -3,8 +3,9 @@
 Arrays here are `(slots, n)`: every slot contiguous.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ Bools = NDArray[np.bool_]
 T = TypeVar("T", bound=np.generic)
 
 _BYTE_BITS = 8
+PLANE_WORD = 4
 
 
 def running(operation: np.ufunc, values: NDArray[T], *, backwards: bool = False) -> NDArray[T]:
@@ -65,13 +67,14 @@ def _reads_last(table: LayerTable, slots: SlotArray, source: NDArray[np.integer]
     return result
 
 
-def accumulated(table: LayerTable) -> Bools:
-    """Slots that write straight onto the second input of the addition behind them; see `MemoryRule.accumulates`."""
+def accumulated(table: LayerTable, kinds: Collection[Kind]) -> Bools:
+    """Slots of some kinds that write straight onto the second input of the addition behind them; see `MemoryRule`."""
     result = np.zeros((table.slots, len(table)), dtype=bool)
     slots = table.slots_of(Kind.ADD)
     source, other = table.input_a.T[slots], table.input_b.T[slots]
     found = _reads_last(table, slots, source) & _reads_last(table, slots, other)
     found &= (source == table.before[slots]) & (other < source)
+    found &= table.mask_of(*kinds)[np.maximum(source, 0)]
     for row_of_slots, sources in zip(found, source, strict=True):
         rows = np.flatnonzero(row_of_slots)
         result[sources[rows], rows] = True
@@ -83,7 +86,7 @@ class Liveness:
     """Bytes of a population, run layer by layer.
 
     `channels`: bytes per position of each slot's tensor while it is alive, 0 where it is written onto another.
-    `in_place`: slots whose output takes no bytes beside their input. `map_bytes`: the tensors' bytes. `work`: bytes
+    `in_place`: slots whose output lies over their input. `map_bytes`: the tensors' bytes. `work`: bytes
     alive at each slot. `scratch`: the buffer that each slot needs. `(n,)`: `image_bytes` (0 where not counted),
     `constant`.
     """
@@ -108,14 +111,14 @@ def liveness(table: LayerTable, rule: MemoryRule, count_input: bool) -> Liveness
     if table.widths is not None:
         channels *= table.widths.kept_bits.T / _BYTE_BITS
     if rule.accumulates:
-        channels *= ~accumulated(table)
+        channels *= ~accumulated(table, rule.accumulates)
     map_bytes = channels * (table.out_height * table.out_width).T
     if table.widths is not None:
         np.ceil(map_bytes, out=map_bytes)
     round_up(map_bytes, rule.alignment)
     overwrites = in_place(table, rule)
     work = alive(map_bytes, table.last_use.T)
-    work += map_bytes * ~overwrites
+    work += _beside_inputs(table, rule, map_bytes, overwrites)
     image_bytes = np.zeros(len(table))
     if count_input:
         image_bytes += table.in_channels[:, 0] * table.in_height[:, 0] * table.in_width[:, 0]
@@ -123,6 +126,29 @@ def liveness(table: LayerTable, rule: MemoryRule, count_input: bool) -> Liveness
         work += image_bytes * (np.arange(table.slots)[:, None] <= image_last_read(table))
     scratch, constant = _scratch(table, rule)
     return Liveness(channels, overwrites, map_bytes, work, scratch, image_bytes, constant)
+
+
+def _beside_inputs(table: LayerTable, rule: MemoryRule, map_bytes: Floats, overwrites: Bools) -> Floats:
+    """What each operator needs beside its inputs: its output, or where that lies over one what in place takes."""
+    beside: Floats = map_bytes * ~overwrites
+    if rule.plane:
+        slots = table.slots_of(Kind.DEPTHWISE)
+        sides = (table.out_height.T[slots], table.out_width.T[slots])
+        planes = plane_bytes(*sides, table.kernel.T[slots], table.stride.T[slots], rule.alignment)
+        beside[slots] = np.where(overwrites[slots], np.minimum(map_bytes[slots], planes), map_bytes[slots])
+    return beside
+
+
+def plane_bytes(height: Any, width: Any, kernel: Any, stride: Any, alignment: int) -> Any:
+    """Bytes of one channel of a depthwise convolution's input with its padding, for so many outputs; rows are rounded
+    up to words.
+    """
+    rows, columns = ((side - 1) * stride + kernel for side in (height, width))
+    return _multiple(rows * _multiple(columns, PLANE_WORD), alignment)
+
+
+def _multiple(size: Any, step: int) -> Any:
+    return -(-size // step) * step
 
 
 def round_up(sizes: Floats, step: int) -> None:

@@ -19,10 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.hardware.geometry import stage_end
+from predictors.hardware.liveness import plane_bytes
 from predictors.hardware.memory import memory_rule
 from predictors.hardware.memory.rule import MemoryRule
+from predictors.hardware.patch_ranges import largest_sides
 from search_spaces.core.layer_table import NETWORK_INPUT, Kind, Layer, LayerTable
 
+PATCH, PLANE = "patch:", "plane:"
+"""What the names of a patch's tensors, and of a depthwise convolution's plane, begin with."""
 _SEARCH_STEPS = 150_000
 _SEARCH_BLOCKS = 200
 _IMPROVEMENT_ROUNDS = 200
@@ -288,7 +292,8 @@ def lifetimes(
 
     Operator i is the i-th present one. `patches`, `split` as priced: 1, 0 layer by layer, else `patches` x `patches`
     patches over `split` blocks. A patch stage is written once, for its largest patch: tensors `patch:NAME` at the
-    patch's size, beside the whole buffer NAME of the split's output, alive from the start. Scratch buffers of the
+    patch's size, beside the whole buffer NAME of the split's output, alive from the start. `plane:NAME` is what a
+    depthwise convolution in place needs beside its map while it runs. Scratch buffers of the
     runtime are alive throughout; `count_input` adds the image, alive while it is read. Sizes are not yet rounded: hand
     the rule's `alignment` to `plan`. An operator works in place only where nobody else reads what it overwrites.
     `WrongUse` for an unknown runtime or a schedule that the network does not admit.
@@ -297,9 +302,10 @@ def lifetimes(
     stage = network.stage_end(patches, split)
     result = network.image(stage, count_input)
     sides = network.patch_sides(stage, patches) if stage >= 0 else {}
-    result += [network.tensor(i, _bytes(network.layers[i], h * w), stage) for i, (h, w) in sorted(sides.items())]
+    for i, own in sorted(sides.items()):
+        result += network.tensor(i, own, stage)
     for i in range(max(stage, 0), len(network.layers)):
-        result.append(network.whole_map(i, stage))
+        result += network.whole_map(i, stage)
     return result + network.scratch(stage, sides)
 
 
@@ -310,7 +316,9 @@ class _Network:
         self.table, self.rule, self.layers = table, rule, table.layers(0)
         inputs = [(layer.input_a, layer.input_b) for layer in self.layers]
         self.readers = [[i for i, sources in enumerate(inputs) if made in sources] for made in range(len(inputs))]
-        self.last_use = [max(readers, default=made) for made, readers in enumerate(self.readers)]
+        slots = np.flatnonzero(table.present[0])
+        position = {int(slot): i for i, slot in enumerate(slots)}
+        self.last_use = [position[int(slot)] for slot in table.last_use[0, slots]]
 
     def stage_end(self, patches: int, split: int) -> int:
         """Position of the patch stage's last operator, -1 layer by layer."""
@@ -320,6 +328,10 @@ class _Network:
 
     def patch_sides(self, stage: int, patches: int) -> dict[int, tuple[int, int]]:
         """Height and width of the largest patch of each tensor up to the split: what its readers need at most."""
+        if self.rule.clips:
+            found = largest_sides(self.layers, stage, patches)
+            del found[stage]  # written straight into the whole buffer
+            return found
         last = self.layers[stage]
         sides = {stage: (-(-last.out_height // patches), -(-last.out_width // patches))}
         for i in range(stage, -1, -1):
@@ -337,24 +349,31 @@ class _Network:
         size = first.in_channels * first.in_height * first.in_width
         return [Lifetime("image", size, 0, max(*reads, stage))] if count_input and reads else []
 
-    def whole_map(self, i: int, stage: int) -> Lifetime:
+    def whole_map(self, i: int, stage: int) -> list[Lifetime]:
         layer = self.layers[i]
-        size = _bytes(layer, layer.out_height * layer.out_width)
+        sides = (layer.out_height, layer.out_width)
         if i == stage:
-            return Lifetime(layer.name, size, 0, self.last_use[i])
-        return self.tensor(i, size, -1)
+            return [Lifetime(layer.name, _bytes(layer, sides[0] * sides[1]), 0, self.last_use[i])]
+        return self.tensor(i, sides, -1)
 
-    def tensor(self, i: int, size: int, stage: int) -> Lifetime:
-        """The output of operator i, inside the patch stage that ends at `stage` (-1: outside)."""
-        shared, prefix = self._shared_with(i), "patch:" if stage >= 0 else ""
+    def tensor(self, i: int, sides: tuple[int, int], stage: int) -> list[Lifetime]:
+        """The output of operator i, inside the patch stage that ends at `stage` (-1: outside), and its plane."""
+        layer, prefix = self.layers[i], PATCH if stage >= 0 else ""
+        size, shared, planes = _bytes(layer, sides[0] * sides[1]), self._shared_with(i), []
+        if self.rule.plane and layer.kind == Kind.DEPTHWISE and shared is not None:
+            plane = plane_bytes(*sides, layer.kernel, layer.stride, self.rule.alignment)
+            if plane < -(-size // self.rule.alignment) * self.rule.alignment:
+                planes = [Lifetime(f"{PLANE}{prefix}{layer.name}", plane, i, i)]
+            else:
+                shared = None
         last = min(self.last_use[i], stage) if stage >= 0 else self.last_use[i]
         alias = None if shared is None else prefix + self.layers[shared].name
-        return Lifetime(prefix + self.layers[i].name, size, i, last, alias)
+        return [Lifetime(prefix + layer.name, size, i, last, alias), *planes]
 
     def _shared_with(self, i: int) -> int | None:
-        """The tensor whose storage the output of operator i takes over."""
+        """The tensor whose storage the output of operator i takes over, were there no planes."""
         layer = self.layers[i]
-        if self.rule.accumulates and self.readers[i] == [i + 1]:
+        if layer.kind in self.rule.accumulates and self.readers[i] == [i + 1] and self.last_use[i] == i + 1:
             add = self.layers[i + 1]
             earlier = 0 <= add.input_b < i and self.last_use[add.input_b] == i + 1
             if add.kind == Kind.ADD and add.input_a == i and earlier:

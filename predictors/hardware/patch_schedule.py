@@ -2,11 +2,12 @@
 
 A schedule is layer by layer, or `p x p` patches up to a split: the image is cut so that each patch computes its part of
 the split's output, whose whole buffer is alive from the start; behind the split the network runs layer by layer.
-Rules, equal for all runtimes:
+Rules:
 
 - grain: every patch computes ceil(side / p) rows and columns of the split's output, the last what remains; a grid whose
   last patch would be empty is left out;
-- border patches are computed at the full, padded size, as TinyEngine's generator does (MCUNetV2's +42 % of Table 1);
+- border patches are computed at the full, padded size, as TinyEngine's generator does (MCUNetV2's +42 % of Table 1),
+  unless the rule clips them (then its "overall +10 %");
 - a held tensor inside a patch (residual) counts at its own patch size;
 - with limits the schedule of least MACs among those that fit, else the one of least peak; ties by the other, then layer
   by layer, then the earlier split, then the smaller grid.
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.hardware.clipped_patches import ClippedPatches, leaves_rest
 from predictors.hardware.geometry import Form, Steps, admits_split
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.liveness import Bools, Floats, Liveness, round_up, running
@@ -72,27 +74,43 @@ class PatchSchedules:
     Arrays are `(slots, n)` and end with the last slot that a patch stage of some row may end with.
     """
 
-    def __init__(self, layerwise: Layerwise) -> None:
+    def __init__(self, layerwise: Layerwise, strict: bool = False) -> None:
+        """`strict`: only schedules that the runtime's own generator accepts."""
         table, self.rule = layerwise.table, layerwise.rule
+        self.generator = self.rule.generator if strict else None
         splits = admits_split(table)
         stop = int(np.flatnonzero(splits.any(axis=1)).max(initial=-1)) + 1
         self.splits = splits[:stop]
         self.table = table = table.first(stop)
+        self.accepted_stages = None if self.generator is None else self.generator.stages(table)
         self.height, self.width = table.out_height.T, table.out_width.T
         self.steps = Steps.of(table)
         self.split_number = running(np.add, (table.cut & table.present).T.astype(np.int64))
         # [j]: the sum, or the largest value, behind slot j
         self.macs_behind = _behind(np.add, layerwise.macs.T, stop)
-        offset = self.steps.stride - self.steps.field
-        work = layerwise.work.T[:stop].astype(np.float64)
-        self.macs_to = Form.of_map(work, self.steps.stride, offset).total()
-        self._prepare_bytes(layerwise.live, offset)
-
-    def _prepare_bytes(self, live: Liveness, offset: Floats) -> None:
-        stop = len(offset)
+        live = layerwise.live
         self.map_bytes, self.fixed_bytes = live.map_bytes[:stop], live.constant
         self.work_behind = _behind(np.maximum, live.work, stop)
         self.image_bytes = live.image_bytes
+        self.work_each = layerwise.work.T[:stop].astype(np.float64)
+        if self.rule.clips:
+            self.narrow = bool((table.kernel < table.stride).any() or leaves_rest(table).any())
+            self.macs_layerwise = layerwise.macs.sum(axis=1).astype(np.float64)
+            field, stride = self.steps.field, self.steps.stride
+            live_parts = live.channels[:stop], live.in_place[:stop]
+            self.clipped = ClippedPatches(table, stride, field, *live_parts, self.rule.alignment)
+            return
+        offset = self.steps.stride - self.steps.field
+        self.macs_to = Form.of_map(self.work_each, self.steps.stride, offset).total()
+        self._prepare_bytes(live, offset)
+
+    def stage(self, slot: int, rows: Rows) -> "PatchStage":
+        """A split at a slot for some rows."""
+        return (ClippedStage if self.rule.clips else PatchStage)(self, slot, rows)
+
+    def _prepare_bytes(self, live: Liveness, offset: Floats) -> None:
+        """Forms of full, padded patches."""
+        stop = len(offset)
         channels = live.channels[:stop]
         maps = Form.of_map(channels, self.steps.stride, offset)
         step = self.rule.alignment
@@ -152,12 +170,15 @@ class PatchStage:
 
     def select(self, rows: Bools) -> "PatchStage":
         """The same for some of the rows."""
-        return PatchStage(self.schedules, self.slot, self.rows[rows])
+        return type(self)(self.schedules, self.slot, self.rows[rows])
 
     def admits(self, grid: int) -> Bools:
-        """Rows in which no patch of this grid is empty."""
+        """Rows in which no patch of this grid is empty, and that the generator accepts where that counts."""
         rows_fit = np.ceil(self.height / grid) * (grid - 1) < self.height
         result: Bools = rows_fit & (np.ceil(self.width / grid) * (grid - 1) < self.width)
+        stages = self.schedules.accepted_stages
+        if stages is not None:
+            result &= stages[self.slot, self.rows] & (self.height == self.width) & (self.height % grid == 0)
         return result
 
     def macs(self, grid: int) -> Floats:
@@ -172,6 +193,10 @@ class PatchStage:
         stage += form.constant[place] * (grid * grid)
         macs: Floats = np.rint(stage) + self.schedules.macs_behind[place]
         return macs
+
+    def macs_at_least(self, grid: int) -> Floats:
+        """A bound of `macs` from below that is soon known."""
+        return self.macs(grid)
 
     def price(self, grid: int) -> Chosen:
         """This schedule in every row, admitted or not."""
@@ -218,11 +243,49 @@ class PatchStage:
         return sizes
 
 
+class ClippedStage(PatchStage):
+    """The same under a rule that clips patches at the border of a map."""
+
+    def macs(self, grid: int) -> Floats:
+        every = self.schedules
+        positions = every.clipped.positions(self.slot, self.rows, grid)
+        stage = (every.work_each[: self.slot + 1, self.rows] * positions).sum(axis=0)
+        macs: Floats = np.rint(stage) + every.macs_behind[self.slot, self.rows]
+        return macs
+
+    def macs_at_least(self, grid: int) -> Floats:
+        if self.schedules.narrow:
+            return np.zeros(len(self.rows))
+        least: Floats = self.schedules.macs_layerwise[self.rows]
+        return least
+
+    def at_least(self, grid: int) -> Floats:
+        every = self.schedules
+        bound: Floats = every.clipped.at_least(self.slot, self.rows, grid) + self._whole + every.fixed_bytes[self.rows]
+        return bound
+
+    def peak(self, grid: int) -> Floats:
+        every = self.schedules
+        inside = every.clipped.bytes_alive(self.slot, self.rows, grid)
+        peak: Floats = np.maximum(inside + self._whole, every.work_behind[self.slot, self.rows])
+        return peak + every.fixed_bytes[self.rows]
+
+
+def admitted(schedules: PatchSchedules) -> NDArray[np.int64]:
+    """How many patch schedules, splits times grids, each row admits, `(n,)`."""
+    result = np.zeros(schedules.splits.shape[1], dtype=np.int64)
+    for slot in schedules.split_slots():
+        stage = schedules.stage(slot, np.flatnonzero(schedules.splits[slot]))
+        for grid in GRIDS:
+            result[stage.rows] += stage.admits(grid)
+    return result
+
+
 def search(schedules: PatchSchedules, best: Chosen) -> None:
     """Takes for every row the patch schedule of least peak, where it is better than `best`."""
     # late splits and large grids first: they need least, so that most others are seen to need more
     for slot in reversed(schedules.split_slots()):
-        stage = PatchStage(schedules, slot, np.flatnonzero(schedules.splits[slot]))
+        stage = schedules.stage(slot, np.flatnonzero(schedules.splits[slot]))
         stage = stage.select(schedules.at_least(slot)[stage.rows] <= best.peak_bytes[stage.rows])
         for grid in reversed(GRIDS):
             hopeful = stage.admits(grid) & (stage.at_least(grid) <= best.peak_bytes[stage.rows])
@@ -236,18 +299,17 @@ def search_within(schedules: PatchSchedules, chosen: Chosen, peak_limit: float, 
     best = chosen.select(np.ones(len(chosen.macs), dtype=bool))
     best.macs[(chosen.peak_bytes > peak_limit) | (chosen.macs > macs_limit)] = np.inf
     for slot in schedules.split_slots():
-        stage = PatchStage(
-            schedules, slot, np.flatnonzero(schedules.splits[slot] & (schedules.at_least(slot) <= peak_limit))
-        )
+        rows = np.flatnonzero(schedules.splits[slot] & (schedules.at_least(slot) <= peak_limit))
+        stage = schedules.stage(slot, rows)
         for grid in GRIDS:
             # most splits cost more than the best so far, and that is known before their bytes
-            hopeful = stage.macs(grid) <= np.minimum(best.macs[stage.rows], macs_limit)
+            hopeful = stage.macs_at_least(grid) <= np.minimum(best.macs[stage.rows], macs_limit)
             hopeful &= stage.admits(grid)
             some = stage.select(hopeful)
             some = some.select(some.at_least(grid) <= peak_limit)
             if len(some.rows):
                 candidate = some.price(grid)
-                fits = candidate.peak_bytes <= peak_limit
+                fits = (candidate.peak_bytes <= peak_limit) & (candidate.macs <= macs_limit)
                 best.take_if_better(some.rows[fits], candidate.select(fits), by_macs=True)
     found = np.isfinite(best.macs)
     chosen.put(np.flatnonzero(found), best.select(found))

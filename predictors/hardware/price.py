@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.hardware.counts import PRODUCTS, bitops, counts
+from predictors.hardware.clipped_patches import leaves_rest
+from predictors.hardware.counts import CODE_BYTES, PRODUCTS, bitops, counts
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.liveness import Bools, Liveness
 from predictors.hardware.memory import MemoryRule, memory_rule
-from predictors.hardware.patch_schedule import Chosen, PatchSchedules, PatchStage, search, search_within
+from predictors.hardware.patch_schedule import Chosen, PatchSchedules, admitted, search, search_within
+from predictors.hardware.program_size import stage_bytes
 from search_spaces.core.errors import WrongUse, shown
-from search_spaces.core.layer_table import Kind, LayerTable
+from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
 
 Schedule = str | tuple[int, int]
@@ -50,6 +52,7 @@ def price_table(
     schedule: Schedule = "auto",
     count_input: bool = False,
     mac_convention: str = PRODUCTS,
+    strict: bool = False,
 ) -> Columns:
     """Columns `(n,)`: macs, macs_layerwise, params, weight_bytes, flash_bytes, bitops, peak_sram_bytes, patches, split,
     runs_in_tinyengine, fits.
@@ -57,10 +60,31 @@ def price_table(
     `limits`: upper limits by column. With them the schedule of least MACs among those that fit, and `fits` tells
     whether there is one; a row that no schedule makes fit keeps its figures layer by layer. Without limits the schedule
     of least peak. `mac_convention`: what counts as MACs, see `counts.MAC_CONVENTIONS`. `split` counts blocks (0 layer
-    by layer). Limits on columns that are not priced are left to others.
-    No rows give empty columns. `WrongUse`: an unknown runtime or schedule, or a schedule that a row does not admit.
+    by layer). Limits on columns that are not priced are left to others. `strict`: only schedules that the runtime's own
+    generator accepts.
+    No rows give empty columns. `WrongUse`: an unknown runtime or schedule, or a schedule that a row does not admit, or
+    patches where the runtime has none.
     """
-    return _Pricing.asked(runtime, limits, schedule, count_input, mac_convention).run(table.select, len(table))
+    pricing = _Pricing.asked(runtime, limits, schedule, count_input, mac_convention, strict)
+    return pricing.run(table.select, len(table))
+
+
+def schedules_of(table: LayerTable, runtime: str, strict: bool = False) -> NDArray[np.int64]:
+    """How many patch schedules `(n,)` a network admits; `strict`: those that the runtime's own generator accepts."""
+    rule = memory_rule(runtime)
+    if rule.planned is not None:
+        return np.zeros(len(table), dtype=np.int64)
+    return admitted(PatchSchedules(Layerwise.of(table, rule, count_input=False), strict))
+
+
+def bound_table(table: LayerTable, runtime: str, *rules: Any) -> Columns:
+    """The same as `price_table` for the least that networks can have: no network with these operators, or more and
+    larger ones, has a lower peak.
+    """
+    columns, planned = price_table(table, runtime, None, *rules), memory_rule(runtime).planned
+    if planned is not None:
+        columns["peak_sram_bytes"] = planned.at_least(table)
+    return columns
 
 
 def price_population(
@@ -70,9 +94,10 @@ def price_population(
     schedule: Schedule = "auto",
     count_input: bool = False,
     mac_convention: str = PRODUCTS,
+    strict: bool = False,
 ) -> Columns:
     """The same for a population of any size, decoded piece by piece."""
-    pricing = _Pricing.asked(runtime, limits, schedule, count_input, mac_convention)
+    pricing = _Pricing.asked(runtime, limits, schedule, count_input, mac_convention, strict)
     return pricing.run(lambda rows: population.space.decode(population[rows]), len(population))
 
 
@@ -85,6 +110,7 @@ class _Pricing:
     schedule: Schedule
     count_input: bool
     mac_convention: str
+    strict: bool
 
     @classmethod
     def asked(
@@ -94,10 +120,19 @@ class _Pricing:
         schedule: Schedule,
         count_input: bool,
         mac_convention: str,
+        strict: bool,
     ) -> "_Pricing":
         """Names become rules; no limits and an empty set of them are the same."""
         schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
-        return cls(memory_rule(runtime), limits or None, schedule, count_input, mac_convention)
+        rule = memory_rule(runtime)
+        if rule.planned is not None:
+            if isinstance(schedule, tuple):
+                raise WrongUse(
+                    f"the runtime {runtime} executes no patches, got the schedule {schedule[0]}x{schedule[1]}; give "
+                    "--schedule none, or --runtime c"
+                )
+            schedule = "none"
+        return cls(rule, limits or None, schedule, count_input, mac_convention, strict)
 
     def run(self, decode: Callable[[Any], LayerTable], n: int) -> Columns:
         """`decode` gives the table of a slice or index array of the `n` rows."""
@@ -128,9 +163,13 @@ class _Pricing:
         """All columns but `fits` without patches, and `open`: rows for which patches are to be looked at."""
         table, live = layerwise.table, layerwise.live
         macs = layerwise.macs.sum(axis=1)
-        columns: Columns = {"macs_layerwise": macs, **counts(table, layerwise.products), "macs": macs.copy()}
+        rule = layerwise.rule
+        code = CODE_BYTES if rule.code is None else rule.code(table)
+        sizes = counts(table, layerwise.products, rule.channel_bytes, code)
+        columns: Columns = {"macs_layerwise": macs, **sizes, "macs": macs.copy()}
         columns["bitops"] = bitops(table, layerwise.product_macs)
-        columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64)
+        planned = rule.planned
+        columns["peak_sram_bytes"] = live.peak_bytes().astype(np.int64) if planned is None else planned.bytes_of(table)
         columns["patches"], columns["split"] = np.ones_like(macs), np.zeros_like(macs)
         columns["runs_in_tinyengine"] = np.ones(len(table), dtype=bool)
         can_be_split = isinstance(self.schedule, tuple) or (self.schedule == "auto" and bool(table.cut.any()))
@@ -142,9 +181,12 @@ class _Pricing:
     def _open(self, table: LayerTable, live: Liveness, columns: Columns) -> Bools:
         """With limits, patches are for rows that are too large without them, and for those that pay no MACs for them.
 
-        Patches recompute: they never need fewer MACs, unless a kernel is smaller than its stride.
+        Patches recompute: they never need fewer MACs, unless a kernel is smaller than its stride, or clipped patches
+        leave away what nobody reads.
         """
         narrow = (table.kernel < table.stride).any(axis=1)
+        if self.rule.clips:
+            narrow |= leaves_rest(table)
         too_large = ~self._within(columns, ("peak_sram_bytes",))
         wanted = narrow | (self._within(columns, ("macs",)) & (too_large | _may_gain_for_free(table, live)))
         result: Bools = wanted & self._within(columns, _EXACT)
@@ -159,7 +201,7 @@ class _Pricing:
 
     def _patch_by_patch(self, layerwise: Layerwise, columns: Columns, rows: Rows) -> None:
         """Replaces what a schedule decides in `rows` of `columns`, whose operators `layerwise` holds."""
-        schedules = PatchSchedules(layerwise)
+        schedules = PatchSchedules(layerwise, self.strict)
         peak, macs = (columns[name][rows].astype(np.float64) for name in _SCHEDULED)
         chosen = Chosen.layer_by_layer(peak, macs)
         if isinstance(self.schedule, tuple):
@@ -171,6 +213,10 @@ class _Pricing:
             search_within(schedules, chosen, peak_limit, macs_limit)
         columns["peak_sram_bytes"][rows], columns["macs"][rows] = chosen.peak_bytes, chosen.macs
         columns["patches"][rows], columns["split"][rows] = chosen.patches, chosen.split
+        if self.rule.code is not None and chosen.split.any():
+            operators = np.cumsum(schedules.table.present, axis=1, dtype=np.int64)
+            staged = operators[np.arange(len(rows)), _last_of_stage(schedules, chosen)]
+            columns["flash_bytes"][rows] += stage_bytes(staged, chosen.patches)
         columns["runs_in_tinyengine"][rows] = _runs_in_tinyengine(schedules, chosen)
 
 
@@ -210,36 +256,39 @@ def _force(schedules: PatchSchedules, chosen: Chosen, schedule: tuple[int, int],
     for slot in schedules.split_slots():
         here = np.flatnonzero(schedules.splits[slot] & (schedules.split_number[slot] == number))
         if len(here):
-            stage = PatchStage(schedules, slot, here)
+            stage = schedules.stage(slot, here)
             done[here] = stage.admits(grid)
             chosen.put(here, stage.price(grid))
     if not done.all():
-        admitted = sorted(set(schedules.split_number[schedules.splits].tolist()))
+        known = sorted(set(schedules.split_number[schedules.splits].tolist()))
+        if schedules.generator is not None:
+            raise WrongUse(
+                f"schedule {grid}x{number}: the generator of {schedules.rule.runtime} does not accept it for network "
+                f"{rows[np.argmin(done)]}, {schedules.generator}; leave --strict-runtime away, or give --runtime c"
+            )
         raise WrongUse(
             f"schedule {grid}x{number}: network {rows[np.argmin(done)]} cannot be split after block {number} into "
-            f"{grid} x {grid} patches; blocks that can end a patch stage: {', '.join(map(str, admitted)) or 'none'}"
+            f"{grid} x {grid} patches; blocks that can end a patch stage: {', '.join(map(str, known)) or 'none'}"
         )
 
 
-def _runs_in_tinyengine(schedules: PatchSchedules, chosen: Chosen) -> Bools:
-    """Whether TinyEngine's generator accepts the schedule.
+def _last_of_stage(schedules: PatchSchedules, chosen: Chosen) -> Rows:
+    """The slots `(n,)` with which chosen patch stages end; any where there is no stage."""
+    inside = schedules.table.present.T.copy()
+    inside[1:] &= schedules.split_number[:-1] < chosen.split
+    result: Rows = np.max(inside * np.arange(schedules.table.slots)[:, None], axis=0)
+    return result
 
-    Layer by layer: yes. Patches: a square map that the grid divides without rest, a first convolution 3x3 of stride 2
-    on 3 channels, and inside the stage only 3x3 depthwise convolutions and strides 1 and 2.
-    """
+
+def _runs_in_tinyengine(schedules: PatchSchedules, chosen: Chosen) -> Bools:
+    """Whether TinyEngine's generator accepts the schedule; layer by layer it accepts all."""
     layerwise: Bools = chosen.patches == 1
-    if layerwise.all():
+    limits = memory_rule("tinyengine").generator
+    if layerwise.all() or limits is None:
         return layerwise
-    table, number = schedules.table, schedules.split_number
-    inside = table.present.T.copy()
-    inside[1:] &= number[:-1] < chosen.split
-    kernel, stride = table.kernel.T, table.stride.T
-    foreign = stride > 2
-    foreign |= table.mask_of(Kind.DEPTHWISE)[:, None] & (kernel != 3)
-    last = np.max(inside * np.arange(table.slots)[:, None], axis=0)
+    table, last = schedules.table, _last_of_stage(schedules, chosen)
     rows = np.arange(len(table))
     height, width = schedules.height[last, rows], schedules.width[last, rows]
-    first = (kernel[0] == 3) & (stride[0] == 2) & (table.in_channels[:, 0] == 3)
-    accepted = first & ~(inside & foreign).any(axis=0) & (height == width) & (height % chosen.patches == 0)
+    accepted = limits.stages(table)[last, rows] & (height == width) & (height % chosen.patches == 0)
     result: Bools = accepted | layerwise
     return result

@@ -36,6 +36,12 @@ class Refused(FitnasError):
     exit_code = 1
 
 
+class BrokenPromise(FitnasError):
+    """A figure that was measured is not the one that was promised."""
+
+    exit_code = 6
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The hint appended to an error about an unknown `word`: the nearest known one, or nothing where none is near.
 

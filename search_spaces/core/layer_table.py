@@ -26,6 +26,7 @@ NO_INPUT = -2
 class Kind(enum.IntEnum):
     """What an operator computes.
 
+    `OTHER` multiplies nothing that is known, and reads its whole input: its tensors alone count.
     A matrix product multiplies `in_channels` / `groups` pairs for each of its out_channels x height x width elements:
     with h heads, N tokens and d channels Q.K has (in, out, groups) = (d, h * N, h), and the product with V (h * N, d,
     h).
@@ -40,6 +41,7 @@ class Kind(enum.IntEnum):
     ADD = 7
     CONCAT = 8
     MULTIPLY = 9
+    OTHER = 10
 
 
 WEIGHTED = (Kind.CONV, Kind.DEPTHWISE, Kind.LINEAR)
@@ -98,10 +100,11 @@ class LayerTable:
 
     `kinds`: the kind of each slot's operator, the same in every row. `input_a`, `input_b`: slot that makes the input,
     `NETWORK_INPUT` or `NO_INPUT`. `last_use`: last slot that reads this slot's output (its own index where nobody
-    does). Heights and widths in pixels (tokens x 1 for transformers). `channel_params`: learned values per output
-    channel beside the weights (batch norm 2, bias 1). `cut`: a patch schedule may end after this slot (one block of the
-    network ends here). `widths`: None without a quantization policy: then all is
-    int8. Columns are read slot by slot, so they are best kept `(slots, n)` in memory and handed over
+    does; of an imported network it may read it as a third input, which no column names). Heights and widths in pixels
+    (tokens x 1 for transformers). `channel_params`: learned values per output channel beside the weights (batch norm
+    2, bias 1). `cut`: a patch schedule may end after this slot (one block of the network ends here). `widths`: None
+    without a quantization policy: then all is int8. `kernel_width`: None where all kernels are square, else `kernel`
+    is their height. Columns are read slot by slot, so they are best kept `(slots, n)` in memory and handed over
     transposed.
     """
 
@@ -123,6 +126,7 @@ class LayerTable:
     channel_params: IntArray
     cut: BoolArray
     widths: Widths | None = None
+    kernel_width: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.present)
@@ -159,6 +163,12 @@ class LayerTable:
     def mask_of(self, *kinds: Kind) -> BoolArray:
         """Which slots `(slots,)` hold an operator of one of these kinds."""
         return np.array([kind in kinds for kind in self.kinds], dtype=bool)
+
+    @cached_property
+    def kernel_area(self) -> IntArray:
+        """`(n, slots)`: elements of each kernel's window."""
+        area: IntArray = self.kernel * (self.kernel if self.kernel_width is None else self.kernel_width)
+        return area
 
     @cached_property
     def before(self) -> IntArray:

@@ -45,7 +45,7 @@ def member_folder(name: str, folder: Path) -> Path:
 
 
 def test_there_are_formats() -> None:
-    assert {"pytorch", "timm", "onnx", "optuna"} <= set(format_names())
+    assert {"pytorch", "timm", "onnx", "tflite", "c", "optuna"} <= set(format_names())
     with pytest.raises(WrongUse, match="did you mean 'pytorch'"):
         exporter("pytorc")
 
@@ -76,13 +76,20 @@ def test_the_manifest_promises_the_trials_figures(member_folder: Path, tiny_run:
     knee = tiny_run.knee()
     manifest = json.loads((member_folder / "manifest.json").read_text())
     assert manifest["id"] == knee.architecture.id
-    assert manifest["promised"] == {column: knee.metrics[column] for column in EXACT_COLUMNS}
-    assert manifest["schedule"] == {"patches": knee.patches, "split": knee.split}
-    assert manifest["runtime"] == "tinyengine"
+    searched = {column: knee.metrics[column] for column in EXACT_COLUMNS}
+    if manifest["runtime"] == "tinyengine":
+        assert manifest["promised"] == searched
+        assert manifest["schedule"] == {"patches": knee.patches, "split": knee.split}
+    else:  # the format has a runtime of its own, in which memory is another and the operators are the same
+        assert set(manifest["promised"]) >= set(EXACT_COLUMNS)
+        assert manifest["promised"]["macs_layerwise"] == searched["macs_layerwise"]
+        assert manifest["searched"]["peak_sram_bytes"] == searched["peak_sram_bytes"]
     assert manifest["data"]["source"] == "pictures"
 
 
 def test_the_weights_load_and_give_equal_logits(name: str, member_folder: Path, tiny_run: Run) -> None:
+    if name in ("tflite", "c"):
+        pytest.skip(f"computes in integers: tests/nas/deployment/test_{name}.py compares it with the integer reference")
     network, _ = network_of(tiny_run, tiny_run.knee())
     found = classifier_of_folder(member_folder)
     size = tiny_run.parts.space.input_size(tiny_run.knee().architecture)

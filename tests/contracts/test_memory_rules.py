@@ -6,7 +6,7 @@ import pytest
 from predictors.hardware.memory import memory_rule, runtime_names
 from predictors.hardware.memory_plan import lifetimes, liveness_bound
 from predictors.hardware.patch_schedule import GRIDS
-from predictors.hardware.price import price_population, price_table
+from predictors.hardware.price import bound_table, price_population, price_table
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.mcunetv2.settings import Mcunetv2Settings
@@ -42,7 +42,7 @@ def test_an_unknown_runtime_is_wrong_use() -> None:
 
 
 @pytest.mark.parametrize("count_input", [False, True])
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", [name for name in RUNTIMES if memory_rule(name).planned is None])
 def test_the_price_is_what_the_plan_of_the_arena_needs(table: LayerTable, runtime: str, count_input: bool) -> None:
     """Two independent readings of a rule: bytes alive over a population, and the lifetimes that lay out the arena."""
     alignment = memory_rule(runtime).alignment
@@ -52,6 +52,17 @@ def test_the_price_is_what_the_plan_of_the_arena_needs(table: LayerTable, runtim
             patches, split = int(priced["patches"][row]), int(priced["split"][row])
             tensors = lifetimes(table, row, runtime, patches, split, count_input)
             assert liveness_bound(tensors, alignment) == priced["peak_sram_bytes"][row]
+
+
+@pytest.mark.parametrize("runtime", [name for name in RUNTIMES if memory_rule(name).planned is not None])
+def test_a_plan_of_its_own_is_no_less_than_what_is_alive_and_has_no_patches(table: LayerTable, runtime: str) -> None:
+    priced = price_table(table, runtime)
+    assert (priced["patches"] == 1).all()
+    for row in range(len(table)):
+        alive = liveness_bound(lifetimes(table, row, runtime, 1, 0, count_input=True), memory_rule(runtime).alignment)
+        assert alive <= bound_table(table, runtime)["peak_sram_bytes"][row] <= priced["peak_sram_bytes"][row]
+    with pytest.raises(WrongUse, match="executes no patches"):
+        price_table(table, runtime, schedule="2x1")
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -70,7 +81,7 @@ def test_no_less_than_the_largest_tensor_and_no_more_than_all(table: LayerTable,
     peak = price_table(table, runtime, schedule="none")["peak_sram_bytes"]
     assert (peak >= maps.max(axis=1)).all()
     rule = memory_rule(runtime)
-    if rule.scratch is None:
+    if rule.scratch is None and rule.planned is None:
         assert (peak <= maps.sum(axis=1)).all()
 
 

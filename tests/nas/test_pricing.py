@@ -1,6 +1,7 @@
 """Prices with predicted figures among them: what is held to a limit, and what is said where nothing is within it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,3 +110,14 @@ def test_forecasts_are_joined_and_what_is_not_known_never_fits(space: Mcunetv2) 
     within = (columns["energy_mj"] <= limit) & (columns["latency_ms_high"] <= limit)
     np.testing.assert_array_equal(columns["fits"], within)
     assert 0 < within.sum() < (columns["energy_mj"] <= limit).sum() < free["fits"].sum()
+
+
+def test_the_survey_counts_what_a_strict_runtime_rules_out() -> None:
+    space = Mcunetv2.configured({"resolutions": "96,128"}, InputFacts(3, 128, 128, 10, 300))
+    free = Pricer(space, "tinyengine", Budget.parse("sram=48k"))
+    strict = replace(free, strict_runtime=True)
+    found = survey(strict, seed=0)
+    assert found.refused is not None
+    assert found.refused > 0
+    assert found.share == pytest.approx(survey(free, seed=0).share - found.refused / found.sampled)
+    assert survey(free, seed=0).refused is None

@@ -23,7 +23,7 @@ _BY_KERNEL = (Kind.CONV, Kind.DEPTHWISE)
 _GROUPS = {
     "products": (Kind.CONV, Kind.LINEAR, Kind.MATMUL),
     "depthwise": (Kind.DEPTHWISE,),
-    "others": (Kind.NORM, Kind.POOL, Kind.ADD, Kind.CONCAT, Kind.MULTIPLY),
+    "others": (Kind.NORM, Kind.POOL, Kind.ADD, Kind.CONCAT, Kind.MULTIPLY, Kind.OTHER),
 }
 _OTHER = "other kernels"
 _CLASSES = (

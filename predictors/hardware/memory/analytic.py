@@ -8,6 +8,6 @@ RULE = MemoryRule(
     title="the papers' rule: depthwise in place, projection onto the residual, no scratch buffers",
     source="MCUNetV2, arXiv 2110.15352, Table 1 (1372 and 172 KiB)",
     in_place=frozenset({Kind.DEPTHWISE, Kind.ADD, Kind.MULTIPLY, Kind.NORM}),
-    accumulates=True,
+    accumulates=frozenset(Kind),
     widths=("fp32", "int8", "w8", "w4"),
 )

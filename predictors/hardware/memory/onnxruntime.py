@@ -8,6 +8,5 @@ RULE = MemoryRule(
     title="each tensor of its own, additions, gates and norms in place; without the arena's own overhead",
     source="onnxruntime/core/framework/allocation_planner.cc: reuse of an input by kernels with MayInplace",
     in_place=frozenset({Kind.ADD, Kind.MULTIPLY, Kind.NORM}),
-    accumulates=False,
     widths=("fp32", "int8", "w8", "w4"),
 )

@@ -1,6 +1,7 @@
 """A network in integers, number by number against plain Python, and networks of every space against rounded floats."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,10 +13,11 @@ from torch.nn import functional
 from nas.quantization import operators as ops
 from nas.quantization.affine import Affine
 from nas.quantization.integer import IntegerNetwork
+from nas.quantization.integer_forms import check_integers, float_operators
 from nas.quantization.quantized import Quantized, Rounding, quantize
 from nas.quantization.requantize import Requantization
 from nas.training.recalibrate import recalibrate
-from search_spaces.core.errors import FitnasError
+from search_spaces.core.errors import FitnasError, WrongUse
 from search_spaces.core.policy import QuantizationPolicy, quantizable_names, width
 from search_spaces.core.registry import space_class
 from tests.contracts.conftest import FACTS
@@ -275,3 +277,62 @@ def test_every_operator_of_every_space_is_a_step_from_rounded_floats_at_most(nam
         assert set(checking.worst) == set(quantized.kept)
         assert max(checking.worst.values()) < 1.01
         assert float((integers(pictures) - logits).abs().max()) < 1e-3 * float(logits.abs().max())
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[nn.Module, Tensor, Tensor]:
+    """A network that has learnt digits, those it learnt from, and 597 others."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    pictures, labels = torch.from_numpy(found.images).float().unsqueeze(1) / 8 - 1, torch.from_numpy(found.target)
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        *(nn.Conv2d(1, 12, 3, 1, 1, bias=False), nn.BatchNorm2d(12), nn.ReLU6()),
+        *(nn.Conv2d(12, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(24, 10)),
+    )
+    optimizer = torch.optim.Adam(network.parameters(), 0.02)
+    for _ in range(60):
+        optimizer.zero_grad()
+        functional.cross_entropy(network(pictures[:1200]), labels[:1200]).backward()
+        optimizer.step()
+    return network.eval(), pictures[:1200], pictures[1200:]
+
+
+@pytest.mark.parametrize("policy", [{}, {"scheme": "symmetric"}, {"calibration": "entropy"}])
+def test_logits_in_8_bits_change_the_class_only_where_two_are_as_good_as_equal(
+    policy: dict[str, str], digits: tuple[nn.Module, Tensor, Tensor]
+) -> None:
+    network, known, others = digits
+    quantized = under(network, known, ("first", "second", "classifier"), **policy)
+    reference, integers = IntegerNetwork.of(quantized), IntegerNetwork.of(quantized, integer_logits=True)
+    how = integers.kept[integers.output]
+    expected, got = reference(others), integers(others)
+    assert how.bits == 8
+    assert set(integers.integers(others)[integers.output].unique().tolist()) <= set(range(-128, 128))
+    inside = expected.clamp(how.real(torch.tensor(-128)), how.real(torch.tensor(127)))
+    assert float((inside - got).abs().max()) <= 0.51 * how.scale  # rounded twice
+    best = expected.topk(2).values
+    differ = expected.argmax(1) != got.argmax(1)
+    assert float(differ.float().mean()) <= 0.01
+    assert bool((best[differ, 0] - best[differ, 1] <= how.scale).all())
+
+
+def test_what_has_no_integer_form_is_named() -> None:
+    network, pictures = small()
+    whole = IntegerNetwork.of(under(network, pictures), integer_logits=True)
+    widths = {name: width("int8") for name in NAMES}
+    assert float_operators(whole) == []
+    check_integers(whole, widths, ("int8",), "tflm", "export it --to onnx --int8")
+    partly = IntegerNetwork.of(under(network, pictures, widths={"squeeze": "fp32"}))
+    assert [each for each in float_operators(partly) if each.startswith("squeeze")]
+    with pytest.raises(WrongUse, match=r"no integer form: .*pool \(AdaptiveAvgPool2d\).*--to onnx"):
+        check_integers(partly, widths, ("int8",), "tflm", "export it --to onnx --int8")
+    with pytest.raises(WrongUse, match=r"executes int8 alone.*stem \(w4a8\)"):
+        check_integers(whole, widths | {"stem": width("w4a8")}, ("int8",), "tflm", "export it --to onnx")
+    with pytest.raises(FitnasError, match="range of the logits"):
+        IntegerNetwork.of(replace(under(network, pictures), logits=None), integer_logits=True)
+    last = under(network, pictures, widths={"classifier": "fp32"})
+    with pytest.raises(FitnasError):
+        check_integers(IntegerNetwork.of(last, integer_logits=True), widths, ("int8",), "tflm", "export it")

@@ -15,7 +15,7 @@ from predictors.hardware.price import Schedule, price_table
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, Kind, Layer, LayerTable
-from search_spaces.core.registry import space_class
+from search_spaces.core.registry import space_class, space_names
 from search_spaces.mcunetv2.published import member_of, read_mcunet_configuration
 
 KIB = 1024
@@ -233,7 +233,7 @@ def check_network(table: LayerTable, row: int, runtime: str, schedule: Schedule,
     tensors = lifetimes(table, row, runtime, patches, split, count_input)
     result = plan(tensors, memory_rule(runtime).alignment)
     assert overlaps(tensors, result.offsets) == []
-    assert result.peak_bytes <= 1.05 * result.liveness_bound_bytes
+    assert result.peak_bytes <= 1.02 * result.liveness_bound_bytes
     # scratch buffers are rounded to the alignment here, and not in the price
     slack = 0 if memory_rule(runtime).scratch is None else 2 * (memory_rule(runtime).alignment - 1)
     assert 0 <= result.liveness_bound_bytes - int(priced["peak_sram_bytes"][0]) <= slack
@@ -297,6 +297,24 @@ def test_random_architectures_cost_what_the_price_says(options: dict[str, str], 
         check_network(table, row, "tinyengine", "auto")
 
 
+@pytest.mark.parametrize("name", space_names())
+def test_random_members_of_every_space_under_random_schedules(name: str) -> None:
+    space = space_class(name).configured({}, None)
+    rng = np.random.default_rng([11, *name.encode()])
+    table = space.decode(space.sample(rng, 6))
+    for row in range(len(table)):
+        schedules = [(1, 0), *product((2, 3, 4), range(1, 1 + int(table.cut[row].sum())))]
+        for at in rng.permutation(len(schedules)):
+            try:
+                tensors = lifetimes(table, row, "c", *schedules[at])
+            except WrongUse:
+                continue
+            made = plan(tensors)
+            assert overlaps(tensors, made.offsets) == []
+            assert made.overhead <= 1.02
+            break
+
+
 def test_every_schedule_of_a_random_architecture_costs_what_the_price_says() -> None:
     space = space_class("mcunetv2").configured({}, None)
     table = space.decode(space.sample(np.random.default_rng(11), 2))
@@ -336,7 +354,7 @@ def test_an_operator_works_in_place_only_on_what_nobody_else_reads() -> None:
     # the depthwise convolution's input is the residual: it must survive until the addition
     assert alias_by_name("tinyengine")["deep"] is None
     assert alias_by_name("tinyengine")["add"] is None
-    assert alias_by_name("c") == {"stem": None, "deep": None, "project": None, "add": "project", "last": None}
+    assert alias_by_name("c") == {"stem": None, "deep": None, "project": "stem", "add": "project", "last": None}
 
 
 def test_the_papers_rule_accumulates_onto_the_residual() -> None:
@@ -345,13 +363,39 @@ def test_the_papers_rule_accumulates_onto_the_residual() -> None:
 
 def test_a_patch_stage_holds_the_largest_patch_beside_the_whole_output() -> None:
     tensors = {tensor.name: tensor for tensor in lifetimes(BLOCK, 0, "c", 2, 2)}
+    # 4 rows of the output need 5 of the depthwise output and 6 of the stem; one more each is padding
+    sizes = {"patch:stem": 6, "patch:deep": 5, "patch:project": 4}
+    assert {name: tensors[name].bytes for name in sizes} == {name: 4 * side * side for name, side in sizes.items()}
+    assert tensors["patch:stem"].last == 3
+    assert tensors["patch:project"].alias_of == "patch:stem"
+    assert tensors["add"] == Lifetime("add", 4 * 64, 0, 4)
+    assert not {"stem", "patch:add"} & set(tensors), "the output is written straight into its buffer"
+
+
+def test_a_patch_stage_that_is_not_clipped_has_full_patches() -> None:
+    tensors = {tensor.name: tensor for tensor in lifetimes(BLOCK, 0, "tinyengine", 2, 2)}
     # 4 x 4 rows of the output need 4 + 2 rows of the depthwise output and 6 + 2 of the stem
     sizes = {"patch:stem": 8, "patch:deep": 6, "patch:project": 4, "patch:add": 4}
     assert {name: tensors[name].bytes for name in sizes} == {name: 4 * side * side for name, side in sizes.items()}
     assert tensors["patch:stem"].last == 3
-    assert tensors["patch:add"] == Lifetime("patch:add", 64, 3, 3, alias_of="patch:project")
     assert tensors["add"] == Lifetime("add", 4 * 64, 0, 4)
-    assert "stem" not in tensors
+
+
+def test_a_depthwise_convolution_in_place_has_a_plane_beside_it() -> None:
+    def tensors(channels: int) -> dict[str, Lifetime]:
+        size = {"in_height": 10, "in_width": 9, "out_height": 10, "out_width": 9}
+        layers = [
+            Layer("first", Kind.CONV, -1, -2, 3, channels, **size),
+            Layer("deep", Kind.DEPTHWISE, 0, -2, channels, channels, kernel=3, groups=channels, **size),
+            Layer("last", Kind.CONV, 1, -2, channels, 4, **size),
+        ]
+        return {tensor.name: tensor for tensor in lifetimes(LayerTable.from_layers(layers), 0, "c")}
+
+    many, one = tensors(12), tensors(1)
+    assert many["deep"].alias_of == "first"
+    assert many["plane:deep"] == Lifetime("plane:deep", 12 * 12, 1, 1)  # its 11 columns are 12 in words
+    assert one["deep"].alias_of is None, "the plane would be larger than the output"
+    assert "plane:deep" not in one
 
 
 def test_the_image_counts_while_it_is_read() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.memory import memory_rule, runtime_names
-from predictors.hardware.patch_schedule import GRIDS, Chosen, PatchSchedules, PatchStage
+from predictors.hardware.patch_schedule import GRIDS, Chosen, PatchSchedules
 from search_spaces.core.space import SearchSpace
 from search_spaces.mcunetv2.space import Mcunetv2
 from search_spaces.tinynet.space import Tinynet
@@ -21,9 +21,10 @@ def test_no_peak_is_below_its_bounds(runtime: str) -> None:
     schedules = schedules_of(Mcunetv2.configured({"resolutions": "50,96"}, None), runtime)
     for slot in schedules.split_slots():
         rows = np.flatnonzero(schedules.splits[slot])
-        stage = PatchStage(schedules, slot, rows)
+        stage = schedules.stage(slot, rows)
         for grid in GRIDS:
             peak = stage.peak(grid)
+            assert (stage.macs_at_least(grid) <= stage.macs(grid)).all()
             assert (stage.at_least(grid) <= peak).all()
             assert (schedules.at_least(slot)[rows] <= peak).all()
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from predictors.hardware import price
-from predictors.hardware.price import parse_schedule, price_population, price_table
+from predictors.hardware.price import parse_schedule, price_population, price_table, schedules_of
 from search_spaces.blocks.mbconv_layers import mbconv_layers
 from search_spaces.core.errors import WrongUse
+from search_spaces.core.input_facts import InputFacts
 from search_spaces.core.layer_table import LayerTable
 from search_spaces.core.population import Population
 from search_spaces.mcunetv2.published import mobilenet_v2
@@ -206,3 +207,30 @@ def test_tinyengines_patches_know_3x3_alone_but_what_runs_behind_them_may_be_wid
         arguments["blocks"][index]["kernel"] = 5
         columns = price_table(table_of(arguments), "tinyengine", None, (4, 5))
         assert bool(columns["runs_in_tinyengine"][0]) == accepted
+
+
+def test_a_strict_runtime_takes_only_what_its_generator_accepts() -> None:
+    table = table_of(mobilenet_v2())
+    free, strict = (schedules_of(table, "tinyengine", strict) for strict in (False, True))
+    assert 0 < strict[0] < free[0]
+    np.testing.assert_array_equal(schedules_of(table, "c", strict=True), schedules_of(table, "c"))  # it takes all
+    assert schedules_of(table, "tflm")[0] == 0
+    with pytest.raises(WrongUse, match="the generator of tinyengine does not accept it"):
+        price_table(table, "tinyengine", None, (3, 5), strict=True)
+    assert price_table(table, "tinyengine", None, (4, 5), strict=True)["split"][0] == 5
+
+
+def test_a_strict_price_is_the_best_of_the_accepted_schedules() -> None:
+    space = Mcunetv2.configured({"resolutions": "96,112"}, InputFacts(3, 112, 112, 10, 300))
+    population = space.sample(np.random.default_rng(4), 200)
+    free, strict = (price_population(population, "tinyengine", strict=strict) for strict in (False, True))
+    assert strict["runs_in_tinyengine"].all()
+    kept = free["runs_in_tinyengine"]
+    assert 0 < kept.sum() < len(kept)
+    for column in ("peak_sram_bytes", "macs", "patches", "split"):
+        np.testing.assert_array_equal(strict[column][kept], free[column][kept])
+    assert (strict["peak_sram_bytes"] >= free["peak_sram_bytes"]).all()
+    limits = {"peak_sram_bytes": float(np.median(strict["peak_sram_bytes"]))}
+    within = price_population(population, "tinyengine", limits, strict=True)
+    assert within["runs_in_tinyengine"].all()
+    np.testing.assert_array_equal(within["fits"], strict["peak_sram_bytes"] <= limits["peak_sram_bytes"])

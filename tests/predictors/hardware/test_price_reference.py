@@ -14,7 +14,7 @@ import pytest
 
 from predictors.hardware.layerwise import Layerwise
 from predictors.hardware.memory import memory_rule
-from predictors.hardware.patch_schedule import PatchSchedules, PatchStage
+from predictors.hardware.patch_schedule import PatchSchedules
 from predictors.hardware.price import price_table
 from search_spaces.blocks.mbconv_layers import mbconv_layers
 from search_spaces.core.layer_table import NETWORK_INPUT, Kind, Layer, LayerTable
@@ -48,7 +48,7 @@ class Simulation:
     def in_place(self, operator: int, out_elements: int, in_elements: int) -> bool:
         kinds = {
             "analytic": (Kind.DEPTHWISE, Kind.ADD, Kind.MULTIPLY, Kind.NORM),
-            "c": (Kind.ADD, Kind.MULTIPLY, Kind.NORM),
+            "c": (Kind.DEPTHWISE, Kind.ADD, Kind.MULTIPLY),
             "tinyengine": (Kind.DEPTHWISE, Kind.MULTIPLY),
         }[self.runtime]
         source = self.layers[operator].input_a
@@ -57,7 +57,8 @@ class Simulation:
 
     def onto_residual(self, tensor: int) -> bool:
         """Made straight onto the other input of the addition right behind, which alone reads it."""
-        if self.runtime != "analytic" or self.readers[tensor] != [tensor + 1]:
+        kinds = {"analytic": tuple(Kind), "c": (Kind.CONV,), "tinyengine": ()}[self.runtime]
+        if self.layers[tensor].kind not in kinds or self.readers[tensor] != [tensor + 1]:
             return False
         add = self.layers[tensor + 1]
         if add.kind != Kind.ADD or add.input_a != tensor or not 0 <= add.input_b < tensor:
@@ -65,9 +66,9 @@ class Simulation:
         return not self.read_after(add.input_b, tensor + 1)
 
     def rounded(self, elements: int, channels: int, in_patch: bool) -> int:
-        if self.runtime != "tinyengine":
+        if self.runtime == "analytic":
             return elements
-        if in_patch:  # the stated rule for patches: three bytes more where the channels are no multiple of four
+        if in_patch and self.runtime == "tinyengine":  # as stated: three more where channels are no multiple of four
             return elements + (3 if channels % 4 else 0)
         return -(-elements // 4) * 4
 
@@ -91,12 +92,21 @@ class Simulation:
             )  # behind a split only its output is left
             total = sum(size(t) for t in made_before if any(reader >= operator for reader in self.readers[t]))
             height, width = sides[layer.input_a] if layer.input_a >= 0 else (layer.in_height, layer.in_width)
-            if not self.in_place(operator, elements(operator), layer.in_channels * height * width):
+            if self.in_place(operator, elements(operator), layer.in_channels * height * width):
+                if self.runtime == "c" and layer.kind == Kind.DEPTHWISE:
+                    total += min(size(operator), self.plane_bytes(operator, *sides[operator]))
+            elif not (self.runtime == "c" and in_patch and operator == end):  # written straight into the whole buffer
                 total += size(operator)
             if self.count_input and not in_patch and any(reader >= operator for reader in self.readers[NETWORK_INPUT]):
                 total += self.image_bytes()
             most = max(most, total)
         return most
+
+    def plane_bytes(self, operator: int, height: int, width: int) -> int:
+        """One channel of what a depthwise convolution reads, with its padding, rows in words."""
+        layer = self.layers[operator]
+        rows, columns = (layer.stride * (side - 1) + layer.kernel for side in (height, width))
+        return rows * ((columns + 3) // 4 * 4)
 
     def image_bytes(self) -> int:
         first = self.layers[0]
@@ -162,6 +172,8 @@ class Simulation:
         """Every patch in turn, the last of a row or column smaller; then what runs behind the split."""
         end = self.layers[split]
         work, scratch, macs = 0, 0, 0
+        if self.runtime == "c":
+            return self.clipped(grid, split)
         for height in grains(end.out_height, grid):
             for width in grains(end.out_width, grid):
                 sides, in_sides = self.patch_sides(split, height, width)
@@ -176,6 +188,51 @@ class Simulation:
         behind = range(split + 1, len(self.layers))
         macs += sum(self.macs(i, self.layers[i].out_height, self.layers[i].out_width) for i in behind)
         return Figures(max(work, tail) + scratch + self.kernel_bytes(), macs)
+
+    def clipped(self, grid: int, split: int) -> Figures:
+        """The same where no patch reaches beyond a map: buffers for the tallest and the widest patch of each tensor."""
+        end = self.layers[split]
+        rows = [self.needed(split, 0, *each) for each in ranges(end.out_height, grid)]
+        columns = [self.needed(split, 1, *each) for each in ranges(end.out_width, grid)]
+        lengths = [
+            [{tensor: stop - start for tensor, (start, stop) in each.items()} for each in axis]
+            for axis in (rows, columns)
+        ]
+        tallest, widest = ({t: max(each[t] for each in axis) for t in range(split + 1)} for axis in lengths)
+        sides = {tensor: (tallest[tensor], widest[tensor]) for tensor in range(split + 1)}
+        work = self.working_bytes(split, 0, sides, in_patch=True)
+        work += self.rounded(end.out_channels * end.out_height * end.out_width, end.out_channels, False)
+        work += self.image_bytes() if self.count_input else 0
+        macs = sum(
+            self.macs(operator, height[operator], width[operator])
+            for height in lengths[0]
+            for width in lengths[1]
+            for operator in range(split + 1)
+        )
+        last = len(self.layers) - 1
+        tail = self.working_bytes(last, split + 1, self.whole_sides(), in_patch=False)
+        behind = range(split + 1, len(self.layers))
+        macs += sum(self.macs(i, self.layers[i].out_height, self.layers[i].out_width) for i in behind)
+        return Figures(max(work, tail), macs)
+
+    def needed(self, split: int, axis: int, start: int, stop: int) -> dict[int, tuple[int, int]]:
+        """Rows or columns of every tensor that some of the split's output need, padding left out."""
+        found = {split: (start, stop)}
+        for operator in range(split, -1, -1):
+            layer = self.layers[operator]
+            given = (layer.in_height, layer.in_width)[axis]
+            # every network here pads as its kernel is wide
+            touched = [
+                place * layer.stride + tap - layer.kernel // 2
+                for place in range(*found[operator])
+                for tap in range(layer.kernel)
+            ]
+            inside = [place for place in touched if 0 <= place < given]
+            for source in (layer.input_a, layer.input_b):
+                if source >= 0:
+                    known = found.get(source, (given, 0))
+                    found[source] = (min(known[0], *inside, given), max(known[1], *(place + 1 for place in inside), 0))
+        return found
 
     def splits(self) -> Iterator[tuple[int, int]]:
         """(number of blocks, operator) of every place where a patch stage may end."""
@@ -204,6 +261,12 @@ def grains(side: int, grid: int) -> list[int]:
     full = -(-side // grid)
     rest = side - full * (grid - 1)
     return [*([full] * (grid - 1)), rest] if rest > 0 else []
+
+
+def ranges(side: int, grid: int) -> list[tuple[int, int]]:
+    """First and behind the last row of each patch."""
+    full = -(-side // grid)
+    return [(place * full, min(place * full + full, side)) for place in range(grid)]
 
 
 def choose(schedules: dict[tuple[int, int], Figures], limits: dict[str, float] | None) -> tuple[int, int]:
@@ -284,7 +347,7 @@ def priced_schedules(table: LayerTable, runtime: str, count_input: bool) -> list
     schedules = PatchSchedules(Layerwise.of(table, memory_rule(runtime), count_input))
     for slot in schedules.split_slots():
         rows = np.flatnonzero(schedules.splits[slot])
-        stage = PatchStage(schedules, slot, rows)
+        stage = schedules.stage(slot, rows)
         for grid in GRIDS:
             priced, admitted = stage.price(grid), stage.admits(grid)
             for i, row in enumerate(rows):
