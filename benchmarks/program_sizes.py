@@ -53,7 +53,7 @@ def operators() -> Iterator[tuple[c.Operator, bool]]:
         yield c.Convolution(**known, window=window, weights=form, addition=added), False
     for kernel, stride in ((1, 2), (3, 1), (3, 2), (5, 1), (5, 2), (7, 1), (7, 2)):
         window = c.Window((kernel, kernel), (stride, stride), kernel // 2, kernel // 2)
-        for form, channels in itertools.product(forms[:4], (1, 3, 16)):
+        for form, channels in itertools.product(forms[:5], (1, 3, 16)):
             source = c.Map("a", 8, 8, channels)
             yield c.Convolution(name="x", inputs=(source,), output=out, window=window, weights=form), False
         yield c.Convolution(**known, window=window, weights=forms[0], addition=addition), False
