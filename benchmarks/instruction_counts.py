@@ -25,6 +25,7 @@ from predictors.hardware.instructions import Calls, fit, instruction_model
 FOLDER = Path(__file__).parent.parent / "predictors" / "hardware" / "instruction_counts"
 RESOLUTIONS = "24,32,40,48,64,80"
 HELD_OUT_FROM = 1000
+WITH_VECTORS = ("cortex-m55",)
 
 
 def counted(kernels: Target, networks: int) -> list[tuple[str, Calls, float]]:
@@ -82,8 +83,10 @@ def main() -> None:
     for name in told.targets:
         kernels = target(name)
         if told.networks:
-            model = fit(counted(kernels, told.networks))
-            text = tomli_w.dumps({"coefficients": {name: list(each) for name, each in model.coefficients.items()}})
+            model = fit(counted(kernels, told.networks), vectors=kernels.board in WITH_VECTORS)
+            coefficients = {name: list(each) for name, each in model.coefficients.items()}
+            within = 0.05 if model.vectors else model.within
+            text = tomli_w.dumps({"vectors": model.vectors, "within": within, "coefficients": coefficients})
             (FOLDER / f"{kernels.board}.toml").write_text(
                 f"# by benchmarks/instruction_counts.py; {compiler()}\n{text}"
             )

@@ -38,11 +38,12 @@ class BoardForecast:
         return {LATENCY: told}
 
     def __call__(self, population: Population, priced: Columns | None = None) -> Columns:
-        """Milliseconds, the ends of their interval, and 0 for each: no network is unlike those counted."""
+        """Milliseconds, the ends of their interval, and 1 where a network has operators like none that was counted."""
         model, known = instruction_model(self.device.core_name), self.calibration
         starts = range(0, max(len(population), 1), _CHUNK)
-        tables = (population.space.decode(population[start : start + _CHUNK]) for start in starts)
+        tables = [population.space.decode(population[start : start + _CHUNK]) for start in starts]
         instructions = np.concatenate([model.of_table(table) for table in tables])
+        unlike = ~np.concatenate([model.knows_table(table) for table in tables])
         if priced is not None:
             instructions = instructions * priced["macs"] / np.maximum(priced["macs_layerwise"], 1)
         milliseconds = _MILLISECONDS * instructions * known.cycles_per_instruction / self.device.clock_hz
@@ -50,7 +51,7 @@ class BoardForecast:
             LATENCY: milliseconds,
             f"{LATENCY}_low": milliseconds * (1 - known.error),
             LATENCY + PROMISED: milliseconds * (1 + known.error),
-            f"{LATENCY}_extrapolated": np.zeros(len(population), dtype=np.int64),
+            f"{LATENCY}_extrapolated": unlike.astype(np.int64),
         }
 
 

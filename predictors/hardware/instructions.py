@@ -20,6 +20,9 @@ from search_spaces.core.layer_table import Kind, LayerTable
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 _FOLDER = "predictors.hardware.instruction_counts"
+_FEW_CHANNELS = 4
+_GUESSED_AN_ELEMENT = 40.0
+_INPUTS_AT_ONCE, _OUTPUTS_AT_ONCE = 16, 4
 _WINDOWED = (Kind.CONV, Kind.DEPTHWISE)
 _ELEMENTWISE = {Kind.ADD: "add", Kind.MULTIPLY: "multiply"}
 
@@ -42,8 +45,11 @@ class Calls:
         return cls(*(np.asarray(value, dtype=np.float64) for value in values))
 
 
-def call_features(kernel_name: str, calls: Calls) -> Floats:
-    """What a kernel's loops run over, one more axis behind: constant, channels, then by kernel."""
+def call_features(kernel_name: str, calls: Calls, vectors: bool = False) -> Floats:
+    """What a kernel's loops run over, one more axis behind: constant, channels, then by kernel.
+
+    `vectors`: of cores that take sixteen inputs, or four outputs of a depthwise convolution, at once.
+    """
     pixels, channels = calls.height * calls.width, calls.outputs
     one = np.ones_like(pixels)
     if kernel_name.startswith("depthwise"):
@@ -53,6 +59,7 @@ def call_features(kernel_name: str, calls: Calls) -> Floats:
         odd_rows = calls.height * (calls.width % 2)
         parts = [one, channels, channels * rows, channels * rows * columns, channels * calls.height, channels * pixels,
                  channels * odd_rows]  # fmt: skip
+        parts += [channels * calls.height * np.ceil(calls.width / _OUTPUTS_AT_ONCE)] * vectors
     elif kernel_name.startswith("convolution"):
         inside = pixels - calls.border
         parts = [one, channels, channels * calls.height, channels * inside, channels * inside * calls.inputs,
@@ -66,25 +73,43 @@ def call_features(kernel_name: str, calls: Calls) -> Floats:
         even = pixels - odd
         parts = [one, channels, channels * even, channels * even * calls.inputs, channels * odd,
                  channels * odd * calls.inputs]  # fmt: skip
+        steps = np.ceil(calls.inputs / _INPUTS_AT_ONCE)
+        parts += [channels * even * steps, channels * odd * steps] * vectors
     return np.stack(parts, axis=-1)
 
 
 @dataclass(frozen=True)
 class InstructionModel:
-    """Coefficients by kernel, in the order of `call_features`."""
+    """Coefficients by kernel, in the order of `call_features`; `vectors` as there. `within`: how far off a program may
+    be, as a fraction.
+    """
 
     coefficients: Mapping[str, tuple[float, ...]]
+    vectors: bool = False
+    within: float = 0.03
 
     def of_calls(self, kernel_name: str, calls: Calls) -> Floats:
-        """Instructions of each call. A kernel that was never counted takes those of the nearest one that was."""
-        return np.asarray(call_features(kernel_name, calls) @ np.array(self.coefficients[self._known(kernel_name)]))
+        """Instructions of each call. One that was never counted is guessed: of a kernel of another size by its area, of
+        another kind by its elements.
+        """
+        known = self._nearest(kernel_name)
+        if known is None:
+            return np.asarray(_GUESSED_AN_ELEMENT * calls.height * calls.width * calls.outputs)
+        area = (_size(kernel_name) / _size(known)) ** 2
+        features = call_features(known, calls, self.vectors)
+        return np.asarray(area * (features @ np.array(self.coefficients[known])))
 
-    def _known(self, name: str) -> str:
+    def knows(self, kernel_name: str, calls: Calls) -> Bools:
+        """Whether calls are like those that were counted: of windows over many channels there were none."""
+        few = calls.inputs <= _FEW_CHANNELS if kernel_name.startswith("convolution") else np.ones_like(calls.inputs)
+        return np.asarray(few.astype(bool) & (kernel_name in self.coefficients))
+
+    def _nearest(self, name: str) -> str | None:
         if name in self.coefficients:
             return name
         kind = name.partition("_")[0]
-        same = [each for each in self.coefficients if each.startswith(kind)] or list(self.coefficients)
-        return min(same, key=lambda each: abs(_size(each) - _size(name)))
+        same = [each for each in self.coefficients if each.startswith(kind)]
+        return min(same, key=lambda each: abs(_size(each) - _size(name))) if same else None
 
     def of_table(self, table: LayerTable) -> Floats:
         """Of networks `(n,)`, layer by layer."""
@@ -92,6 +117,13 @@ class InstructionModel:
         for _, there, name, calls in table_calls(table):
             total += there * self.of_calls(name, calls)
         return total
+
+    def knows_table(self, table: LayerTable) -> Bools:
+        """Of networks `(n,)`: whether all their calls are known."""
+        known = np.ones(len(table), dtype=bool)
+        for _, there, name, calls in table_calls(table):
+            known &= ~there | self.knows(name, calls)
+        return known
 
 
 def core_names() -> list[str]:
@@ -103,20 +135,21 @@ def core_names() -> list[str]:
 def instruction_model(core: str) -> InstructionModel:
     """Of a core that has a file."""
     told = tomllib.loads(files(_FOLDER).joinpath(f"{core}.toml").read_text(encoding="utf-8"))
-    return InstructionModel({name: tuple(values) for name, values in told["coefficients"].items()})
+    coefficients = {name: tuple(values) for name, values in told["coefficients"].items()}
+    return InstructionModel(coefficients, told.get("vectors", False), told.get("within", InstructionModel.within))
 
 
-def fit(counted: Iterable[tuple[str, Calls, float]]) -> InstructionModel:
+def fit(counted: Iterable[tuple[str, Calls, float]], vectors: bool = False) -> InstructionModel:
     """From calls and their instructions, each as important as another: the least squares of relative errors."""
     by_kernel: dict[str, list[tuple[Floats, float]]] = {}
     for name, calls, instructions in counted:
-        by_kernel.setdefault(name, []).append((call_features(name, calls), instructions))
+        by_kernel.setdefault(name, []).append((call_features(name, calls, vectors), instructions))
     found = {}
     for name, rows in sorted(by_kernel.items()):
         features, wanted = np.array([row for row, _ in rows]), np.array([each for _, each in rows])
         solved = np.linalg.lstsq(features / wanted[:, None], np.ones(len(wanted)), rcond=None)[0]
         found[name] = tuple(float(f"{value:.6g}") for value in solved)
-    return InstructionModel(found)
+    return InstructionModel(found, vectors)
 
 
 def kernel_name(kind: Kind, kernel: int, stride: int, fused: bool = False) -> str:

@@ -45,3 +45,15 @@ def test_what_is_linear_in_its_shapes_is_learnt_exactly() -> None:
     other = Calls.of(31, 5, 64, 24, 0)
     assert float(model.of_calls("pointwise", other)) == pytest.approx(instructions(other), rel=1e-3)
     assert float(model.of_calls("pointwise_add", other)) == pytest.approx(instructions(other), rel=1e-3)
+    assert model.knows("pointwise", other)
+    assert not model.knows("pointwise_add", other)
+    assert float(model.of_calls("add", other)) > 0, "a guess"
+
+
+def test_windows_over_many_channels_are_not_known() -> None:
+    model = instruction_model("cortex-m4")
+    assert model.knows("convolution_3x3_s2", Calls.of(8, 8, 3, 16, 0))
+    assert not model.knows("convolution_3x3_s2", Calls.of(8, 8, 16, 16, 0))
+    assert not model.knows("convolution_5x5_s1", Calls.of(8, 8, 3, 16, 0))
+    three, five = (float(model.of_calls(f"convolution_{k}x{k}_s2", Calls.of(8, 8, 3, 16, 0))) for k in (3, 5))
+    assert five == pytest.approx(three * 25 / 9)

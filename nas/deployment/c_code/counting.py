@@ -21,12 +21,14 @@ _KINDS: dict[type[Operator], Kind] = {
 
 
 def program_instructions(model: Model) -> float | None:
-    """A picture's; None where nobody has counted those of the target's core."""
+    """A picture's; None where nobody has counted those of the target's core, or an operator is like none counted."""
     core = model.target.board
     if core not in core_names():
         return None
-    known = instruction_model(core)
-    return float(sum(known.of_calls(name, calls) for name, calls in program_calls(model)))
+    known, made = instruction_model(core), list(program_calls(model))
+    if not all(known.knows(name, calls) for name, calls in made):
+        return None
+    return float(sum(known.of_calls(name, calls) for name, calls in made))
 
 
 def program_calls(model: Model) -> Iterator[tuple[str, Calls]]:
