@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas.board_profiling import SimulatedBoard, board_profile, check_board, simulated_board
 from nas.config import RunConfig
 from nas.core.measured import FP32, HOST, MIXED, Measured, Target, noise
 from nas.feasibility import ends_that_fit
@@ -64,6 +65,9 @@ class Profile:
         return self._measured(population, reporter)
 
     def _measured(self, population: Population, reporter: Reporter) -> MeasuredRows:
+        on = simulated_board(self.rows.target.device)
+        if on is not None:
+            return self._simulated(on, population, reporter)
         from nas.evaluation.host_profile import host_profile, passes_left
 
         if not any(map(passes_left, self.rows.figures)):
@@ -75,6 +79,14 @@ class Profile:
 
         with reporter.progress(f"profiling {len(population)} networks") as report:
             found = host_profile(self.space, population, self.rows.target, self.rows.figures, keep, report)
+        return replace(self.rows, figures=tuple(found))
+
+    def _simulated(self, on: SimulatedBoard, population: Population, reporter: Reporter) -> MeasuredRows:
+        def keep(found: Sequence[Measured | None]) -> None:
+            replace(self.rows, figures=tuple(found)).write(self.out)
+
+        with reporter.progress(f"simulating {len(population)} networks") as report:
+            found = board_profile(self.space, population, on, self.rows.figures, keep, report)
         return replace(self.rows, figures=tuple(found))
 
     def _write_networks(self, population: Population, folder: Path, reporter: Reporter) -> None:
@@ -90,7 +102,8 @@ class Profile:
 
     def noise(self, rows: MeasuredRows) -> str:
         """What to say of this machine where it was too busy; empty where it was quiet, or another is to be measured."""
-        return "" if self.folder is not None else noise([latency for latency in rows.figures if latency])
+        exact = self.folder is not None or simulated_board(self.rows.target.device) is not None
+        return "" if exact else noise([latency for latency in rows.figures if latency])
 
 
 def precision_of(config: RunConfig) -> str:
@@ -156,9 +169,12 @@ def _check(config: RunConfig, target: Target, samples: int, folder: Path | None)
         from nas.onnx_door import require
 
         require("--export")
+    elif simulated_board(target.device) is not None:
+        check_board(target)
     elif target.device != HOST:
         raise WrongUse(
-            f"--device {target.device}: only {HOST}, this machine, can be measured here; add --export DIR to get the "
+            f"--device {target.device}: {HOST}, this machine, and simulated cores such as cortex-m4 can be measured "
+            "here, and devices with a calibration; add --export DIR to get the "
             "networks as .onnx files and a CSV file whose column latency_ms you fill in"
         )
     else:

@@ -23,8 +23,18 @@ _Budget = Annotated[
     str | None,
     typer.Option("--budget", help="Only networks within exact limits, e.g. macs=30M.", show_default=False),
 ]
-_Device = Annotated[str, typer.Option("--device", help="host: this machine's CPU; any other name with --export.")]
-_Runtime = Annotated[str, typer.Option("--runtime", help="onnxruntime or torch; with --export whatever runs there.")]
+_Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="host: this machine's CPU; cortex-m4 or another simulated core, or a device with a calibration (--runtime "
+        "c); any other name with --export.",
+    ),
+]
+_Runtime = Annotated[
+    str,
+    typer.Option("--runtime", help="onnxruntime or torch; c on simulated cores; with --export what runs there."),
+]
 _Threads = Annotated[int, typer.Option("--threads", help="Each on a processor of its own.")]
 _Batch = Annotated[int, typer.Option("--batch", help="Pictures at once; a latency is that of all.")]
 _Samples = Annotated[int, typer.Option("--samples", help="Networks, spread over the space's operators.")]
@@ -73,7 +83,7 @@ def profile(
         name: value for name, value in (("data", data), ("budget", budget), ("quantize", quantize)) if value is not None
     }
     config = RunConfig.checked(space=space, set=parsed_settings(set_ or []), seed=seed, **named)
-    precision = precision_of(config)
+    precision = "int8" if runtime == "c" else precision_of(config)
     target = Target(device, runtime, precision, threads, batch)
     reporter = TerminalReporter(quiet)
     job = prepare_profile(config, target, samples, out, export, force, reporter)

@@ -40,6 +40,10 @@ def print_profile(console: "Console", document: dict[str, Any]) -> None:
             markup=False,
         )
         return
+    if networks[0]["spread"] is None:
+        values = [network["value"] for network in networks]
+        console.print(f"latency {min(values):.3g} to {max(values):.3g} ms, counted in simulation: no run differs")
+        return
     latency, spread, drift = (
         np.array([network[name] for network in networks]) for name in ("value", "spread", "drift")
     )

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from nas.deployment.qemu.toolchain import missing_tools
 from tests.tiny_run import draw_pictures
 
 
@@ -72,3 +75,18 @@ def test_search_generate_verify(nas, tmp_path):
     refused = nas("export", "fw", "--to", "onnx", "--target", "cortex-m4", "--out", "other")
     assert refused.code == 2
     assert "has no option --target" in refused.err
+
+
+@pytest.mark.skipif(bool(missing_tools()), reason="needs gcc-arm-none-eabi and qemu-system-arm")
+def test_profile_on_a_simulated_core(nas, tmp_path):
+    asked = ["profile", "--space", "mcunetv2", "--set", "backbone=micro", "--set", "resolutions=16"]
+    asked += ["--device", "cortex-m4", "--samples", "2", "--out", "m4.csv"]
+    refused = nas(*asked)
+    assert refused.code == 2
+    assert "give --runtime c" in refused.err
+    found = nas(*asked, "--runtime", "c")
+    assert found.code == 0, found.err
+    assert "counted in simulation" in found.out
+    again = nas(*asked, "--runtime", "c", "--json")
+    assert [network["passes"] for network in again.document["networks"]] == [None, None]
+    assert again.document["target"]["precision"] == "int8"
