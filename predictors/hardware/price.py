@@ -79,11 +79,14 @@ def schedules_of(table: LayerTable, runtime: str, strict: bool = False) -> NDArr
 
 def bound_table(table: LayerTable, runtime: str, *rules: Any) -> Columns:
     """The same as `price_table` for the least that networks can have: no network with these operators, or more and
-    larger ones, has a lower peak.
+    larger ones, has a lower peak, or less flash.
     """
-    columns, planned = price_table(table, runtime, None, *rules), memory_rule(runtime).planned
-    if planned is not None:
-        columns["peak_sram_bytes"] = planned.at_least(table)
+    columns, rule = price_table(table, runtime, None, *rules), memory_rule(runtime)
+    if rule.planned is not None:
+        columns["peak_sram_bytes"] = rule.planned.at_least(table)
+    if rule.code is not None:
+        plain = price_table(table, runtime, None, "none")["flash_bytes"]
+        columns["flash_bytes"] = plain - rule.code.bytes_of(table) + rule.code.at_least(table)
     return columns
 
 
@@ -164,7 +167,7 @@ class _Pricing:
         table, live = layerwise.table, layerwise.live
         macs = layerwise.macs.sum(axis=1)
         rule = layerwise.rule
-        code = CODE_BYTES if rule.code is None else rule.code(table)
+        code = CODE_BYTES if rule.code is None else rule.code.bytes_of(table)
         sizes = counts(table, layerwise.products, rule.channel_bytes, code)
         columns: Columns = {"macs_layerwise": macs, **sizes, "macs": macs.copy()}
         columns["bitops"] = bitops(table, layerwise.product_macs)

@@ -32,6 +32,7 @@ _STRUCTS = {
     Kind.MULTIPLY: "multiply",
     Kind.POOL: "mean",
 }
+_LEAST: Mapping[Kind, str | tuple[str, ...]] = {**_STRUCTS, Kind.CONV: ("convolution", "pointwise")}
 _FEW_CHANNELS = 4
 
 
@@ -103,6 +104,23 @@ def code_bytes(table: LayerTable, target: str = USUAL) -> Bytes:
     total = total - np.rint(fused * (sizes.structs["add"] + sizes.layer)).astype(np.int64)
     adds = table.present[:, table.slots_of(Kind.ADD)].sum(axis=1)
     result: Bytes = total + adds * sizes.structs["addition"]
+    return result
+
+
+def least_code_bytes(table: LayerTable, target: str = USUAL) -> Bytes:
+    """What no network `(n,)` with these operators, or more and larger ones, can undercut: the smallest function of each
+    kind, and additions that convolutions take over. Networks of larger operators may share more of their functions.
+    """
+    sizes = program_sizes(target)
+    total: Any = np.full(len(table), sizes.start, dtype=np.int64)
+    for kind, struct in _STRUCTS.items():
+        count = table.present[:, table.slots_of(kind)].sum(axis=1)
+        if kind == Kind.ADD:
+            total = total + count * sizes.structs["addition"]
+            continue
+        least = min((size for name, size in sizes.functions.items() if name.startswith(_LEAST[kind])), default=0)
+        total = total + (count > 0) * least + np.floor(count * (sizes.structs[struct] + sizes.layer)).astype(np.int64)
+    result: Bytes = total
     return result
 
 

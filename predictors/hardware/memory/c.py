@@ -1,7 +1,7 @@
 """The arena of the C code that `nas export --to c` writes, to the byte."""
 
-from predictors.hardware.memory.rule import MemoryRule
-from predictors.hardware.program_size import CHANNEL_BYTES, code_bytes
+from predictors.hardware.memory.rule import MemoryRule, Planned
+from predictors.hardware.program_size import CHANNEL_BYTES, code_bytes, least_code_bytes
 from search_spaces.core.layer_table import Kind
 
 RULE = MemoryRule(
@@ -11,7 +11,7 @@ RULE = MemoryRule(
     in_place=frozenset({Kind.DEPTHWISE, Kind.ADD, Kind.MULTIPLY}),
     accumulates=frozenset({Kind.CONV}),
     alignment=4,
-    code=code_bytes,
+    code=Planned(code_bytes, least_code_bytes),
     channel_bytes=CHANNEL_BYTES,
     plane=True,
     clips=True,

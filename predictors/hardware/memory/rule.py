@@ -31,7 +31,7 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Planned:
-    """What a runtime's own plan needs, image included.
+    """What a runtime itself decides: the arena by a plan of its own, image included, or the code of its programs.
 
     `bytes_of`: bytes `(n,)`. `at_least`: bytes `(n,)` that no network with these operators, or more and larger ones,
     can undercut. A plan by rules of thumb can need less where a tensor grows, so that its own figure is no such bound.
@@ -104,7 +104,7 @@ class MemoryRule:
     planned: Planned | None = None
     lacks: frozenset[Kind] = frozenset()
     generator: PatchLimits | None = None
-    code: Callable[[LayerTable], Bytes] | None = None
+    code: Planned | None = None
     channel_bytes: int = BYTES_PER_CHANNEL
     plane: bool = False
     clips: bool = False
