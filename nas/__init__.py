@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         profile,
         search,
         space,
+        verify,
     )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "profile",
     "search",
     "space",
+    "verify",
 ]
 
 

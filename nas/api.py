@@ -23,6 +23,7 @@ from search_spaces.core.space import SearchSpace
 if TYPE_CHECKING:
     from nas.accuracy_predictor import AccuracyScores, LearntAccuracy
     from nas.baselines import Baselines
+    from nas.deployment.verification import Verification
     from nas.device_predictor import DevicePredictor
     from nas.member import MemberReport
     from nas.quantizing import QuantizationReport
@@ -252,6 +253,16 @@ def evaluate_accuracy_predictor(
     from nas.accuracy_fitting import evaluate_accuracy
 
     return evaluate_accuracy(Path(folder), run, data, Path(root), reporter).scores
+
+
+def verify(folder: str | Path) -> "Verification":
+    """What an exported folder promised, measured again; `raise_broken()` of it raises where a promise is not kept.
+
+    `NotFound` where the folder is no export, `WrongUse` where nothing of its kind can be verified.
+    """
+    from nas.deployment.verification import verify_folder
+
+    return verify_folder(Path(folder))
 
 
 def load(path: str | Path) -> Run:
