@@ -143,7 +143,7 @@ def assemble_for(space: SearchSpace[Any], config: RunConfig) -> Parts:
     """The same for a space that is made already."""
     predictors = load_predictors([Path(folder) for folder in config.predictor or ()])
     device = device_of(config, predictors)
-    runtime = config.runtime or (device.runtime if device else _usual_runtime(space, predictors))
+    runtime = config.runtime or _usual_runtime(space, predictors, device)
     forecast = _forecast(space, predictors, device, runtime)
     unexecutable = _unexecutable(space, runtime, config)
     _check_runtime(runtime, predictors)
@@ -204,13 +204,13 @@ def device_of(config: RunConfig, predictors: Sequence[DevicePredictor]) -> Devic
     return load_device(name) if name in device_names() or Path(name).is_file() else None
 
 
-def _usual_runtime(space: SearchSpace[Any], predictors: Sequence[DevicePredictor]) -> str:
-    """That of a predictor, so that memory and latency are of one program; else the space's own, or where architectures
-    say their widths, one that executes more than one.
+def _usual_runtime(space: SearchSpace[Any], predictors: Sequence[DevicePredictor], device: Device | None) -> str:
+    """That of a predictor, so that memory and latency are of one program; else the device's, else the space's own, or
+    where architectures say their widths, one that executes more than one.
     """
     told = [each.target.runtime for each in predictors if each.target.runtime in runtime_names()]
     usual = QUANTIZING if isinstance(space, WithQuantization) else space.default_runtime
-    return told[0] if told else usual
+    return told[0] if told else device.runtime if device else usual
 
 
 def _unexecutable(space: SearchSpace[Any], runtime: str, config: RunConfig) -> str:

@@ -303,8 +303,8 @@ def widened(side: int, made: int, kernel: int, stride: int, padding: int) -> int
     SAME makes ceil(side / stride) outputs, and pads what they need beyond the side: half of it in front, the smaller
     half where it is odd.
 
-    >>> widened(9, 5, 3, 2, 1), widened(96, 48, 3, 2, 1), widened(8, 8, 3, 1, 2)
-    (0, 1, None)
+    >>> widened(9, 5, 3, 2, 1), widened(96, 48, 3, 2, 1), widened(8, 8, 3, 1, 2), widened(8, 6, 3, 1, 0)
+    (0, 1, 2, None)
     """
     if made != -(-side // stride):
         return None

@@ -34,7 +34,8 @@ def test_what_patches_would_save_where_its_own_runtime_has_none(nas, vww):
     assert better["peak_sram_bytes"] * 4 < document["peak_sram_bytes"]
     shown = nas("cost", vww).out
     schedule = f"{better['schedule']['patches']}x{better['schedule']['split']}"
-    assert f"runtime c: peak SRAM 18.0 KiB at +23.3 % MACs (--runtime c --schedule {schedule})" in shown
+    # what the patches compute twice, clipped at the picture's edges, counted by hand from the published layers
+    assert f"runtime c: peak SRAM 18.0 KiB at +14.6 % MACs (--runtime c --schedule {schedule})" in shown
     again = nas("cost", vww, "--runtime", "c", "--schedule", schedule, "--json").document
     assert (again["peak_sram_bytes"], again["macs"]) == (18_432, better["macs"])
     assert nas("cost", vww, "--schedule", schedule).code == 2
@@ -91,14 +92,14 @@ def test_a_strict_runtime_says_what_it_rules_out(nas):
 
 
 def test_a_strict_search_keeps_what_the_generator_accepts(nas):
-    space = ("--space", "mcunetv2", "--set", "backbone=micro", "--set", "resolutions=32", "--budget", "sram=10k")
-    how = ("--runtime", "tinyengine", "--strict-runtime", "--evaluator", "zero_cost", "--trials", "4", "--seed", "2")
-    result = nas("search", *space, *how, "--backend", "inline", "--run", "strict", "--json")
+    space = ("--space", "mcunetv2", "--set", "backbone=micro", "--set", "resolutions=32", "--budget", "sram=12k")
+    score = ("--evaluator", "zero_cost", "--objectives", "zero_cost,macs", "--trials", "4", "--seed", "2")
+    how = ("--runtime", "tinyengine", "--strict-runtime")
+    result = nas("search", *space, *how, *score, "--backend", "inline", "--run", "strict", "--json")
     assert "sampled networks fit only by a patch schedule that the runtime's generator refuses" in result.err
-    members = result.document["front"]
+    members = result.document["front"]["trials"]
     assert members
     for member in members:
         document = nas("cost", f"strict:{member['id']}", "--json").document
-        assert document["schedule"]["split"] > 0
         assert document["runs_in_tinyengine"] is True
         assert document["schedules"]["accepted"] > 0

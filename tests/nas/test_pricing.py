@@ -23,7 +23,7 @@ class MacsAreMilliseconds:
 
     whose: Mapping[str, str] = {"latency_ms": WHOSE}
 
-    def __call__(self, population: Population) -> Columns:
+    def __call__(self, population: Population, priced: Columns) -> Columns:
         milliseconds = price_population(population, "analytic", schedule="none")["macs"] / 1e6
         ends = {"latency_ms_low": 0.9 * milliseconds, "latency_ms_high": 1.1 * milliseconds}
         return {"latency_ms": milliseconds, **ends, "latency_ms_extrapolated": 0 * milliseconds}
@@ -90,7 +90,7 @@ class EnergyOfSome:
 
     whose: Mapping[str, str] = {"energy_mj": "predicted: device meter"}
 
-    def __call__(self, population: Population) -> Columns:
+    def __call__(self, population: Population, priced: Columns) -> Columns:
         millijoules = price_population(population, "analytic", schedule="none")["macs"] / 1e6
         known = np.where(millijoules <= 0.5, millijoules, np.inf)
         return {"energy_mj": known, "energy_mj_extrapolated": 1 * np.isinf(known)}

@@ -68,5 +68,12 @@ def main(sample: str, first: str, count: str) -> dict[str, object]:
             start = time.monotonic()
             outcomes[outcome(name, changed)] += 1
             longest = max(longest, time.monotonic() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"outcomes": dict(outcomes), "longest_seconds": longest, "peak_bytes": peak}
+    return {"outcomes": dict(outcomes), "longest_seconds": longest, "peak_bytes": peak_bytes()}
+
+
+def peak_bytes() -> int:
+    """Of this program: `getrusage` would tell the peak of the process that started it, where that is larger."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:")).split()[1]) * 1024

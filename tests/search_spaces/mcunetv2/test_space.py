@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from predictors.hardware.price import price_population, price_table
+from predictors.hardware.price import bound_table, price_population, price_table
 from search_spaces.blocks.mbconv_layers import mbconv_layers
 from search_spaces.core.layer_table import Kind, LayerTable
 from search_spaces.core.population import Population
@@ -121,7 +121,7 @@ def test_thousands_of_architectures_do_not_undercut_the_bound(backbone: str, wid
     near = any_space.mutate(rng, smallest, 0.05).concatenate(any_space.crossover(rng, samples, smallest))
     population = samples.concatenate(near).concatenate(any_space.neighbours(smallest[0]))
     priced = price_population(population, runtime)
-    bound = price_table(any_space.least(), runtime)
+    bound = bound_table(any_space.least(), runtime)
     rows = population.matrix[:, any_space.layout.resolution]
     for name in ("peak_sram_bytes", "macs_layerwise", "params", "weight_bytes", "flash_bytes"):
         assert (priced[name] >= bound[name][rows]).all(), name
