@@ -1,10 +1,18 @@
 """`nas list`."""
 
-from nas.cli.options import Json
+from nas.cli.options import Json, Server, TokenFile
 
 
-def list_runs(json: Json = False) -> None:
-    """List the runs of this folder."""
+def list_runs(json: Json = False, server: Server = None, token_file: TokenFile = None) -> None:
+    """List the runs of this folder, or of a service."""
+    if server is not None:
+        from nas.cli.service_extra import require_service
+
+        require_service("--server")
+        from nas.cli.remote import list_there
+
+        list_there(server, token_file, as_json=json)
+        return
     from nas.assembly import RUNS
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json

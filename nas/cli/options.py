@@ -12,4 +12,10 @@ Pick = Annotated[str, typer.Option("--pick", help="knee, best, the id of a netwo
 Out = Annotated[
     Path | None, typer.Option("--out", help="Folder to write; default: in the run's folder.", show_default=False)
 ]
+Server = Annotated[
+    str | None, typer.Option("--server", metavar="URL", help="Ask the service there.", show_default=False)
+]
+TokenFile = Annotated[
+    Path | None, typer.Option("--token-file", help="With --server: the file of its token.", show_default=False)
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]

@@ -1,8 +1,9 @@
-"""`nas search` and `nas resume` on a service: `--server`."""
+"""`nas search`, `nas resume`, `nas list` and `nas show` of a service: `--server`."""
 
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import typer
 
@@ -40,6 +41,42 @@ def resume_there(run: str, server: str, token_file: Path | None, *, as_json: boo
         return _follow(client, run, job["id"], as_json=as_json, quiet=quiet)
 
 
+def list_there(server: str, token_file: Path | None, *, as_json: bool) -> None:
+    """Prints the runs of the service, the newest first."""
+    from nas.cli.console import stdout
+    from nas.reporting.listing import runs_table
+
+    with ServiceClient(server, _token(token_file)) as client:
+        rows, asked = [], {"limit": "1000"}
+        while True:
+            page = client.get(f"runs?{urlencode(asked)}")
+            rows += page["runs"]
+            if page["next"] is None:
+                break
+            asked["after"] = page["next"]
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        stdout().print(f"no runs at {server} yet; start one with: nas search --space mcunetv2 --server {server} ...")
+    else:
+        stdout().print(runs_table([_listed(row) for row in rows]))
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the service as `runs_table` takes it; one that is not begun or cannot be read has a state alone."""
+    if "trials" not in row:
+        return {"run": row["name"], "state": row["state"]}
+    best = (row["best"] or {}).get("metrics", {}).get("top1")
+    kept = {name: row[name] for name in ("state", "trials", "trials_planned", "space", "created")}
+    return {"run": row["name"], **kept, "best_top1": best, "budget": "; ".join(row["budget"]), "device": None}
+
+
+def show_there(run: str, pick: str | None, server: str, token_file: Path | None, *, as_json: bool) -> None:
+    """Prints the front of a run of the service, or one of its networks."""
+    with ServiceClient(server, _token(token_file)) as client:
+        _print(client, run, as_json, pick)
+
+
 def _token(file: Path | None) -> str:
     if file is None:
         raise WrongUse("--server needs --token-file FILE, with what nas token create printed")
@@ -75,9 +112,9 @@ def _follow(client: ServiceClient, run: str, job: str, *, as_json: bool, quiet: 
     return int(code)
 
 
-def _print(client: ServiceClient, run: str, as_json: bool) -> None:
-    """The front of a run that is over."""
-    found = client.get(f"runs/{run}/outcome")
+def _print(client: ServiceClient, run: str, as_json: bool, pick: str | None = None) -> None:
+    """The front of a run, or one network."""
+    found = client.get(f"runs/{quote(run, safe='')}/outcome" + (f"?{urlencode({'pick': pick})}" if pick else ""))
     if as_json:
         print_json(found["document"])
     else:

@@ -1,21 +1,18 @@
 """`nas resume`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.cli.options import Json, Quiet, RunName
+from nas.cli.options import Json, Quiet, RunName, Server, TokenFile
 
 
 def resume(
     run: RunName,
     json: Json = False,
     json_events: Annotated[bool, typer.Option("--json-events", help="A line of JSON an event on stdout.")] = False,
-    server: Annotated[str | None, typer.Option("--server", metavar="URL", help="A run of the service there.")] = None,
-    token_file: Annotated[
-        Path | None, typer.Option("--token-file", help="With --server: the file of its token.")
-    ] = None,
+    server: Server = None,
+    token_file: TokenFile = None,
     quiet: Quiet = False,
 ) -> int:
     """Go on with an interrupted search from its last recorded trial."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.options import Force, Json, RunName
+from nas.cli.options import Force, Json, RunName, Server, TokenFile
 from search_spaces.core.errors import WrongUse
 
 
@@ -21,8 +21,23 @@ def show(
     ] = None,
     force: Force = False,
     json: Json = False,
+    server: Server = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Show a run's Pareto front, or one of its networks."""
+    if server is not None:
+        from nas.cli.service_extra import require_service
+
+        require_service("--server")
+        from nas.cli.remote import show_there
+
+        if svg is not None:
+            raise WrongUse(
+                f"--svg draws runs of this folder; the service draws at {server}/api/v1/runs/{run}/architectures/"
+                f"{pick or 'knee'}/drawing.svg"
+            )
+        show_there(run, pick, server, token_file, as_json=json)
+        return
     from nas.assembly import RUNS
     from nas.cli.console import stdout
     from nas.cli.search_session import print_json

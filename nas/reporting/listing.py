@@ -60,11 +60,15 @@ def runs_table(rows: Sequence[dict[str, Any]]) -> "Table":
     for row in rows:
         state = escape(row["state"])
         if "trials" not in row:
-            table.add_row(row["run"], state, "", "", "", "", size(row["bytes"]), "")
+            table.add_row(row["run"], state, "", "", "", "", _on_disk(row), "")
             continue
         best = "-" if row["best_top1"] is None else quantity("top1", row["best_top1"])
         limits = ", ".join(part for part in (row["device"], row["budget"]) if part) or "none"
         count = f"{row['trials']:,}/{row['trials_planned']:,}"
         created = row["created"][:_TO_THE_MINUTE].replace("T", " ")
-        table.add_row(row["run"], state, count, best, row["space"], escape(limits), size(row["bytes"]), created)
+        table.add_row(row["run"], state, count, best, row["space"], escape(limits), _on_disk(row), created)
     return table
+
+
+def _on_disk(row: dict[str, Any]) -> str:
+    return size(row["bytes"]) if "bytes" in row else ""

@@ -38,6 +38,18 @@ def test_a_search_runs_there_and_is_told_here(nas: Callable[..., Any], served: l
     shown = nas("show", "far", "--json").document  # the service's folder is this one
     assert done.document["front"] == shown["front"]
 
+    there = nas("show", "far", "--json", *served).document
+    assert there["front"] == shown["front"]
+    knee = nas("show", "far", "knee", "--json", *served)
+    assert knee.document == nas("show", "far", "knee", "--json").document
+    assert nas("show", "far", "knee", *served).out.split() == nas("show", "far", "knee").out.split()
+    assert nas("show", "far", "knee", "--svg", "x.svg", *served).code == 2
+    assert nas("show", "further", *served).code == 4
+    assert [row["name"] for row in nas("list", "--json", *served).document] == ["far"]
+    listed = nas("list", *served).out
+    assert "far" in listed
+    assert "3/3" in listed
+
     assert (again := nas(*search, "--run", "far")).code == 2
     assert "exists already" in again.err
     followed = nas("resume", "far", *served)
