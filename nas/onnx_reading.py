@@ -4,7 +4,7 @@ Shapes are worked out anew by onnx for one picture, whatever the file says of th
 """
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,18 @@ def _parsed(path: Path) -> Any:
             model = inliner.inline_local_functions(model)
     except (DecodeError, RuntimeError, ValueError, TypeError) as error:
         raise WrongUse(f"{path} is damaged, or no ONNX file: {error}") from None
+    broken = [name for name in _names(model.graph) if isinstance(name, bytes)]  # what is no UTF-8 comes as it is
+    if broken:
+        raise WrongUse(f"{path} is damaged: the name {broken[0][:60]!r} is no text")
     return model
+
+
+def _names(graph: Any) -> Iterator[Any]:
+    """Of operators, their kinds and all tensors."""
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+    for each in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        yield each.name
 
 
 def _take_weights(graph: Any) -> dict[str, ForeignTensor]:

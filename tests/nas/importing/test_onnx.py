@@ -152,3 +152,13 @@ def test_an_export_for_any_number_of_pictures(tmp_path: Path) -> None:
     assert not onnx.load(path).graph.input[0].type.tensor_type.shape.dim[0].dim_value
     priced = price_table(import_network(path).table, "c", schedule="none")
     assert (priced["macs"][0], priced["peak_sram_bytes"][0]) == (64 * 8 * 27 + 40, 64 * 8 + 8)
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    nodes = [node("Mul", "one two", "sides"), node("Reshape", "picture sides", "a"), node("Conv", "a w", "b")]
+    integers = {"one": [1, 1, 8, 8], "two": [1, 3, 1, 1]}
+    path = write_onnx(tmp_path / "a.onnx", nodes, {"w": (4, 3, 1, 1)}, [1, 3, 8, 8], integers=integers)
+    assert import_network(path).table.present.sum() == 1
+    path.write_bytes(path.read_bytes().replace(b"sides", b"s\xcbdes"))
+    with pytest.raises(WrongUse, match="is no text"):
+        import_network(path)
