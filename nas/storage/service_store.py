@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_errors
-from sqlalchemy.schema import CreateTable
 
 from nas.storage.database import Database, now
+from nas.storage.schema import Schema
 from search_spaces.core.errors import NotFound, WrongUse, did_you_mean
 
 Role = Literal["read", "run", "admin"]
@@ -74,6 +74,7 @@ _LABELS = sa.Table(
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("tags", sa.Text, nullable=False),
 )
+_SCHEMA = Schema("fitnas_service_schema", 1, _TABLES)
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,12 @@ class ServiceStore:
         self._database = Database(url)
         self._engine = self._database.engine
         try:
-            with self._database.explained(_SERVICE), self._engine.begin() as connection:
-                for table in _TABLES.sorted_tables:
-                    connection.execute(CreateTable(table, if_not_exists=True))
+            with self._database.explained(_SERVICE):
+                _SCHEMA.create(self._engine)
+                with self._engine.connect() as connection:
+                    version = _SCHEMA.stored(connection)
+            if version is not None:
+                _SCHEMA.check(version, self._database.where)
         except BaseException:
             self.close()
             raise

@@ -12,25 +12,18 @@ from typing import Any, Literal, cast, get_args
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_errors
 from sqlalchemy.engine import Connection
-from sqlalchemy.schema import CreateTable
 
 from nas.core.trial import Trial
 from nas.storage.database import Database, now
-from search_spaces.core.errors import FitnasError, NotFound, Refused, WrongUse, did_you_mean
+from nas.storage.schema import Schema
+from search_spaces.core.errors import NotFound, Refused, WrongUse, did_you_mean
 
-SCHEMA_VERSION = 1
 RunState = Literal["created", "training", "searching", "complete", "interrupted", "stopped", "failed"]
 
 _MOST_NAME_CHARACTERS = 64
 
 # Table names carry the project's: a shared database may well have somebody else's `runs` and `trials`.
 _TABLES = sa.MetaData()
-_SCHEMA = sa.Table(
-    "fitnas_schema",
-    _TABLES,
-    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("version", sa.Integer, nullable=False),
-)
 _RUNS = sa.Table(
     "fitnas_runs",
     _TABLES,
@@ -52,6 +45,7 @@ _TRIALS = sa.Table(
     sa.Column("architecture", sa.String(16), nullable=False),
     sa.Column("document", sa.Text, nullable=False),
 )
+_SCHEMA = Schema("fitnas_schema", 1, _TABLES)
 
 
 @dataclass(frozen=True)
@@ -226,39 +220,12 @@ class Store:
             raise NotFound(f"the database {path} does not exist; check the name, or start a run with: nas search")
         with self._database.explained("RUN"):
             if create:
-                self._create_tables()
+                _SCHEMA.create(self._database.engine)
             with self._database.engine.connect() as connection:
-                version = _stored_version(connection)
+                version = _SCHEMA.stored(connection)
         if version is None:
             raise NotFound(f"{self.where} holds no runs of fitnas; check the name, or start a run with: nas search")
-        if version != SCHEMA_VERSION:
-            relation = "a newer" if version > SCHEMA_VERSION else "an older"
-            raise FitnasError(
-                f"{self.where} was written by {relation} fitnas (schema {version}, this one reads {SCHEMA_VERSION}); "
-                f"{'upgrade with: pip install -U fitnas' if version > SCHEMA_VERSION else 'read it with that version'}"
-            )
-
-    def _create_tables(self) -> None:
-        # "if not exists" in the statement itself: two programs may open a new database at the same moment.
-        with self._database.engine.begin() as connection:
-            if _stored_version(connection) is not None:
-                return
-        with self._database.engine.begin() as connection:
-            for table in _TABLES.sorted_tables:
-                connection.execute(CreateTable(table, if_not_exists=True))
-        try:
-            with self._database.engine.begin() as connection:
-                connection.execute(sa.insert(_SCHEMA).values(row=1, version=SCHEMA_VERSION))
-        except sa_errors.IntegrityError:
-            return  # the other program was first
-
-
-def _stored_version(connection: Connection) -> int | None:
-    """The version of the tables; None where there are none or their creation was cut short."""
-    if not sa.inspect(connection).has_table(_SCHEMA.name):
-        return None
-    version = connection.execute(sa.select(_SCHEMA.c.version)).scalar_one_or_none()
-    return None if version is None else int(version)
+        _SCHEMA.check(version, self.where)
 
 
 def _touch(connection: Connection, run: str, **values: str) -> bool:
