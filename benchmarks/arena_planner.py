@@ -20,8 +20,9 @@ from results import write_section
 
 from nas import onnx_door, torchvision_door
 from nas.importing import import_network
+from predictors.hardware.lifetimes import lifetimes
 from predictors.hardware.memory import memory_rule
-from predictors.hardware.memory_plan import Lifetime, lifetimes, plan
+from predictors.hardware.memory_plan import Lifetime, plan
 from predictors.hardware.patch_schedule import GRIDS
 from search_spaces.core.errors import WrongUse
 from search_spaces.core.layer_table import LayerTable

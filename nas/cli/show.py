@@ -26,17 +26,7 @@ def show(
 ) -> None:
     """Show a run's Pareto front, or one of its networks."""
     if server is not None:
-        from nas.cli.service_extra import require_service
-
-        require_service("--server")
-        from nas.cli.remote import show_there
-
-        if svg is not None:
-            raise WrongUse(
-                f"--svg draws runs of this folder; the service draws at {server}/api/v1/runs/{run}/architectures/"
-                f"{pick or 'knee'}/drawing.svg"
-            )
-        show_there(run, pick, server, token_file, as_json=json)
+        _show_there(run, pick, svg, server, token_file, json)
         return
     from nas.assembly import RUNS
     from nas.cli.console import stdout
@@ -70,3 +60,19 @@ def show(
         print_json(member_document(opened, trial))
     else:
         print_member(stdout(), opened, trial)
+
+
+def _show_there(
+    run: str, pick: str | None, svg: Path | None, server: str, token_file: Path | None, as_json: bool
+) -> None:
+    from nas.cli.service_extra import require_service
+
+    require_service("--server")
+    from nas.cli.remote import show_there
+
+    if svg is not None:
+        raise WrongUse(
+            f"--svg draws runs of this folder; the service draws at {server}/api/v1/runs/{run}/architectures/"
+            f"{pick or 'knee'}/drawing.svg"
+        )
+    show_there(run, pick, server, token_file, as_json=as_json)

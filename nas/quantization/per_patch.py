@@ -15,8 +15,9 @@ from nas.quantization.capture import Captured
 from nas.quantization.patches import Branch, FeatureMap, PatchStage, behind
 from nas.quantization.quantized import Quantized, quantize_captured
 from nas.quantization.value_driven import WEIGHT_BITS, Bits, BranchSearch, Kept, Outliers, SearchedBranch, branch_bitops
+from predictors.hardware.lifetimes import lifetimes
 from predictors.hardware.memory import memory_rule
-from predictors.hardware.memory_plan import lifetimes, liveness_bound
+from predictors.hardware.memory_plan import liveness_bound
 from search_spaces.core.errors import Infeasible
 from search_spaces.core.layer_table import LayerTable, Widths
 from search_spaces.core.policy import QuantizationPolicy

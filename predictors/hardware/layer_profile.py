@@ -7,8 +7,8 @@ import numpy as np
 
 from predictors.hardware.counts import PRODUCTS, macs_by_slot, products_by_slot, weights_by_slot, work_by_slot
 from predictors.hardware.geometry import Steps
+from predictors.hardware.lifetimes import lifetimes
 from predictors.hardware.memory import memory_rule
-from predictors.hardware.memory_plan import lifetimes
 from predictors.hardware.patch_ranges import positions
 from search_spaces.core.layer_table import LayerTable
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from predictors.hardware.lifetimes import lifetimes
 from predictors.hardware.memory import memory_rule, runtime_names
-from predictors.hardware.memory_plan import lifetimes, liveness_bound
+from predictors.hardware.memory_plan import liveness_bound
 from predictors.hardware.patch_schedule import GRIDS
 from predictors.hardware.price import bound_table, price_population, price_table
 from search_spaces.core.errors import WrongUse

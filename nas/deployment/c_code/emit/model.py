@@ -7,7 +7,7 @@ from nas.deployment.c_code.passes.plan_memory import IMAGE, Arena
 from nas.deployment.c_code.program import Map, Operator, Program
 from nas.deployment.c_code.target import Target
 from nas.quantization.affine import Affine
-from predictors.hardware.memory_plan import PATCH
+from predictors.hardware.lifetimes import PATCH
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 from nas.deployment.c_code.program import Program
 from predictors.hardware.geometry import stage_end
+from predictors.hardware.lifetimes import PATCH, PLANE, lifetimes
 from predictors.hardware.memory import memory_rule
-from predictors.hardware.memory_plan import PATCH, PLANE, lifetimes, plan
+from predictors.hardware.memory_plan import plan
 from search_spaces.core.errors import FitnasError
 from search_spaces.core.layer_table import LayerTable
 
