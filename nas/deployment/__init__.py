@@ -19,10 +19,21 @@ _DEFAULT_PICK = "knee"
 ELASTIC = "elastic"  # what `--all` means
 OF_A_RUN = ("optuna",)  # hold a run and not one member; written here so that to know it loads nothing
 
+_OF_RUNTIME = {"c": "c", "tflm": "tflite"}
+
 
 def format_names() -> list[str]:
     """Every known export format, sorted; none is imported."""
     return file_names(__path__, _NOT_FORMATS)
+
+
+def format_for(runtime: str) -> str:
+    """The format that a runtime executes; of one that none is written for, the plain network.
+
+    >>> format_for("tflm"), format_for("tinyengine")
+    ('tflite', 'pytorch')
+    """
+    return _OF_RUNTIME.get(runtime, "pytorch")
 
 
 def exporter(name: str) -> ModuleType:

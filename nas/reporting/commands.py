@@ -4,7 +4,7 @@ import shlex
 from typing import Any
 
 from nas.config import RunConfig
-from nas.deployment import ELASTIC, OF_A_RUN, format_names
+from nas.deployment import ELASTIC, OF_A_RUN, format_for, format_names
 from nas.run import StoredRun
 from nas.storage.database import shown_url
 
@@ -49,7 +49,7 @@ def next_commands(run: StoredRun) -> list[str]:
         f"nas report {run.name}",
         f"nas show {run.name} knee",
         f"nas train {run.name} --pick knee --epochs 25",
-        f"nas export {run.name} --pick knee --to pytorch --out {run.name}-knee/",
+        f"nas export {run.name} --pick knee --to {format_for(run.parts.runtime)} --out {run.name}-knee/",
     ]
 
 

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from nas.deployment import format_for
 from nas.member import MemberReport
 from nas.run import StoredRun
 
@@ -68,8 +69,9 @@ def print_training(console: "Console", run: StoredRun, reports: Sequence[MemberR
     else:
         _print_largest_confusions(console, report)
     console.print(f"weights and report: {report.path}/")
+    form = format_for(run.parts.runtime)
     console.print(
-        f"next: nas export {run.name} --pick {report.id} --to pytorch --out {run.name}-{report.id}/", markup=False
+        f"next: nas export {run.name} --pick {report.id} --to {form} --out {run.name}-{report.id}/", markup=False
     )
 
 

@@ -16,6 +16,7 @@ def test_search_export_verify(nas, tmp_path):
         "--data", str(data), "--trials", "6", "--supernet-epochs", "1", "--run", "fw", "--quiet",
     )  # fmt: skip
     assert searched.code == 0, searched.err
+    assert "nas export fw --pick knee --to tflite --out fw-knee/" in searched.out
     exported = nas("export", "fw", "--to", "tflite", "--out", "out")
     assert exported.code == 0, exported.err
     assert "next: nas verify out" in exported.out
