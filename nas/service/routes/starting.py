@@ -16,6 +16,7 @@ from nas.anchors import resolved_options
 from nas.assembly import assemble
 from nas.config import RunConfig
 from nas.deployment import exporter, writes_whole_run
+from nas.deployment.c_code.target import target
 from nas.reporting.commands import search_command
 from nas.reporting.dry_run import dry_run_document
 from nas.searching import Admitted, prepare
@@ -58,6 +59,7 @@ class Export(BaseModel):
     pick: str = "knee"
     to: str = "pytorch"
     int8: Literal[True] | None = None
+    target: str | None = None
 
 
 @router.post("", status_code=202)
@@ -135,9 +137,12 @@ def export_network(name: str, told: Export, caller: Running, service: Using) -> 
     if writes_whole_run(told.to):
         raise WrongUse(f"--to {told.to} writes the whole run; on the command line: nas export {name} --to {told.to}")
     identifier = service.live.now(name).id_of(told.pick)
-    out = run_directory(service.settings.root, name).export / f"{identifier}-{told.to}{'-int8' if told.int8 else ''}"
+    more = {"int8": "int8" if told.int8 else None, "target": target(told.target).name if told.target else None}
+    folder = "-".join(filter(None, [identifier, told.to, *more.values()]))
+    out = run_directory(service.settings.root, name).export / folder
     words = ["export", name, "--pick", identifier, "--to", told.to, "--out", str(out), "--force"]
     words += ["--int8"] if told.int8 else []
+    words += ["--target", told.target] if told.target else []
     return service.jobs.document(service.jobs.add(EXPORT, name, {"command": words}, caller.name))
 
 

@@ -88,6 +88,10 @@ def test_a_run_is_trained_exported_renamed_and_deleted(client, service, settings
     (place.parent / "away").symlink_to(settings.root)
     for name in ("away", "nowhere", "..", "%2e%2e"):
         assert client.get(f"{API}/runs/signs/exports/{name}.zip").status_code in (400, 404, 409), name
+    unknown = client.post(f"{API}/runs/signs/export", json={"to": "c", "target": "cortex-m5"})
+    assert (unknown.status_code, "did you mean" in unknown.json()["detail"]) == (422, True)
+    ended(client, client.post(f"{API}/runs/signs/export", json={"to": "c", "target": "cortex-m4"}).json()["id"])
+    assert any(each["folder"].endswith("-c-cortex-m4") for each in client.get(f"{API}/runs/signs/exports").json())
 
     changed = client.patch(f"{API}/runs/signs", json={"name": "roads", "note": "kept", "tags": ["a", "a", "b"]}).json()
     assert (changed["name"], changed["note"], changed["tags"], changed["trials"]) == ("roads", "kept", ["a", "b"], 8)
