@@ -6,9 +6,6 @@ from nas.cli.options import Json, Server, TokenFile
 def list_runs(json: Json = False, server: Server = None, token_file: TokenFile = None) -> None:
     """List the runs of this folder, or of a service."""
     if server is not None:
-        from nas.cli.service_extra import require_service
-
-        require_service("--server")
         from nas.cli.remote import list_there
 
         list_there(server, token_file, as_json=json)

@@ -2,15 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import typer
 
 from nas.cli.search_session import print_json
+from nas.cli.service_extra import require_service
 from nas.config import RunConfig
-from nas.service_client import ServiceClient
 from search_spaces.core.errors import NotFound, Refused, WrongUse, shown
+
+if TYPE_CHECKING:
+    from nas.service_client import ServiceClient
 
 _FAILED = 1
 _KNOWN_DATA = "dataset:"
@@ -20,7 +23,7 @@ def search_there(
     config: RunConfig, server: str, token_file: Path | None, *, force: bool, as_json: bool, quiet: bool
 ) -> int:
     """Searches on the service, and tells what a search here would have told; the exit code."""
-    with ServiceClient(server, _token(token_file)) as client:
+    with _client(server, token_file) as client:
         values = config.model_dump(mode="json", exclude_unset=True)
         if "data" in values and values["data"] != "digits" and not values["data"].startswith(_KNOWN_DATA):
             values["data"] = _KNOWN_DATA + client.upload(Path(values["data"]))
@@ -30,7 +33,7 @@ def search_there(
 
 def resume_there(run: str, server: str, token_file: Path | None, *, as_json: bool, quiet: bool) -> int:
     """Goes on with a run of the service, or follows the job that does already; the exit code."""
-    with ServiceClient(server, _token(token_file)) as client:
+    with _client(server, token_file) as client:
         try:
             job = client.post(f"runs/{run}/resume")
         except Refused:
@@ -46,7 +49,7 @@ def list_there(server: str, token_file: Path | None, *, as_json: bool) -> None:
     from nas.cli.console import stdout
     from nas.reporting.listing import runs_table
 
-    with ServiceClient(server, _token(token_file)) as client:
+    with _client(server, token_file) as client:
         rows, asked = [], {"limit": "1000"}
         while True:
             page = client.get(f"runs?{urlencode(asked)}")
@@ -73,8 +76,16 @@ def _listed(row: dict[str, Any]) -> dict[str, Any]:
 
 def show_there(run: str, pick: str | None, server: str, token_file: Path | None, *, as_json: bool) -> None:
     """Prints the front of a run of the service, or one of its networks."""
-    with ServiceClient(server, _token(token_file)) as client:
+    with _client(server, token_file) as client:
         _print(client, run, as_json, pick)
+
+
+def _client(server: str, token_file: Path | None) -> "ServiceClient":
+    """`FitnasError` where the extra is missing."""
+    require_service("--server")
+    from nas.service_client import ServiceClient
+
+    return ServiceClient(server, _token(token_file))
 
 
 def _token(file: Path | None) -> str:
@@ -86,7 +97,7 @@ def _token(file: Path | None) -> str:
         raise NotFound(f"the token file {shown(str(file), 200)} cannot be read; check --token-file") from None
 
 
-def _follow(client: ServiceClient, run: str, job: str, *, as_json: bool, quiet: bool) -> int:
+def _follow(client: "ServiceClient", run: str, job: str, *, as_json: bool, quiet: bool) -> int:
     from nas.cli.main import Stopped
 
     document: dict[str, Any] = {}
@@ -112,7 +123,7 @@ def _follow(client: ServiceClient, run: str, job: str, *, as_json: bool, quiet: 
     return int(code)
 
 
-def _print(client: ServiceClient, run: str, as_json: bool, pick: str | None = None) -> None:
+def _print(client: "ServiceClient", run: str, as_json: bool, pick: str | None = None) -> None:
     """The front of a run, or one network."""
     found = client.get(f"runs/{quote(run, safe='')}/outcome" + (f"?{urlencode({'pick': pick})}" if pick else ""))
     if as_json:

@@ -17,9 +17,6 @@ def resume(
 ) -> int:
     """Go on with an interrupted search from its last recorded trial."""
     if server is not None:
-        from nas.cli.service_extra import require_service
-
-        require_service("--server")
         from nas.cli.remote import resume_there
 
         return resume_there(run, server, token_file, as_json=json, quiet=quiet)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.options import Force, Json, Quiet
+from nas.cli.options import Force, Json, Quiet, TokenFile
 
 Text = str | None
 
@@ -153,7 +153,6 @@ _DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what the budget admits and, with --data, how long it would take.")
 ]
 _Server = Annotated[Text, _option("--server", metavar="URL", help="Search on the service there; nas serve starts one.")]
-_TokenFile = Annotated[Path | None, _option("--token-file", help="With --server: the file of its token.")]
 _JsonEvents = Annotated[bool, typer.Option("--json-events", help="A line of JSON an event on stdout.")]
 
 
@@ -198,7 +197,7 @@ def search(
     run: _Run = None,
     config: _Config = None,
     server: _Server = None,
-    token_file: _TokenFile = None,
+    token_file: TokenFile = None,
     dry_run: _DryRun = False,
     force: Force = False,
     json: Json = False,

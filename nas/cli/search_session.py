@@ -57,9 +57,6 @@ class Session:
         """The same on a service; what only works here is `WrongUse`."""
         if dry_run or json_events:
             raise WrongUse("--server searches; leave --dry-run and --json-events away")
-        from nas.cli.service_extra import require_service
-
-        require_service("--server")
         from nas.cli.remote import search_there
 
         return search_there(self.config, server, token_file, force=force, as_json=as_json, quiet=quiet)

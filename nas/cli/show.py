@@ -65,9 +65,6 @@ def show(
 def _show_there(
     run: str, pick: str | None, svg: Path | None, server: str, token_file: Path | None, as_json: bool
 ) -> None:
-    from nas.cli.service_extra import require_service
-
-    require_service("--server")
     from nas.cli.remote import show_there
 
     if svg is not None:

@@ -18,8 +18,7 @@ _NOT_FORMATS = {"artifact", "c_code", "integers", "qemu", "samples", "scripts", 
 _DEFAULT_PICK = "knee"
 ELASTIC = "elastic"  # what `--all` means
 OF_A_RUN = ("optuna",)  # hold a run and not one member; written here so that to know it loads nothing
-
-_OF_RUNTIME = {"c": "c", "tflm": "tflite"}
+_OF_RUNTIME = {"c": "c", "tflm": "tflite"}  # likewise
 
 
 def format_names() -> list[str]:

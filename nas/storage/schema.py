@@ -23,7 +23,7 @@ class Schema:
     def create(self, engine: Engine) -> None:
         """Makes the tables where there are none; another program may do so at the same moment."""
         with engine.begin() as connection:
-            if self.stored(connection) is not None:
+            if self._stored(connection) is not None:
                 return
         with engine.begin() as connection:
             for table in self._tables.sorted_tables:
@@ -34,18 +34,20 @@ class Schema:
         except sa_errors.IntegrityError:
             return  # the other program was first
 
-    def stored(self, connection: Connection) -> int | None:
-        """The version of the tables; None where there are none or their creation was cut short."""
-        if not sa.inspect(connection).has_table(self._table.name):
-            return None
-        version = connection.execute(sa.select(self._table.c.version)).scalar_one_or_none()
-        return None if version is None else int(version)
-
-    def check(self, stored: int, where: str) -> None:
-        """`FitnasError` for tables of another version."""
-        if stored != self._version:
+    def is_there(self, connection: Connection, where: str) -> bool:
+        """Whether the database `where` has the tables; `FitnasError` for those of another version."""
+        stored = self._stored(connection)
+        if stored is not None and stored != self._version:
             relation = "a newer" if stored > self._version else "an older"
             raise FitnasError(
                 f"{where} was written by {relation} fitnas (schema {stored}, this one reads {self._version}); "
                 f"{'upgrade with: pip install -U fitnas' if stored > self._version else 'read it with that version'}"
             )
+        return stored is not None
+
+    def _stored(self, connection: Connection) -> int | None:
+        """The version of the tables; None where there are none or their creation was cut short."""
+        if not sa.inspect(connection).has_table(self._table.name):
+            return None
+        version = connection.execute(sa.select(self._table.c.version)).scalar_one_or_none()
+        return None if version is None else int(version)

@@ -144,9 +144,7 @@ class ServiceStore:
             with self._database.explained(_SERVICE):
                 _SCHEMA.create(self._engine)
                 with self._engine.connect() as connection:
-                    version = _SCHEMA.stored(connection)
-            if version is not None:
-                _SCHEMA.check(version, self._database.where)
+                    _SCHEMA.is_there(connection, self._database.where)
         except BaseException:
             self.close()
             raise

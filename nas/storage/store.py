@@ -222,10 +222,9 @@ class Store:
             if create:
                 _SCHEMA.create(self._database.engine)
             with self._database.engine.connect() as connection:
-                version = _SCHEMA.stored(connection)
-        if version is None:
+                there = _SCHEMA.is_there(connection, self.where)
+        if not there:
             raise NotFound(f"{self.where} holds no runs of fitnas; check the name, or start a run with: nas search")
-        _SCHEMA.check(version, self.where)
 
 
 def _touch(connection: Connection, run: str, **values: str) -> bool:

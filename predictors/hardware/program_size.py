@@ -32,7 +32,10 @@ _STRUCTS = {
     Kind.MULTIPLY: "multiply",
     Kind.POOL: "mean",
 }
-_LEAST: Mapping[Kind, str | tuple[str, ...]] = {**_STRUCTS, Kind.CONV: ("convolution", "pointwise")}
+_LEAST: Mapping[Kind, str | tuple[str, ...]] = {
+    Kind.CONV: ("convolution", "pointwise"),
+    **{kind: _STRUCTS[kind] for kind in (Kind.LINEAR, Kind.MULTIPLY, Kind.POOL)},
+}
 _FEW_CHANNELS = 4
 
 
@@ -113,15 +116,13 @@ def least_code_bytes(table: LayerTable, target: str = USUAL) -> Bytes:
     Depthwise operators are left out: where blocks may be fused, one larger convolution stands for two operators.
     """
     sizes = program_sizes(target)
-    total: Any = np.full(len(table), sizes.start, dtype=np.int64)
-    for kind in (Kind.CONV, Kind.LINEAR, Kind.ADD, Kind.MULTIPLY, Kind.POOL):
+    additions = table.present[:, table.slots_of(Kind.ADD)].sum(axis=1)
+    total: Any = sizes.start + additions * np.int64(sizes.structs["addition"])
+    for kind, functions in _LEAST.items():
         count = table.present[:, table.slots_of(kind)].sum(axis=1)
-        if kind == Kind.ADD:
-            total = total + count * sizes.structs["addition"]
-            continue
-        struct = _STRUCTS[kind]
-        least = min((size for name, size in sizes.functions.items() if name.startswith(_LEAST[kind])), default=0)
-        total = total + (count > 0) * least + np.floor(count * (sizes.structs[struct] + sizes.layer)).astype(np.int64)
+        least = min((size for name, size in sizes.functions.items() if name.startswith(functions)), default=0)
+        calls = np.floor(count * (sizes.structs[_STRUCTS[kind]] + sizes.layer)).astype(np.int64)
+        total = total + (count > 0) * least + calls
     result: Bytes = total
     return result
 

@@ -134,11 +134,12 @@ def train_network(name: str, told: Training, caller: Running, service: Using) ->
 def export_network(name: str, told: Export, caller: Running, service: Using) -> dict[str, Any]:
     """Writes one network for use elsewhere, as `nas export` does; GET /runs/{name}/exports lists what is there."""
     exporter(told.to)
+    if told.target:
+        target(told.target)
     if writes_whole_run(told.to):
         raise WrongUse(f"--to {told.to} writes the whole run; on the command line: nas export {name} --to {told.to}")
     identifier = service.live.now(name).id_of(told.pick)
-    more = {"int8": "int8" if told.int8 else None, "target": target(told.target).name if told.target else None}
-    folder = "-".join(filter(None, [identifier, told.to, *more.values()]))
+    folder = "-".join(filter(None, [identifier, told.to, "int8" if told.int8 else "", told.target]))
     out = run_directory(service.settings.root, name).export / folder
     words = ["export", name, "--pick", identifier, "--to", told.to, "--out", str(out), "--force"]
     words += ["--int8"] if told.int8 else []
