@@ -42,6 +42,8 @@ DATA = {"sign_digits": "sign_digits_96.zip", "person32": "person32_cifar100.npz"
 RESOLUTION, WIDTHS, PROFILED = "32", "fp32,int8,w4", 120
 COLUMN = {"size": "weight_bytes", "latency": "latency_ms"}
 STRATEGIES = ("auto", "linas", "nsga2", "random")
+BASELINES = {"then": "search, then int8", "widths": "widths of the largest"}
+TITLES = {**{name: f"joint, {name}" for name in STRATEGIES}, **BASELINES}
 
 
 @dataclass
@@ -161,31 +163,39 @@ def volumes(trials: Sequence[Trial], keys: str, box: Reference) -> np.ndarray[An
     return np.array([ParetoFront(trials[: n + 1], objectives, box).hypervolume for n in range(len(trials))])
 
 
-def compared(subject: Subject, pair: str, trials: int, seed: int) -> dict[str, float]:
-    """The figures of one seed."""
+def compared(subject: Subject, pair: str, trials: int, seed: int, searches: Sequence[str]) -> dict[str, float]:
+    """The figures of one seed, of those searches alone."""
     keys, column = f"int8_accuracy,{pair}", COLUMN[pair]
     largest = subject.int8(subject.joint.inner.extremes()[1])
     smallest = subject.joint.extremes()[0]
     top, figures = subject.scored(largest)["int8_top1"], subject.price(largest)
     box = Reference((1.0, float(subject.price(smallest)[column])), (1 / subject.classes, float(figures[column])))
-    joint = {n: search(subject, subject.joint, n, keys, trials, seed, box) for n in STRATEGIES}
-    in_floats = "accuracy,macs" if pair == "latency" else "accuracy,size"
-    least = Pricer(subject.joint.inner, "onnxruntime").one(subject.joint.inner.extremes()[0])
-    most = Pricer(subject.joint.inner, "onnxruntime").one(subject.joint.inner.extremes()[1])
-    other = "macs" if pair == "latency" else column
-    float_box = Reference((1.0, float(least[other])), (1 / subject.classes, float(most[other])))
-    first = search(subject, subject.joint.inner, "auto", in_floats, trials, seed, float_box)
-    alone = search(subject, subject.widths_alone, "auto", keys, trials, seed, box)
-    grown = {name: volumes(found, keys, box) for name, found in joint.items()}
-    as_good = [t for found in joint.values() for t in found if t.metrics["int8_top1"] >= top]
-    reached = np.flatnonzero(grown["linas"] >= grown["nsga2"][-1])
-    return {
-        **{name: float(grown[name][-1]) for name in STRATEGIES},
-        "then": float(volumes(quantized(subject, first, float_box, in_floats), keys, box)[-1]),
-        "widths": float(volumes(alone, keys, box)[-1]),
-        "evaluations": float(reached[0] + 1 if len(reached) else np.nan),
-        "ratio": float(figures[column] / min((t.metrics[column] for t in as_good), default=np.nan)),
+    spaces = {**dict.fromkeys(STRATEGIES, subject.joint), "widths": subject.widths_alone}
+    found = {
+        name: search(subject, space, name if name in STRATEGIES else "auto", keys, trials, seed, box)
+        for name, space in spaces.items()
+        if name in searches
     }
+    if "then" in searches:
+        found["then"] = searched_first(subject, pair, trials, seed)
+    grown = {name: volumes(each, keys, box) for name, each in found.items()}
+    joint = [trial for name in STRATEGIES for trial in found.get(name, ())]
+    as_good = [trial.metrics[column] for trial in joint if trial.metrics["int8_top1"] >= top]
+    reached = np.flatnonzero(grown["linas"] >= grown["nsga2"][-1]) if {"linas", "nsga2"} <= set(grown) else []
+    return {
+        **{name: float(each[-1]) for name, each in grown.items()},
+        "evaluations": float(reached[0] + 1 if len(reached) else np.nan),
+        "ratio": float(figures[column] / min(as_good, default=np.nan)),
+    }
+
+
+def searched_first(subject: Subject, pair: str, trials: int, seed: int) -> list[Trial]:
+    """What searching in floats, by multiply-accumulates where the joint search has latency, and int8 then gives."""
+    keys, column = ("accuracy,macs", "macs") if pair == "latency" else ("accuracy,size", COLUMN[pair])
+    base = subject.joint.inner
+    least, most = (float(Pricer(base, "onnxruntime").one(one)[column]) for one in base.extremes())
+    box = Reference((1.0, least), (1 / subject.classes, most))
+    return quantized(subject, search(subject, base, "auto", keys, trials, seed, box), box, keys)
 
 
 def told(values: Sequence[float], digits: int = 3) -> str:
@@ -207,6 +217,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--searches", nargs="+", choices=TITLES, default=list(TITLES))
     arguments = parser.parse_args()
     rows = []
     for name in arguments.data:
@@ -214,15 +225,13 @@ def main() -> None:
         for pair in arguments.pairs:
             found = []
             for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-                found.append(compared(subject, pair, arguments.trials, seed))
+                found.append(compared(subject, pair, arguments.trials, seed, arguments.searches))
                 print(name, pair, seed, found[-1], flush=True)
             rows.append(
                 {
                     "data": name,
                     "beside accuracy": pair,
-                    **{f"joint, {n}": told([each[n] for each in found]) for n in STRATEGIES},
-                    "search, then int8": told([each["then"] for each in found]),
-                    "widths of the largest": told([each["widths"] for each in found]),
+                    **{title: told([each.get(name, np.nan) for each in found]) for name, title in TITLES.items()},
                     "linas reaches nsga2's after": told([each["evaluations"] for each in found], 0),
                     "int8 largest over joint, no accuracy lost": told([each["ratio"] for each in found], 2),
                 }

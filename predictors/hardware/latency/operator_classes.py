@@ -26,16 +26,18 @@ _GROUPS = {
     "others": (Kind.NORM, Kind.POOL, Kind.ADD, Kind.CONCAT, Kind.MULTIPLY, Kind.OTHER),
 }
 _OTHER = "other kernels"
+_UNPACKED = ("unpacked products", "unpacked depthwise")
 _CLASSES = (
     "conv grouped",
     *(f"{kind.name.lower()} {size}" for kind in _BY_KERNEL for size in (*(f"{k}x{k}" for k in _KERNELS), _OTHER)),
     "linear",
     "matmul",
     *(f"{kind.name.lower()} in few bits" for kind in WEIGHTED),
+    *_UNPACKED,
 )
 WORK = tuple(f"macs {name}" for name in _CLASSES)
-_ROUNDINGS = ("to integers", "to floats", "unpacked")
-TRAFFIC = tuple(f"{what} {group}" for group in (*_GROUPS, *_ROUNDINGS) for what in ("moved", "number"))
+_MIXED = ("in few bits", "to integers", "to floats", *_UNPACKED)
+TRAFFIC = tuple(f"{what} {group}" for group in (*_GROUPS, *_MIXED) for what in ("moved", "number"))
 COLUMNS = (*WORK, *TRAFFIC)
 """The names of all features of `operator_classes`, in their order."""
 _MOST_CODES = 2**62
@@ -75,11 +77,13 @@ class OperatorShape(NamedTuple):
 def operator_classes(table: LayerTable) -> OperatorFeatures:
     """The columns are the same for every table; those that a space does not have are 0.
 
-    `macs CLASS`: multiply-accumulates (a patch schedule's recomputation left out); those of integers, where a
-    quantization policy mixes them with floats, in classes of their own. `moved GROUP`: elements of inputs,
+    `macs CLASS`: multiply-accumulates (a patch schedule's recomputation left out). `moved GROUP`: elements of inputs,
     outputs and weights; bytes are these times a width that belongs to the target. `number GROUP`: operators.
-    Where a policy mixes floats and integers, also of tensors on the way `to integers`, `to floats`, and of weights
-    `unpacked` because floats multiply them.
+
+    Where a quantization policy mixes floats and integers, operators on integers have classes of their own, and so have
+    those in floats whose weights are `unpacked` first: a runtime's fast float kernels arrange weights beforehand, and
+    cannot where they are made anew in every run. There `moved` counts maps alone `in few bits`, weights alone
+    `unpacked`, and tensors on the way `to integers` and `to floats`.
     """
     macs = macs_by_slot(table, products_by_slot(table))
     moved = _moved_by_slot(table)
@@ -87,7 +91,7 @@ def operator_classes(table: LayerTable) -> OperatorFeatures:
     for name, kinds in _GROUPS.items():
         chosen = table.present & table.mask_of(*kinds)
         columns |= {f"moved {name}": _sum(moved, chosen), f"number {name}": chosen.sum(axis=1, dtype=np.float64)}
-    columns |= _roundings(table)
+    columns |= _mixed(table)
     return OperatorFeatures(COLUMNS, np.stack([columns[name] for name in COLUMNS], axis=1))
 
 
@@ -141,7 +145,9 @@ def _working_classes(table: LayerTable) -> dict[str, BoolArray]:
     classes |= {kind.name.lower(): table.present & table.mask_of(kind) for kind in (Kind.LINEAR, Kind.MATMUL)}
     few = _in_few_bits(table)
     apart = {f"{kind.name.lower()} in few bits": table.present & table.mask_of(kind) & few for kind in WEIGHTED}
-    return {name: chosen & ~few for name, chosen in classes.items()} | apart
+    apart |= _unpacked(table)
+    usual = ~np.logical_or.reduce(list(apart.values()))
+    return {name: chosen & usual for name, chosen in classes.items()} | apart
 
 
 def _in_few_bits(table: LayerTable) -> BoolArray:
@@ -157,24 +163,35 @@ def _in_few_bits(table: LayerTable) -> BoolArray:
     return few & table.mask_of(*WEIGHTED)
 
 
-def _roundings(table: LayerTable) -> dict[str, Floats]:
-    """Columns of what goes from floats to integers or back: tensors read and made, weights that floats multiply."""
-    nothing = np.zeros(len(table))
+def _unpacked(table: LayerTable) -> dict[str, BoolArray]:
+    """Which slots `(n, slots)` multiply floats by weights that are kept in few bits, by group."""
     if table.widths is None:
-        return {f"{what} {name}": nothing for name in _ROUNDINGS for what in ("moved", "number")}
-    weighted = table.mask_of(*WEIGHTED)
+        return dict.fromkeys(_UNPACKED, np.zeros_like(table.present))
+    found = table.present & ~_in_few_bits(table) & (table.widths.weight_bits < FLOAT_BITS)
+    return {
+        name: found & table.mask_of(*WEIGHTED) & table.mask_of(*_GROUPS[name.removeprefix("unpacked ")])
+        for name in _UNPACKED
+    }
+
+
+def _mixed(table: LayerTable) -> dict[str, Floats]:
+    """Columns of what few bits bring: integer maps, tensors that go from floats to integers or back, weights."""
+    if table.widths is None:
+        return {name: np.zeros(len(table)) for name in TRAFFIC if name.split(maxsplit=1)[1] in _MIXED}
     kept = table.widths.kept_bits < FLOAT_BITS
     read = (table.input_a >= 0) & np.take_along_axis(kept, np.maximum(table.input_a, 0), axis=1)
-    few = np.where(weighted, _in_few_bits(table), read & kept)  # what has no weights computes in what it reads
+    few = _in_few_bits(table)
+    integers = np.where(table.mask_of(*WEIGHTED), few, read & kept)  # without weights: computes in what it reads
     inputs = table.in_channels.astype(np.int64) * table.in_height * table.in_width
     outputs = table.out_channels.astype(np.int64) * table.out_height * table.out_width
-    unpacked = weighted & ~few & (table.widths.weight_bits < FLOAT_BITS)
+    weights = weights_by_slot(table)
     tensors = {
-        "to integers": ((few & ~read, inputs), (kept & ~few, outputs)),
-        "to floats": ((read & ~few, inputs), (few & ~kept, outputs)),
-        "unpacked": ((unpacked, weights_by_slot(table)),),
+        "in few bits": ((few, inputs + outputs),),
+        "to integers": ((integers & ~read, inputs), (kept & ~integers, outputs)),
+        "to floats": ((read & ~integers, inputs), (integers & ~kept, outputs)),
+        **{name: ((chosen, weights),) for name, chosen in _unpacked(table).items()},
     }
-    columns, present = {}, table.present.astype(np.int64)
+    columns, present, nothing = {}, table.present.astype(np.int64), np.zeros(len(table))
     for name, found in tensors.items():
         columns[f"moved {name}"] = sum((_sum(sizes, table.present & chosen) for chosen, sizes in found), nothing)
         columns[f"number {name}"] = sum((_sum(present, chosen) for chosen, _ in found), nothing)
