@@ -4,6 +4,7 @@ The others are drawn at random from the space, as its networks are drawn for a s
 thread. Stop other work first: a busy machine shows in `unconfirmed`.
 
     PYTHONPATH=. python benchmarks/host_latency.py --spaces mcunetv2 cct
+    PYTHONPATH=. python benchmarks/host_latency.py --spaces mcunetv2 --quantize fp32,int8,w4 --set resolutions=32
 """
 
 import argparse
@@ -14,10 +15,10 @@ import numpy as np
 from results import write_section
 
 from nas.config import RunConfig
-from nas.core.measured import Measured, Target
+from nas.core.measured import FP32, Measured, Target
 from nas.device_predictor import LearntPredictor, Scores
 from nas.evaluation.host_profile import host_profile
-from nas.profiling import prepare_profile
+from nas.profiling import precision_of, prepare_profile
 from nas.searching import admit
 from nas.shared_weights import curriculum
 from nas.storage.measured_rows import MeasuredRows
@@ -30,26 +31,30 @@ def main() -> None:
     """Measures and writes the section."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spaces", nargs="+", default=["mcunetv2", "cct"])
+    parser.add_argument("--set", nargs="+", default=[])
+    parser.add_argument("--quantize", default=None, help="widths that each operator may have")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    rows = [one_space(name, arguments.seed) for name in arguments.spaces]
+    told = {"set": dict(each.split("=", 1) for each in arguments.set), "quantize": arguments.quantize}
+    rows = [one_space(RunConfig.checked(space=name, seed=arguments.seed, **told)) for name in arguments.spaces]
+    widths = f"widths {arguments.quantize} at random" if arguments.quantize else FP32
     write_section(
-        "Latency on this machine from 30 profiled networks",
+        f"Latency on this machine from 30 profiled networks{' in mixed widths' if arguments.quantize else ''}",
         rows,
-        [f"onnxruntime fp32, 1 thread, batch 1; {ASKED} networks asked, seed {arguments.seed}"],
+        [f"onnxruntime, {widths}, 1 thread, batch 1; {ASKED} networks asked, seed {arguments.seed}"],
     )
 
 
-def one_space(name: str, seed: int) -> dict[str, object]:
+def one_space(config: RunConfig) -> dict[str, object]:
     """One line of the table."""
-    config, target = RunConfig.checked(space=name, seed=seed), Target()
+    target = Target(precision=precision_of(config))
     with tempfile.TemporaryDirectory() as folder:
         profile = prepare_profile(config, target, LEARNT, Path(folder) / "rows.csv")
         known = profile.run()
     others = drawn(config, set(known.architectures))
     asked = MeasuredRows(target, tuple(others), tuple(host_profile(others.space, others, target)))
     scores = LearntPredictor(known).evaluate(asked)
-    return line(name, scores, [figure for rows in (known, asked) for figure in rows.figures if figure])
+    return line(config.space_name, scores, [figure for rows in (known, asked) for figure in rows.figures if figure])
 
 
 def drawn(config: RunConfig, known: set[object]) -> Population:

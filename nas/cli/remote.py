@@ -57,21 +57,24 @@ def list_there(server: str, token_file: Path | None, *, as_json: bool) -> None:
             if page["next"] is None:
                 break
             asked["after"] = page["next"]
+    listed = [_listed(row) for row in rows]
     if as_json:
-        print_json(rows)
-    elif not rows:
+        print_json(listed)
+    elif not listed:
         stdout().print(f"no runs at {server} yet; start one with: nas search --space mcunetv2 --server {server} ...")
     else:
-        stdout().print(runs_table([_listed(row) for row in rows]))
+        stdout().print(runs_table(listed))
 
 
 def _listed(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the service as `runs_table` takes it; one that is not begun or cannot be read has a state alone."""
+    """A row of the service by the names of `nas list` here, and what more it knows; a run that is not begun or cannot
+    be read has a state alone.
+    """
+    found = {"run": row["name"], **{name: value for name, value in row.items() if name != "name"}}
     if "trials" not in row:
-        return {"run": row["name"], "state": row["state"]}
+        return found
     best = (row["best"] or {}).get("metrics", {}).get("top1")
-    kept = {name: row[name] for name in ("state", "trials", "trials_planned", "space", "created")}
-    return {"run": row["name"], **kept, "best_top1": best, "budget": "; ".join(row["budget"]), "device": None}
+    return {**found, "best_top1": best, "budget": "; ".join(row["budget"])}
 
 
 def show_there(run: str, pick: str | None, server: str, token_file: Path | None, *, as_json: bool) -> None:

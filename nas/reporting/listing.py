@@ -63,7 +63,7 @@ def runs_table(rows: Sequence[dict[str, Any]]) -> "Table":
             table.add_row(row["run"], state, "", "", "", "", _on_disk(row), "")
             continue
         best = "-" if row["best_top1"] is None else quantity("top1", row["best_top1"])
-        limits = ", ".join(part for part in (row["device"], row["budget"]) if part) or "none"
+        limits = ", ".join(part for part in (row.get("device"), row["budget"]) if part) or "none"
         count = f"{row['trials']:,}/{row['trials_planned']:,}"
         created = row["created"][:_TO_THE_MINUTE].replace("T", " ")
         table.add_row(row["run"], state, count, best, row["space"], escape(limits), _on_disk(row), created)
