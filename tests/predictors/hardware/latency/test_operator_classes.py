@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from predictors.hardware.latency import latency_predictor
 from predictors.hardware.latency.operator_classes import operator_classes, operator_shapes
-from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, Kind, Layer, LayerTable, Widths
+from search_spaces.core.input_facts import InputFacts
+from search_spaces.core.layer_table import NETWORK_INPUT, NO_INPUT, WEIGHTED, Kind, Layer, LayerTable, Widths
+from search_spaces.core.registry import space_class
 
 STEM = Layer("stem", Kind.CONV, NETWORK_INPUT, NO_INPUT, 3, 8, 16, 16, 8, 8, kernel=3, stride=2)
 DEPTHWISE = Layer("dw", Kind.DEPTHWISE, 0, NO_INPUT, 8, 8, 8, 8, 8, 8, kernel=5, groups=8)
@@ -90,3 +93,34 @@ def test_shapes() -> None:
         "add 1x1 s1 g1 8x8x8 > 8x8x8": [1, 1],
     }
     assert features.values.dtype == np.float64
+
+
+def invented_milliseconds(table: LayerTable) -> np.ndarray:
+    """What networks of a mixed policy would take where every way to run an operator has a price of its own.
+
+    Unpacking a weight and multiplying by it without having arranged it are dear, as in onnxruntime.
+    """
+    assert table.widths is not None
+    total = np.full(len(table), 10.0)
+    for slot, kind in enumerate(table.kinds):
+        if kind not in WEIGHTED:
+            total += 2.0 * table.present[:, slot]
+            continue
+        of_one = table.in_channels[:, slot] // table.groups[:, slot] * table.kernel[:, slot] ** 2
+        macs = of_one * table.out_channels[:, slot] * table.out_height[:, slot] * table.out_width[:, slot]
+        weights = of_one * table.out_channels[:, slot]
+        bits = [getattr(table.widths, name)[:, slot] for name in ("weight_bits", "input_bits", "kept_bits")]
+        integers, in_floats = np.max(bits, axis=0) < 32, bits[0] == 32
+        unpacked = macs * (2.0 if kind == Kind.DEPTHWISE else 0.05) + 5.0 * weights
+        microseconds = np.where(integers, macs * 0.02, np.where(in_floats, macs * 0.03, unpacked)) / 1000
+        total += np.where(table.present[:, slot], 1.0 + microseconds, 0.0)
+    return total / 1000
+
+
+def test_a_sum_tells_ways_to_run_an_operator_apart() -> None:
+    settings = {"backbone": "micro", "resolutions": "32", "quantize": "fp32,int8,w4"}
+    space = space_class("mcunetv2+quantization").configured(settings, InputFacts(3, 32, 32, 5, 300))
+    known, asked = (space.decode(space.sample(np.random.default_rng(seed), 100)) for seed in (0, 1))
+    model = latency_predictor("additive").fit(operator_classes(known).values, invented_milliseconds(known))
+    errors = np.abs(model.predict(operator_classes(asked).values).mean / invented_milliseconds(asked) - 1)
+    assert np.mean(errors < 0.05) > 0.9
