@@ -4,7 +4,6 @@ Screenshots go to the folder that FITNAS_SCREENSHOTS names, else to the test's o
 """
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -126,13 +125,13 @@ def _question(page: Any) -> None:
     least = float(slider.get_attribute("min"))
     slider.focus()
     page.keyboard.press("Home")  # by keyboard: the smallest budget
-    page.wait_for_function(
-        "([least]) => [...document.querySelectorAll('[data-pick=best] dd')].some(e => /k$|M$/.test(e.textContent))",
+    page.wait_for_function(  # the network of that budget, in the place of the one before
+        """([least]) => {
+            const [, amount, unit] = document.querySelector("[data-pick=best]").innerText.match(/([\\d.]+) ([kM])\\b/);
+            return Math.abs(amount * { k: 1e3, M: 1e6 }[unit] / least - 1) < 0.01;
+        }""",
         arg=[least],
     )
-    found = page.inner_text("[data-pick=best]")
-    amount, unit = re.search(r"([\d.]+) ([kM])\b", found).groups()
-    assert float(amount) * {"k": 1e3, "M": 1e6}[unit] == pytest.approx(least, rel=0.01)
     page.click("text=As it was searched")
     page.locator("label:has-text('z') select").first.select_option("params")
     page.wait_for_function("document.querySelectorAll('.plot')[0].data?.at(-1).type === 'scatter3d'")

@@ -89,13 +89,16 @@ class TestTask:
         network.train()
         for _ in range(20):
             network(batches[0])  # batch norms see pictures
+        head = [each for each in network.modules() if isinstance(each, torch.nn.Linear)][-1]
+        with torch.no_grad():
+            head.weight.mul_(30)  # untrained networks hardly tell classes apart, and float32 hardly what rounding costs
         task = Task.of(network.eval(), Options.of(table, widths("w4a8,int8"), "analytic", {}), batches)
         choice = np.arange(len(task.options.groups)) % 2
         quantized = quantize(network, quantizable_names(table), task.options.policy(choice), batches).simulated()
         with torch.no_grad():
             expected = np.mean([float(divergence(quantized(batch), network(batch))) for batch in batches])
         assert task.loss(choice) == pytest.approx(expected, rel=1e-3)
-        assert expected > 1e-7
+        assert expected > 1e-3
 
     def test_each_choice_is_paid_for_once(self) -> None:
         task = branches_task("w2,int8")
