@@ -23,7 +23,7 @@ firmware: $(INSTALLED)
 	$(MAKE) --no-print-directory -C firmware qemu
 
 test: $(INSTALLED)
-	$(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+	$(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .

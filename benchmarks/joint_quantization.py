@@ -193,7 +193,8 @@ def searched_first(subject: Subject, pair: str, trials: int, seed: int) -> list[
     """What searching in floats, by multiply-accumulates where the joint search has latency, and int8 then gives."""
     keys, column = ("accuracy,macs", "macs") if pair == "latency" else ("accuracy,size", COLUMN[pair])
     base = subject.joint.inner
-    least, most = (float(Pricer(base, "onnxruntime").one(one)[column]) for one in base.extremes())
+    pricer = Pricer(base, "onnxruntime")
+    least, most = (float(pricer.one(end)[column]) for end in base.extremes())
     box = Reference((1.0, least), (1 / subject.classes, most))
     return quantized(subject, search(subject, base, "auto", keys, trials, seed, box), box, keys)
 

@@ -4,6 +4,7 @@ Screenshots go to the folder that FITNAS_SCREENSHOTS names, else to the test's o
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,6 +133,9 @@ def _question(page: Any) -> None:
         }""",
         arg=[least],
     )
+    found = page.inner_text("[data-pick=best]")
+    amount, unit = re.search(r"([\d.]+) ([kM])\b", found).groups()
+    assert float(amount) * {"k": 1e3, "M": 1e6}[unit] == pytest.approx(least, rel=0.01)
     page.click("text=As it was searched")
     page.locator("label:has-text('z') select").first.select_option("params")
     page.wait_for_function("document.querySelectorAll('.plot')[0].data?.at(-1).type === 'scatter3d'")

@@ -46,6 +46,7 @@ def test_a_search_runs_there_and_is_told_here(nas: Callable[..., Any], served: l
     assert nas("show", "far", "knee", "--svg", "x.svg", *served).code == 2
     assert nas("show", "further", *served).code == 4
     (there,), (here,) = nas("list", "--json", *served).document, nas("list", "--json").document
+    assert there["run"] == "far"
     same = ("run", "state", "trials", "trials_planned", "best_top1", "space", "created")
     assert {name: there[name] for name in same} == {name: here[name] for name in same}
     listed = nas("list", *served).out

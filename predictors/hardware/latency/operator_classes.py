@@ -26,7 +26,7 @@ _GROUPS = {
     "others": (Kind.NORM, Kind.POOL, Kind.ADD, Kind.CONCAT, Kind.MULTIPLY, Kind.OTHER),
 }
 _OTHER = "other kernels"
-_UNPACKED = ("unpacked products", "unpacked depthwise")
+_UNPACKED = {"unpacked products": (Kind.CONV, Kind.LINEAR), "unpacked depthwise": (Kind.DEPTHWISE,)}
 _CLASSES = (
     "conv grouped",
     *(f"{kind.name.lower()} {size}" for kind in _BY_KERNEL for size in (*(f"{k}x{k}" for k in _KERNELS), _OTHER)),
@@ -37,7 +37,10 @@ _CLASSES = (
 )
 WORK = tuple(f"macs {name}" for name in _CLASSES)
 _MIXED = ("in few bits", "to integers", "to floats", *_UNPACKED)
-TRAFFIC = tuple(f"{what} {group}" for group in (*_GROUPS, *_MIXED) for what in ("moved", "number"))
+_USUAL_TRAFFIC, _MIXED_TRAFFIC = (
+    tuple(f"{what} {group}" for group in groups for what in ("moved", "number")) for groups in (_GROUPS, _MIXED)
+)
+TRAFFIC = (*_USUAL_TRAFFIC, *_MIXED_TRAFFIC)
 COLUMNS = (*WORK, *TRAFFIC)
 """The names of all features of `operator_classes`, in their order."""
 _MOST_CODES = 2**62
@@ -87,11 +90,13 @@ def operator_classes(table: LayerTable) -> OperatorFeatures:
     """
     macs = macs_by_slot(table, products_by_slot(table))
     moved = _moved_by_slot(table)
-    columns = {f"macs {name}": _sum(macs, chosen) for name, chosen in _working_classes(table).items()}
+    few = _in_few_bits(table)
+    unpacked = _unpacked(table, few)
+    columns = {f"macs {name}": _sum(macs, chosen) for name, chosen in _working_classes(table, few, unpacked).items()}
     for name, kinds in _GROUPS.items():
         chosen = table.present & table.mask_of(*kinds)
         columns |= {f"moved {name}": _sum(moved, chosen), f"number {name}": chosen.sum(axis=1, dtype=np.float64)}
-    columns |= _mixed(table)
+    columns |= _mixed(table, few, unpacked)
     return OperatorFeatures(COLUMNS, np.stack([columns[name] for name in COLUMNS], axis=1))
 
 
@@ -131,7 +136,7 @@ def _codes(columns: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return codes
 
 
-def _working_classes(table: LayerTable) -> dict[str, BoolArray]:
+def _working_classes(table: LayerTable, few: BoolArray, unpacked: dict[str, BoolArray]) -> dict[str, BoolArray]:
     """Which slots `(n, slots)` do a class's work."""
     classes: dict[str, BoolArray] = {}
     for kind in _BY_KERNEL:
@@ -143,9 +148,7 @@ def _working_classes(table: LayerTable) -> dict[str, BoolArray]:
             classes[f"{kind.name.lower()} {kernel}x{kernel}"] = left & (table.kernel == kernel)
         classes[f"{kind.name.lower()} {_OTHER}"] = left & ~np.isin(table.kernel, _KERNELS)
     classes |= {kind.name.lower(): table.present & table.mask_of(kind) for kind in (Kind.LINEAR, Kind.MATMUL)}
-    few = _in_few_bits(table)
-    apart = {f"{kind.name.lower()} in few bits": table.present & table.mask_of(kind) & few for kind in WEIGHTED}
-    apart |= _unpacked(table)
+    apart = {f"{kind.name.lower()} in few bits": table.mask_of(kind) & few for kind in WEIGHTED} | unpacked
     usual = ~np.logical_or.reduce(list(apart.values()))
     return {name: chosen & usual for name, chosen in classes.items()} | apart
 
@@ -160,27 +163,23 @@ def _in_few_bits(table: LayerTable) -> BoolArray:
         return np.zeros_like(table.present)
     few: BoolArray = np.maximum(table.widths.input_bits, table.widths.weight_bits) < FLOAT_BITS
     few &= table.widths.kept_bits < FLOAT_BITS
-    return few & table.mask_of(*WEIGHTED)
+    return table.present & table.mask_of(*WEIGHTED) & few
 
 
-def _unpacked(table: LayerTable) -> dict[str, BoolArray]:
+def _unpacked(table: LayerTable, few: BoolArray) -> dict[str, BoolArray]:
     """Which slots `(n, slots)` multiply floats by weights that are kept in few bits, by group."""
     if table.widths is None:
         return dict.fromkeys(_UNPACKED, np.zeros_like(table.present))
-    found = table.present & ~_in_few_bits(table) & (table.widths.weight_bits < FLOAT_BITS)
-    return {
-        name: found & table.mask_of(*WEIGHTED) & table.mask_of(*_GROUPS[name.removeprefix("unpacked ")])
-        for name in _UNPACKED
-    }
+    found = table.present & ~few & (table.widths.weight_bits < FLOAT_BITS)
+    return {name: found & table.mask_of(*kinds) for name, kinds in _UNPACKED.items()}
 
 
-def _mixed(table: LayerTable) -> dict[str, Floats]:
+def _mixed(table: LayerTable, few: BoolArray, unpacked: dict[str, BoolArray]) -> dict[str, Floats]:
     """Columns of what few bits bring: integer maps, tensors that go from floats to integers or back, weights."""
     if table.widths is None:
-        return {name: np.zeros(len(table)) for name in TRAFFIC if name.split(maxsplit=1)[1] in _MIXED}
+        return dict.fromkeys(_MIXED_TRAFFIC, np.zeros(len(table)))
     kept = table.widths.kept_bits < FLOAT_BITS
     read = (table.input_a >= 0) & np.take_along_axis(kept, np.maximum(table.input_a, 0), axis=1)
-    few = _in_few_bits(table)
     integers = np.where(table.mask_of(*WEIGHTED), few, read & kept)  # without weights: computes in what it reads
     inputs = table.in_channels.astype(np.int64) * table.in_height * table.in_width
     outputs = table.out_channels.astype(np.int64) * table.out_height * table.out_width
@@ -189,7 +188,7 @@ def _mixed(table: LayerTable) -> dict[str, Floats]:
         "in few bits": ((few, inputs + outputs),),
         "to integers": ((integers & ~read, inputs), (kept & ~integers, outputs)),
         "to floats": ((read & ~integers, inputs), (integers & ~kept, outputs)),
-        **{name: ((chosen, weights),) for name, chosen in _unpacked(table).items()},
+        **{name: ((chosen, weights),) for name, chosen in unpacked.items()},
     }
     columns, present, nothing = {}, table.present.astype(np.int64), np.zeros(len(table))
     for name, found in tensors.items():

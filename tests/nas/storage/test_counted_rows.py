@@ -77,7 +77,8 @@ def test_a_wrong_cell_is_named(file: Path, old: str, new: str, said: str) -> Non
 
 def test_without_a_count_all_are_listed(file: Path) -> None:
     file.write_text(f"latency_ms,device,runtime,precision,threads,batch\n1,{TARGET}")
-    with pytest.raises(WrongUse, match=r"macs conv 1x1, .*number unpacked depthwise; nas cost NETWORK --json"):
+    told = r"macs conv 1x1, .*number unpacked depthwise; nas cost NETWORK --json gives them"
+    with pytest.raises(WrongUse, match=told):
         CountedRows.read(file)
 
 
